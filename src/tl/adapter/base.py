@@ -1,0 +1,14 @@
+"""What an adapter is: new parameters between a backbone's features and the head."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+
+class Adapter(nn.Module, ABC):
+    """Features (B, D) to features (B, D); the identity at the start."""
+
+    @abstractmethod
+    def forward(self, features: Tensor) -> Tensor: ...

@@ -1,0 +1,41 @@
+"""What every backbone is: a chain of stages, shallow to deep, that can be started and stopped between any two."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from tl.batch import Inputs
+from tl.preprocess import Preprocess
+
+
+class Backbone(nn.Module, ABC):
+    """Inputs to features (B, dim). All parameters and buffers belong to exactly one stage."""
+
+    dim: int
+    preprocess: Preprocess
+
+    @abstractmethod
+    def stages(self) -> Sequence[nn.Module]:
+        """The modules that hold each stage's parameters, shallow to deep."""
+
+    @abstractmethod
+    def run(self, x: Inputs, start: int, stop: int) -> Inputs:
+        """Run stages start..stop-1 on what stage start takes in: pixels or ids for 0, an activation after that."""
+
+    @abstractmethod
+    def pool(self, x: Inputs) -> Tensor:
+        """The last stage's activation to features (B, dim); holds no parameters."""
+
+    def forward(self, x: Inputs, start: int = 0) -> Tensor:
+        return self.pool(self.run(x, start, len(self.stages())))
+
+    def checkpointing(self) -> bool:
+        """Turn on gradient checkpointing; False where the backbone has none."""
+        return False
+
+    def assets(self) -> dict[str, bytes]:
+        """Files beside the weights that are needed to build this backbone again from a run."""
+        return {}

@@ -1,0 +1,31 @@
+"""What travels from disk to loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Inputs(NamedTuple):
+    """Images (B, 3, H, W), token ids (B, T), or an activation; texts carry a mask (B, T) of real tokens and segments."""
+
+    values: Tensor
+    mask: Tensor | None = None
+    segments: Tensor | None = None
+
+
+class Batch(NamedTuple):
+    """Inputs with their targets.
+
+    `y` is int64 (B,) or soft (B, C) for one label, float 0/1 (B, C) for many, float (B, K) in raw units for numbers.
+    `start` is the first backbone stage still to run: cached activations start late.
+    """
+
+    x: Inputs
+    y: Tensor
+    start: int = 0
+
+
+Streams = Mapping[str, Batch]

@@ -1,0 +1,36 @@
+"""The one place that turns a recipe's node into an object."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from tl.options import options
+from tl.recipe import Node, bind
+from tl.shape import Many, Maybe, Record, Shape, Table
+from tl.signature import signature
+
+
+def build(node: Node, /, **supplied: Any) -> Any:
+    """Build the final class of the node's option; of `supplied` it gets the parameters that it asks for by name."""
+    option = options(node.group)[node.option]
+    spec = signature(option.source, option.module)
+    values = {key: _object(shape, node.values[key]) for key, shape in spec.record.fields.items()}
+    cls = getattr(import_module(option.module), spec.class_name)
+    return cls(**{name: supplied[name] for name in spec.supplied}, **values)
+
+
+def _object(shape: Shape, value: Any) -> Any:
+    match shape:
+        case Record():
+            module, _, name = shape.target.partition(":")
+            fields = {key: _object(inner, value[key]) for key, inner in shape.fields.items()}
+            return getattr(import_module(module), name)(**fields)
+        case Many():
+            return tuple(_object(shape.item, item) for item in value)
+        case Table():
+            return {key: _object(shape.item, item) for key, item in value.items()}
+        case Maybe() if value is not None:
+            return _object(shape.item, value)
+        case _:
+            return bind(shape, value)

@@ -1,0 +1,99 @@
+"""Probabilities from logits, how far they can be trusted, and the one number that mends them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl.space import Kind
+
+Array: TypeAlias = NDArray[Any]
+Floats: TypeAlias = NDArray[np.float64]
+
+COLDEST, HOTTEST = 0.05, 20.0
+
+
+class Bin(NamedTuple):
+    """The predictions whose confidence lies in (lo, hi]; an empty bin has nan confidence and accuracy."""
+
+    lo: float
+    hi: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+def softmax(logits: Array) -> Floats:
+    """Probabilities over the last axis; -inf is a class that cannot be."""
+    shifted = np.asarray(logits, np.float64)
+    powers: Floats = np.exp(shifted - shifted.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def sigmoid(logits: Array) -> Floats:
+    """Probabilities of independent labels, without overflow at either end."""
+    values = np.asarray(logits, np.float64)
+    small = np.exp(-np.abs(values))
+    answer: Floats = np.where(values >= 0, 1.0, small) / (1.0 + small)
+    return answer
+
+
+def fit_temperature(logits: Array, targets: Array, kind: Kind) -> float:
+    """The T in [0.05, 20] whose softmax(logits / T) (multi: sigmoid) has the lowest log loss; numbers have none: 1.
+
+    The log loss is convex in 1 / T, so the one minimum is found on log T. Guo et al. 2017.
+    """
+    if kind == "number" or not len(targets):
+        return 1.0
+    from scipy.optimize import minimize_scalar
+
+    values = np.asarray(logits, np.float64)
+    loss = _log_loss_single if kind == "single" else _log_loss_multi
+    found = minimize_scalar(
+        lambda log_t: loss(values / math.exp(log_t), targets),
+        bounds=(math.log(COLDEST), math.log(HOTTEST)),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    return math.exp(float(found.x))
+
+
+def reliability(scores: Array, targets: Array, bins: int = 15) -> list[Bin]:
+    """The reliability diagram: the winning class's probability (n, c) against whether it is right (n,).
+
+    With 0/1 targets (n, c) every label's probability counts as one prediction.
+    """
+    confidence, correct = confidences(scores, targets) if targets.ndim == 1 else (scores.ravel(), targets.ravel())
+    index = bin_index(confidence, bins)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    answer = []
+    for i in range(bins):
+        inside = index == i
+        count = int(inside.sum())
+        mean = float(confidence[inside].mean()) if count else math.nan
+        accuracy = float(correct[inside].mean()) if count else math.nan
+        answer.append(Bin(float(edges[i]), float(edges[i + 1]), count, mean, accuracy))
+    return answer
+
+
+def confidences(scores: Array, targets: Array) -> tuple[Floats, Floats]:
+    """The winning class's probability and whether that class is right (0/1), each (n,)."""
+    values = np.asarray(scores, np.float64)
+    return values.max(axis=1), (values.argmax(axis=1) == targets).astype(np.float64)
+
+
+def bin_index(confidence: Array, bins: int) -> NDArray[np.intp]:
+    """Which of the equal-width bins (lo, hi] over [0, 1] each confidence falls in; 0 is in the first."""
+    return np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], confidence, side="left")
+
+
+def _log_loss_single(logits: Floats, targets: Array) -> float:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return float((np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(targets)), targets]).mean())
+
+
+def _log_loss_multi(logits: Floats, targets: Array) -> float:
+    return float((np.logaddexp(0.0, logits) - targets * logits).mean())

@@ -1,0 +1,41 @@
+"""Lengths of training with their unit in the value: `500step`, `3ep`, `10%`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from tl.errors import TLError
+
+_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(step|ep|%)")
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A number of optimizer steps, of epochs, or a share of the whole run."""
+
+    value: float
+    unit: Literal["step", "ep", "%"]
+
+    @classmethod
+    def parse(cls, text: str) -> Duration:
+        match = _PATTERN.fullmatch(str(text).strip())
+        if match is None:
+            raise TLError(
+                f"'{text}' is no duration: write steps, epochs or a share of the run, as in 500step, 3ep, 10%."
+            )
+        value, unit = float(match[1]), match[2]
+        if unit == "%":
+            if value > 100:
+                raise TLError(f"'{text}' is no duration: a share of the run is at most 100%.")
+            return cls(value, "%")
+        return cls(value, "step" if unit == "step" else "ep")
+
+    def steps(self, *, total: int, epoch: float) -> int:
+        """Optimizer steps, rounded, in a run of `total` steps with `epoch` steps (not always whole) an epoch."""
+        per_unit = {"step": 1.0, "ep": epoch, "%": total / 100}[self.unit]
+        return round(self.value * per_unit)
+
+    def __str__(self) -> str:
+        return f"{self.value:g}{self.unit}"

@@ -1,0 +1,45 @@
+"""The user's mistakes: one clear sentence each, exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+class TLError(Exception):
+    """A mistake that the user can mend; its text names the key, the value and the remedy."""
+
+    exit_code = 2
+
+
+class Mistakes(TLError):
+    """Every mistake found in one pass, so that the user mends them all at once."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+class GateError(TLError):
+    """A `--fail-if` condition held."""
+
+    exit_code = 3
+
+
+class Stopped(TLError):
+    """A signal ended the run after its checkpoint was written; the exit code is 128 + the signal's number."""
+
+    def __init__(self, text: str, signal: int) -> None:
+        super().__init__(text)
+        self.exit_code = 128 + signal
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A clause that suggests the nearest of the known words, or lists them when none is near and they are few."""
+    choices = sorted(set(known))
+    near = get_close_matches(word, choices, n=1, cutoff=0.6)
+    if near:
+        return f" Did you mean '{near[0]}'?"
+    if choices and len(choices) <= 12:
+        return f" There is: {', '.join(choices)}."
+    return ""

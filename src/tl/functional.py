@@ -1,0 +1,99 @@
+"""Pure mathematics on tensors."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def cross_entropy(
+    logits_bc: Tensor, target: Tensor, weights_c: Tensor, *, smoothing: float = 0.0, gamma: float = 0.0
+) -> Tensor:
+    """Weighted, smoothed (Szegedy et al. 2016), focal (Lin et al. 2017) cross-entropy, mean over the batch.
+
+    `target` is int64 (B,) or soft (B, C). The sum of weighted losses is divided by B, not by the sum of the weights, so
+    that a batch cut in pieces gives the same loss. Focal: each class term is scaled by (1 - p)^gamma.
+    """
+    log_p = logits_bc.float().log_softmax(-1)
+    classes = logits_bc.shape[-1]
+    soft = target if target.is_floating_point() else F.one_hot(target, classes)
+    soft = soft.to(log_p.dtype) * (1 - smoothing) + smoothing / classes
+    terms = soft * weights_c * log_p
+    if gamma:
+        terms = terms * (1 - log_p.exp()) ** gamma
+    return -terms.sum(-1).mean()
+
+
+def binary_cross_entropy(
+    logits_bc: Tensor, target_bc: Tensor, weights_c: Tensor, *, smoothing: float = 0.0, gamma: float = 0.0
+) -> Tensor:
+    """Weighted, smoothed, focal binary cross-entropy, mean over the batch and the labels."""
+    logits_bc = logits_bc.float()
+    soft = target_bc.to(logits_bc.dtype) * (1 - smoothing) + smoothing / 2
+    positive = soft * F.logsigmoid(logits_bc)
+    negative = (1 - soft) * F.logsigmoid(-logits_bc)
+    if gamma:
+        p = logits_bc.sigmoid()
+        positive, negative = positive * (1 - p) ** gamma, negative * p**gamma
+    return -((positive + negative) * weights_c).mean()
+
+
+def squared_error(output_bk: Tensor, target_bk: Tensor) -> Tensor:
+    """Mean squared error over the batch and the outputs."""
+    return F.mse_loss(output_bk.float(), target_bk.float())
+
+
+def distillation(student_bc: Tensor, teacher_bc: Tensor, temperature: float) -> Tensor:
+    """T² KL(softmax(teacher / T) || softmax(student / T)), mean over the batch (Hinton et al. 2015)."""
+    log_s = (student_bc.float() / temperature).log_softmax(-1)
+    log_t = (teacher_bc.float() / temperature).log_softmax(-1)
+    return temperature**2 * F.kl_div(log_s, log_t, reduction="batchmean", log_target=True)
+
+
+class _Reverse(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, scale: Tensor) -> Tensor:
+        ctx.save_for_backward(scale)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
+        (scale,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        return -scale * grads[0], None
+
+
+def reverse_gradient(x: Tensor, scale: Tensor) -> Tensor:
+    """Identity forward; the gradient is multiplied by -scale on the way back (Ganin and Lempitsky 2015)."""
+    reversed_: Tensor = _Reverse.apply(x, scale)  # type: ignore[no-untyped-call]
+    return reversed_
+
+
+def ridge(features_nd: Tensor, targets_nc: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+    """Weight (C, D) and bias (C,) minimising ||X W' + b - Y||² / N + strength ||W||², in float64.
+
+    The bias is not penalised. Solved in the smaller of the two dimensions.
+    """
+    x, y = features_nd.double(), targets_nc.double()
+    x_mean, y_mean = x.mean(0), y.mean(0)
+    x, y = x - x_mean, y - y_mean
+    n, d = x.shape
+    if d <= n:
+        weight = torch.linalg.solve(x.T @ x / n + strength * torch.eye(d, dtype=x.dtype), x.T @ y / n).T
+    else:
+        weight = (x.T @ torch.linalg.solve(x @ x.T / n + strength * torch.eye(n, dtype=x.dtype), y / n)).T
+    return weight.float(), (y_mean - weight @ x_mean).float()
+
+
+def class_means(features_nd: Tensor, target_n: Tensor, classes: int) -> Tensor:
+    """Mean features (C, D) of each class; a class without samples gets zeros."""
+    one_hot = F.one_hot(target_n, classes).to(features_nd.dtype)
+    return (one_hot.T @ features_nd) / one_hot.sum(0).clamp(min=1).unsqueeze(1)
+
+
+def mean_pool(values_btd: Tensor, mask_bt: Tensor | None) -> Tensor:
+    """Mean over the real tokens: (B, T, D) to (B, D)."""
+    if mask_bt is None:
+        return values_btd.mean(1)
+    weights = mask_bt.to(values_btd.dtype).unsqueeze(-1)
+    return (values_btd * weights).sum(1) / weights.sum(1).clamp(min=1)

@@ -1,0 +1,51 @@
+"""`--fail-if 'macro_f1<0.9'`: a condition on a metric under which a command exits 3."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tl.errors import TLError, did_you_mean
+from tl.metrics import METRICS
+
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_GATE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A condition that must not hold."""
+
+    metric: str
+    op: str
+    value: float
+
+    def fails(self, values: Mapping[str, float]) -> bool:
+        """Whether the condition holds; an undefined metric (nan) fails too. TLError if it was not measured."""
+        if self.metric not in values:
+            there = ", ".join(values) or "none"
+            raise TLError(f"--fail-if names '{self.metric}', which was not measured here. There is: {there}.")
+        measured = values[self.metric]
+        return math.isnan(measured) or _COMPARE[self.op](measured, self.value)
+
+
+def parse_gate(text: str) -> Gate:
+    """METRIC, one of < <= > >=, and a number, such as macro_f1<0.9."""
+    found = _GATE.fullmatch(text)
+    if found is None:
+        raise TLError(
+            f"--fail-if '{text}' is not a metric, one of < <= > >=, and a number. Write it like 'macro_f1<0.9'."
+        )
+    metric, op, value = found.groups()
+    if metric not in METRICS:
+        near = did_you_mean(metric, METRICS)
+        raise TLError(f"--fail-if '{text}' names no metric.{near} There is: {', '.join(METRICS)}.")
+    return Gate(metric, op, float(value))

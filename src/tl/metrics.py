@@ -1,0 +1,141 @@
+"""The metrics: their names, which way is better, and their values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl.calibration import Array
+from tl.classification import MULTI, SINGLE, THRESHOLD
+from tl.errors import TLError, did_you_mean
+from tl.regression import NUMBER
+from tl.space import Kind
+from tl.weighted import Builder, Statistic, average_precision
+
+_BUILDERS: Mapping[Kind, Mapping[str, Builder]] = {"single": SINGLE, "multi": MULTI, "number": NUMBER}
+_DEFAULTS: Mapping[Kind, str] = {"single": "accuracy", "multi": "map", "number": "mae"}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric; `kinds` are the output spaces it is defined for, `higher` says that more is better."""
+
+    name: str
+    kinds: tuple[Kind, ...]
+    higher: bool
+    what: str
+
+
+def _metric(name: str, higher: bool, what: str) -> Metric:
+    return Metric(name, tuple(kind for kind, builders in _BUILDERS.items() if name in builders), higher, what)
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        _metric("accuracy", True, "share of samples whose highest score is the true class"),
+        _metric("top5", True, "share of samples whose true class is among the five highest scores"),
+        _metric("balanced_accuracy", True, "recall averaged over the classes present"),
+        _metric("macro_f1", True, "F1 averaged over the classes that are present or predicted"),
+        _metric("micro_f1", True, "F1 of all labels' decisions taken together, at probability 0.5"),
+        _metric("auroc", True, "area under the ROC curve, each class against the rest, averaged over those present"),
+        _metric("map", True, "average precision averaged over the labels that have a positive"),
+        _metric("mcc", True, "Matthews' correlation of predicted and true class; 0 is chance"),
+        _metric("log_loss", False, "mean negative log probability of the truth, in nats"),
+        _metric("brier", False, "squared error of the probabilities, summed over classes or averaged over labels"),
+        _metric("ece", False, "gap between confidence and accuracy over 15 equal-width bins (Guo et al. 2017)"),
+        _metric("mae", False, "mean absolute error, in the target's units"),
+        _metric("rmse", False, "root mean squared error, in the target's units"),
+        _metric("r2", True, "share of the target's variance explained; 0 is predicting the mean"),
+        _metric("pearson", True, "linear correlation of prediction and target"),
+        _metric("spearman", True, "rank correlation of prediction and target"),
+    )
+}
+
+
+def metric_names(kind: Kind) -> list[str]:
+    """The metrics of an output space, in the order of METRICS."""
+    return [name for name in METRICS if name in _BUILDERS[kind]]
+
+
+def unknown_metric(name: str, kind: Kind) -> None:
+    """Raise TLError unless the metric exists and is defined for this kind of output."""
+    known = metric_names(kind)
+    if name in known:
+        return
+    near = did_you_mean(name, known)
+    near = near if "Did you mean" in near else ""
+    raise TLError(f"'{name}' is no metric for {kind} outputs.{near} There is: {', '.join(known)}.")
+
+
+def default_metric(kind: Kind) -> str:
+    """The metric that picks the best checkpoint unless the recipe names another."""
+    return _DEFAULTS[kind]
+
+
+def better(name: str, new: float, old: float) -> bool:
+    """Whether `new` beats `old`; nan never does, and any number beats nan."""
+    if math.isnan(new) or math.isnan(old):
+        return not math.isnan(new)
+    return new > old if METRICS[name].higher else new < old
+
+
+def statistics(kind: Kind, scores: Array, targets: Array, names: Iterable[str] | None) -> dict[str, Statistic]:
+    """The named metrics (None: all) bound to their data; all nan without data or with a score that is not finite."""
+    chosen = metric_names(kind) if names is None else list(names)
+    for name in chosen:
+        unknown_metric(name, kind)
+    if not scores.size or not np.isfinite(scores).all():
+        return {name: lambda weights: np.full(len(weights), np.nan) for name in chosen}
+    values = np.asarray(scores, np.float64)
+    truth = np.asarray(targets, np.int64 if kind == "single" else np.float64)
+    return {name: _BUILDERS[kind][name](values, truth) for name in chosen}
+
+
+def evaluate(kind: Kind, scores: Array, targets: Array, names: Iterable[str] | None = None) -> dict[str, float]:
+    """The metrics `names` (None: all of the kind); nan where one is undefined, never a warning.
+
+    scores: probabilities (n, c), or predictions (n, k) for numbers. targets: classes (n,), 0/1 (n, c), numbers (n, k).
+    Classes absent from the targets are left out of balanced_accuracy, auroc and map; constant columns out of r2,
+    pearson and spearman.
+    """
+    with np.errstate(all="ignore"):
+        ones = np.ones((1, len(targets)))
+        return {name: float(value(ones)[0]) for name, value in statistics(kind, scores, targets, names).items()}
+
+
+def confusion(scores: Array, targets: Array, n_classes: int) -> NDArray[np.int64]:
+    """How often the row's class was answered as the column's, (c, c)."""
+    cells = targets.astype(np.int64) * n_classes + scores.argmax(axis=1)
+    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def per_class(kind: Kind, scores: Array, targets: Array, names: Sequence[str]) -> list[dict[str, str | float]]:
+    """Name, support, precision, recall and f1 of each class or label (at 0.5, with its average precision as `ap`).
+
+    nan: the precision of what was never predicted, the recall of what never occurred, the f1 of what did neither.
+    """
+    if kind == "single":
+        table = confusion(scores, targets, len(names))
+        hits, support, predicted = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
+    else:
+        answer, truth = scores > THRESHOLD, targets.astype(bool)
+        hits, support, predicted = (answer & truth).sum(axis=0), truth.sum(axis=0), answer.sum(axis=0)
+    rows: list[dict[str, str | float]] = []
+    for i, name in enumerate(names):
+        row: dict[str, str | float] = {"name": name, "support": int(support[i])}
+        row["precision"] = _share(hits[i], predicted[i])
+        row["recall"] = _share(hits[i], support[i])
+        row["f1"] = _share(2 * hits[i], support[i] + predicted[i])
+        if kind == "multi":
+            row["ap"] = float(average_precision(scores[:, i], targets[:, i] > 0, np.ones((1, len(targets))))[0])
+        rows.append(row)
+    return rows
+
+
+def _share(part: int, whole: int) -> float:
+    return float(part / whole) if whole else math.nan

@@ -1,0 +1,66 @@
+"""The registry: an option is a YAML file and the module of the same name, here or in an installed plug-in.
+
+A plug-in declares an entry point in the group `tl.<group>`, named like the option, whose value names the module
+(`pkg.heads.mine`); the YAML file with its defaults lies beside that module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+from tl.errors import TLError
+
+GROUPS = ("data", "backbone", "head", "adapter", "freeze", "augment", "optimizer", "method")
+_HERE = Path(__file__).parent
+RECIPES = _HERE / "recipes" if (_HERE / "recipes").is_dir() else _HERE.parents[1] / "recipes"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One choice in a group: `yaml` holds its defaults, `source` the module whose one final class is built."""
+
+    group: str
+    name: str
+    module: str
+    yaml: Path
+    source: Path
+
+    def what(self) -> str:
+        """The first comment line of the option's YAML file: what it is for."""
+        first = self.yaml.read_text(encoding="utf-8").partition("\n")[0]
+        return first.lstrip("# ").strip() if first.startswith("#") else ""
+
+
+@cache
+def options(group: str) -> dict[str, Option]:
+    """All options of a group by name, shipped ones first."""
+    found = {
+        path.stem: Option(group, path.stem, f"tl.{group}.{path.stem}", path, _HERE / group / f"{path.stem}.py")
+        for path in sorted((RECIPES / group).glob("[!_]*.yaml"))
+    }
+    for entry in entry_points(group=f"tl.{group}"):
+        module = entry.value.partition(":")[0]
+        source = _module_file(module, entry.name)
+        found.setdefault(entry.name, Option(group, entry.name, module, source.with_suffix(".yaml"), source))
+    return found
+
+
+def _module_file(module: str, name: str) -> Path:
+    top, *rest = module.split(".")
+    spec = find_spec(top)
+    if spec is None or spec.origin is None:
+        raise TLError(f"The plug-in option '{name}' names the module '{module}', which cannot be found: reinstall it.")
+    origin = Path(spec.origin)
+    source = origin.parent.joinpath(*rest).with_suffix(".py") if rest else origin
+    if not (source.is_file() and source.with_suffix(".yaml").is_file()):
+        raise TLError(f"The plug-in option '{name}' needs {source} with {source.stem}.yaml beside it: reinstall it.")
+    return source
+
+
+def stories() -> dict[str, Path]:
+    """The shipped recipes by name; `base` is what they all start from."""
+    return {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}

@@ -1,0 +1,108 @@
+"""How a raw sample becomes what the weights were trained on: it comes with the weights and is fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+Modality = Literal["image", "text"]
+
+
+@dataclass(frozen=True)
+class ImagePreprocess:
+    """Resize the short side to `resize`, crop the centre `size` square, scale to 0..1, normalise by `mean` and `std`."""
+
+    size: int
+    resize: int
+    interpolation: Literal["bilinear", "bicubic"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    modality = "image"
+
+    def crop(self, image: Image) -> Image:
+        """The centre crop that evaluation sees."""
+        from torchvision.transforms.v2 import functional as F
+
+        resized = F.resize(image, [self.resize], interpolation=self.mode, antialias=True)
+        cropped: Image = F.center_crop(resized, [self.size, self.size])
+        return cropped
+
+    def tensor(self, image: Image) -> Tensor:
+        """An image of the right size as a normalised float tensor (3, size, size)."""
+        import torch
+        from torchvision.transforms.v2 import functional as F
+
+        scaled = F.to_dtype(F.pil_to_tensor(image), torch.float32, scale=True)
+        normal: Tensor = F.normalize(scaled, list(self.mean), list(self.std))
+        return normal
+
+    @property
+    def mode(self) -> Any:
+        from torchvision.transforms import InterpolationMode
+
+        return InterpolationMode(self.interpolation)
+
+    def lines(self) -> list[str]:
+        """What a person should see of it."""
+        numbers = " ".join(f"{value:.4g}" for value in (*self.mean, "/", *self.std) if not isinstance(value, str))
+        return [f"resize {self.resize} ({self.interpolation}), centre crop {self.size}", f"mean and std {numbers}"]
+
+
+@dataclass(frozen=True)
+class TextPreprocess:
+    """Tokenise with the weights' own tokenizer (the text of its tokenizer.json), cut to `max_length` tokens."""
+
+    tokenizer: str
+    max_length: int
+    pad_id: int
+
+    modality = "text"
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_str(self.tokenizer)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(self.max_length)
+        return tokenizer
+
+    def ids(self, text: str | tuple[str, str]) -> tuple[list[int], list[int]]:
+        """Token ids and segment ids of a text or a pair of texts."""
+        encoded = self._tokenizer.encode(*((text,) if isinstance(text, str) else text))
+        return encoded.ids, encoded.type_ids
+
+    def lines(self) -> list[str]:
+        """What a person should see of it."""
+        return [f"tokenizer with {self._tokenizer.get_vocab_size()} tokens, at most {self.max_length} a text"]
+
+
+Preprocess = ImagePreprocess | TextPreprocess
+
+
+def fingerprint(preprocess: Preprocess) -> str:
+    """A short hash that is equal for equal preprocessing."""
+    facts = json.dumps({"modality": preprocess.modality, **asdict(preprocess)}, sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def to_json(preprocess: Preprocess) -> str:
+    """The preprocessing as text for the run folder; `from_json` reads it back."""
+    return json.dumps({"modality": preprocess.modality, **asdict(preprocess)})
+
+
+def from_json(text: str) -> Preprocess:
+    """The inverse of `to_json`."""
+    facts: dict[str, Any] = json.loads(text)
+    if facts.pop("modality") == "text":
+        return TextPreprocess(**facts)
+    facts["mean"], facts["std"] = tuple(facts["mean"]), tuple(facts["std"])
+    return ImagePreprocess(**facts)

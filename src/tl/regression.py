@@ -1,0 +1,77 @@
+"""How near numbers come: scores and targets (n, k), one value per metric averaged over the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tl.calibration import Array, Floats
+from tl.weighted import Builder, Statistic, mass, mean, mean_defined, ratio
+
+_ROUNDING = 1e-12
+
+
+def _rmse(scores: Floats, targets: Array) -> Statistic:
+    squared = (scores - targets) ** 2
+    return lambda weights: np.sqrt(weights @ squared / weights.sum(axis=1, keepdims=True)).mean(axis=1)
+
+
+def _moments(values: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Mean and variance of each column, each (r, k); a variance within rounding of 0 is 0."""
+    total = weights.sum(axis=1, keepdims=True)
+    average, square = weights @ values / total, weights @ values**2 / total
+    variance = square - average**2
+    return average, np.where(variance <= _ROUNDING * square, 0.0, variance)
+
+
+def _centred(values: Floats) -> Floats:
+    return values - np.median(values, axis=0)
+
+
+def _r2(scores: Floats, targets: Array) -> Statistic:
+    squared, centred = (scores - targets) ** 2, _centred(targets)
+
+    def value(weights: Floats) -> Floats:
+        error = weights @ squared / weights.sum(axis=1, keepdims=True)
+        return mean_defined(1.0 - ratio(error, _moments(centred, weights)[1]))
+
+    return value
+
+
+def _pearson(scores: Floats, targets: Array) -> Statistic:
+    x, y = _centred(scores), _centred(targets)
+
+    def value(weights: Floats) -> Floats:
+        (mean_x, variance_x), (mean_y, variance_y) = _moments(x, weights), _moments(y, weights)
+        covariance = weights @ (x * y) / weights.sum(axis=1, keepdims=True) - mean_x * mean_y
+        return mean_defined(np.clip(ratio(covariance, np.sqrt(variance_x) * np.sqrt(variance_y)), -1.0, 1.0))
+
+    return value
+
+
+def _spearman(scores: Floats, targets: Array) -> Statistic:
+    def ranks(values: Floats, weights: Floats) -> Floats:
+        """Mid-ranks about their mean, doubled so that they are whole."""
+        below, upto = mass(values, values, weights)
+        return below + upto - weights.sum(axis=1, keepdims=True)
+
+    def column(x: Floats, y: Floats, weights: Floats) -> Floats:
+        a, b = ranks(x, weights), ranks(y, weights)
+        product, square_a, square_b = (np.einsum("rn,rn,rn->r", weights, u, v) for u, v in ((a, b), (a, a), (b, b)))
+        return np.clip(ratio(product, np.sqrt(square_a) * np.sqrt(square_b)), -1.0, 1.0)
+
+    def value(weights: Floats) -> Floats:
+        columns = range(scores.shape[1])
+        return mean_defined(np.stack([column(scores[:, k], targets[:, k], weights) for k in columns], axis=-1))
+
+    return value
+
+
+NUMBER: Mapping[str, Builder] = {
+    "mae": lambda scores, targets: mean(np.abs(scores - targets).mean(axis=1)),
+    "rmse": _rmse,
+    "r2": _r2,
+    "pearson": _pearson,
+    "spearman": _spearman,
+}

@@ -1,0 +1,131 @@
+"""Charts along axes: lines over steps, class counts, reliability, predicted against true, and an interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tl.report.facts import Bin, PhaseFact
+from tl.report.svg import Frame, axes, circle, drawing, line, nice, path, rect, text, tick_text
+from tl.report.words import brief_count, columns, count, number, shorten
+
+LINE_STYLES = 6
+"""Series beyond this many reuse a colour and dash."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """A named line; a nan y breaks it."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+def line_chart(series: Sequence[Series], *, title: str, phases: Sequence[PhaseFact] = (), most_y: int = 5) -> str:
+    """Lines over steps from 0, with the borders between phases."""
+    values = [y for s in series for _, y in s.points if math.isfinite(y)]
+    steps = [x for s in series for x, _ in s.points] + [p.last for p in phases]
+    if not values:
+        return ""
+    low, high = nice(min(values), max(values), most_y)
+    frame = Frame(46, 24, 424, 212, 0, max(1, *steps, 1), low, high)
+    body = axes(frame, x_label="step") + phase_borders(frame, phases)
+    for i, one in enumerate(series):
+        body += _one_line(frame, one, f"s{i % LINE_STYLES + 1}")
+    ends = "; ".join(f"{s.name} ends at {number(s.points[-1][1])}" for s in series if s.points)
+    return drawing(440, 252, body, title=f"{title} over steps: {ends}")
+
+
+def _one_line(frame: Frame, series: Series, style: str) -> str:
+    spots = [(frame.x(x), frame.y(y) if math.isfinite(y) else math.nan) for x, y in series.points]
+    marks = [path(spots, f"line {style}")]
+    kind = f"dot {style}" if len(spots) <= 40 else "unseen"
+    for (x, y), (step, value) in zip(spots, series.points, strict=True):
+        if not math.isnan(y):
+            tip = f"{series.name} {number(value, 3)} at step {count(round(step))}"
+            marks.append(circle(x, y, 3 if kind != "unseen" else 5, kind, tip=tip))
+    return "".join(marks)
+
+
+def phase_borders(frame: Frame, phases: Sequence[PhaseFact]) -> str:
+    """A dotted line where a phase ends, and its name above the plot where it fits."""
+    real = [p for p in phases if p.last >= p.first]
+    if len(real) < 2:
+        return ""
+    marks = []
+    for phase in real:
+        left, right = frame.x(phase.first - 1), frame.x(phase.last)
+        room = int((right - left - 4) / 6.6)
+        if room >= min(4, columns(phase.name)):
+            marks.append(text((left + right) / 2, frame.top - 8, shorten(phase.name, room), "mid small"))
+        if phase.first > 1:
+            marks.append(line(left, frame.top - 14, left, frame.bottom, "border"))
+    return "".join(marks)
+
+
+def bars(names: Sequence[str], counts: Mapping[str, Mapping[str, int]], *, title: str) -> str:
+    """A row of bars per name and a column per split, each column on its own scale from 0."""
+    label, panel, gap, row, top = 132.0, 150.0, 18.0, 20.0, 26.0
+    width, height = label + len(counts) * (panel + gap), top + row * len(names) + 4
+    body = [text(label - 8, top + row * i + 14, shorten(name, 19), "end") for i, name in enumerate(names)]
+    for j, (split, of) in enumerate(counts.items()):
+        left, most = label + j * (panel + gap), max([1, *of.values()])
+        body.append(text(left, 14, f"{split}, {count(sum(of.values()))}", "name"))
+        body.append(line(left, top - 4, left, height, "axis"))
+        for i, name in enumerate(names):
+            amount, y = of.get(name, 0), top + row * i
+            length = (panel - 40) * amount / most
+            tip = f"{name}: {count(amount)} in {split}"
+            body.append(rect(left, y + 2, length, row - 5, f"fill s{j % LINE_STYLES + 1}", tip=tip))
+            body.append(text(left + length + 5, y + 14, brief_count(amount), "small" if amount else "small alarm"))
+    return drawing(width, height, "".join(body), title=title, kind="wide")
+
+
+def reliability(bins: Sequence[Bin], *, title: str) -> str:
+    """Accuracy against confidence per bin with the diagonal of honesty; faint bars show the share of samples."""
+    frame = Frame(50, 10, 326, 230)
+    filled = [b for b in bins if b.count > 0]
+    most = max([1, *(b.count for b in filled)])
+    back, front = [axes(frame, x_label="confidence", y_label="accuracy", whole=False)], []
+    back.append(line(frame.x(0), frame.y(0), frame.x(1), frame.y(1), "ideal"))
+    for b in filled:
+        tip = f"confidence {number(b.confidence)}, accuracy {number(b.accuracy)}, {count(b.count)} samples"
+        left, right = frame.x(b.low) + 1, frame.x(b.high) - 1
+        tall = 0.25 * (frame.bottom - frame.top) * b.count / most
+        back.append(rect(left, frame.bottom - tall, right - left, tall, "fill s6 faint", tip=tip))
+        x, y = frame.x(b.confidence), frame.y(b.accuracy)
+        front.append(line(x, frame.y(b.confidence), x, y, "gap"))
+        front.append(circle(x, y, 2.5 + 3.5 * math.sqrt(b.count / most), "dot s1", tip=tip))
+    return drawing(340, 270, "".join(back + front), title=title)
+
+
+def scatter(true: Sequence[float], predicted: Sequence[float], *, title: str) -> str:
+    """Predicted against true values on equal axes; on the diagonal the prediction is right."""
+    pairs = [(t, p) for t, p in zip(true, predicted, strict=True) if math.isfinite(t) and math.isfinite(p)]
+    if not pairs:
+        return ""
+    low, high = nice(min(min(pair) for pair in pairs), max(max(pair) for pair in pairs))
+    frame = Frame(58, 14, 378, 334, low, high, low, high)
+    body = [axes(frame, x_label="true", y_label="predicted", whole=False)]
+    body.append(line(frame.x(low), frame.y(low), frame.x(high), frame.y(high), "ideal"))
+    for t, p in pairs:
+        body.append(circle(frame.x(t), frame.y(p), 3.2, "cloud s1", tip=f"true {number(t)}, predicted {number(p)}"))
+    return drawing(394, 376, "".join(body), title=title)
+
+
+def interval_bar(value: float, low: float | None, high: float | None, baseline: float | None) -> str:
+    """A score on the scale from 0 to 1 with its interval, and a tick where guessing stands."""
+    frame = Frame(8, 8, 232, 24)
+    body = [line(frame.left, 16, frame.right, 16, "rail")]
+    if low is not None and high is not None:
+        body.append(rect(frame.x(low), 10, frame.x(high) - frame.x(low), 12, "fill s1 faint"))
+    if baseline is not None:
+        body.append(line(frame.x(baseline), 8, frame.x(baseline), 24, "guess"))
+        anchor = "mid" if 0.12 < baseline < 0.8 else "" if baseline <= 0.12 else "end"
+        body.append(text(frame.x(baseline), 38, "guessing", f"small {anchor}"))
+    body.append(circle(frame.x(value), 16, 5, "fill s1"))
+    for at in (0.0, 1.0):
+        if baseline is None or abs(at - baseline) > 0.3:
+            body.append(text(frame.x(at), 38, tick_text(at, 1), "small mid"))
+    return drawing(240, 42, "".join(body), title=f"{number(value)} on the scale from 0 to 1", kind="gauge")

@@ -1,0 +1,110 @@
+"""From the rows of metrics.jsonl to the lines of charts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tl.report.charts import Series
+from tl.report.words import finite, lower_is_better, metric_name, split_name
+
+_POSITION = frozenset({"step", "split", "phase", "task", "epoch", "time", "seconds", "n"})
+MOST_POINTS = 200
+"""A longer line is drawn as means over equal stretches of steps."""
+
+Rows = Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Every value of one key in one split, by step; nan where it was not a number."""
+
+    split: str
+    key: str
+    points: tuple[tuple[float, float], ...]
+
+
+def curves(rows: Rows) -> list[Curve]:
+    """One curve for each (split, key) that ever held a number, in the order of first appearance."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row in rows:
+        step = finite(row.get("step"))
+        if step is None:
+            continue
+        for key, value in row.items():
+            if key not in _POSITION and isinstance(value, int | float) and not isinstance(value, bool):
+                y = finite(value)
+                found.setdefault((str(row.get("split")), key), []).append((step, math.nan if y is None else y))
+    ordered = [Curve(split, key, tuple(sorted(points))) for (split, key), points in found.items()]
+    return [c for c in ordered if any(not math.isnan(y) for _, y in c.points)]
+
+
+def is_rate(key: str) -> bool:
+    return key == "lr" or key.startswith(("lr/", "lr.", "lr_"))
+
+
+def stretch(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> int:
+    """How many neighbouring points one drawn point stands for."""
+    return max(1, math.ceil(len(points) / most))
+
+
+def thin(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
+    """At most `most` points: each the last step and the mean value of its stretch."""
+    size = stretch(points, most)
+    drawn = []
+    for start in range(0, len(points), size):
+        part = points[start : start + size]
+        known = [y for _, y in part if not math.isnan(y)]
+        drawn.append((part[-1][0], sum(known) / len(known) if known else math.nan))
+    return drawn
+
+
+def losses(all_curves: Sequence[Curve]) -> list[Curve]:
+    """The training loss and its terms, then other splits' values of the same names; a sum of one term is the term."""
+    terms = [c for c in all_curves if c.split == "train" and not is_rate(c.key)]
+    total = [c for c in terms if c.key == "loss"]
+    if len(terms) == 2 and total:
+        terms = total
+    names = {c.key for c in terms} | {"loss"}
+    ordered = total + [c for c in terms if c.key != "loss"]
+    return ordered + [c for c in all_curves if c.split != "train" and c.key in names]
+
+
+def metrics(all_curves: Sequence[Curve], main: str | None) -> list[Curve]:
+    """The main metric in every split but train, joined by others of its kind where there is but one such split."""
+    judged = [c for c in all_curves if c.split != "train" and c.key != "loss"]
+    key = main if main in {c.key for c in judged} else judged[0].key if judged else None
+    first = [c for c in judged if c.key == key]
+    if len(first) != 1 or not _is_share(first[0]):
+        return first
+    alike = [
+        c
+        for c in judged
+        if c.split == first[0].split and c.key != key and _is_share(c) and lower_is_better(c.key) == lower_is_better(str(key))
+    ]
+    return first + alike[:2]
+
+
+def _is_share(curve: Curve) -> bool:
+    return all(math.isnan(y) or 0 <= y <= 1 for _, y in curve.points)
+
+
+def rates(all_curves: Sequence[Curve]) -> list[Curve]:
+    return [c for c in all_curves if is_rate(c.key)]
+
+
+def best(curve: Curve) -> tuple[float, float]:
+    """(step, value) of the best point; the earliest wins a tie."""
+    sign = 1 if lower_is_better(curve.key) else -1
+    return min(((x, y) for x, y in curve.points if not math.isnan(y)), key=lambda point: (sign * point[1], point[0]))
+
+
+def label(curve: Curve, among: Iterable[Curve]) -> str:
+    """The curve's name, with its split where the chart shows several."""
+    name = metric_name(curve.key)
+    return f"{name}, {split_name(curve.split)}" if len({c.split for c in among}) > 1 else name
+
+
+def series(chosen: Sequence[Curve]) -> list[Series]:
+    return [Series(label(curve, chosen), thin(curve.points)) for curve in chosen]

@@ -1,0 +1,148 @@
+"""Charts made of cells: the confusion matrix and the timeline of what learned when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from tl.report.charts import phase_borders
+from tl.report.facts import Confusion, PhaseFact
+from tl.report.svg import Frame, drawing, line, rect, text, tick_step, tick_text, ticks
+from tl.report.words import brief_count, columns, count, rate, shorten
+
+MOST_CLASSES = 30
+"""A confusion matrix of more classes shows those with the most mistakes."""
+
+
+def most_confused(confusion: Confusion, limit: int = MOST_CLASSES) -> Confusion:
+    """The rows and columns of the `limit` classes that take part in the most mistakes, in their order."""
+    size = len(confusion.names)
+    if size <= limit:
+        return confusion
+    counts = confusion.counts
+    wrong = [sum(counts[i][j] + counts[j][i] for j in range(size) if j != i) for i in range(size)]
+    kept = sorted(sorted(range(size), key=lambda i: -wrong[i])[:limit])
+    return Confusion(names=[confusion.names[i] for i in kept], counts=[[counts[i][j] for j in kept] for i in kept])
+
+
+def worst_pairs(confusion: Confusion, limit: int = 8) -> list[tuple[str, str, int]]:
+    """(true, predicted, times) of the commonest mistakes."""
+    names = confusion.names
+    pairs = [
+        (names[i], names[j], times)
+        for i, row in enumerate(confusion.counts)
+        for j, times in enumerate(row)
+        if i != j and times
+    ]
+    return sorted(pairs, key=lambda pair: -pair[2])[:limit]
+
+
+def heat_map(confusion: Confusion, *, title: str) -> str:
+    """Rows are true classes, columns predicted ones; a cell's depth is its share of the row's samples."""
+    names, size = confusion.names, len(confusion.names)
+    cell = min(64.0, max(21.0, 520.0 / size))
+    shown = [shorten(name, 16) for name in names]
+    longest = max(4, *(columns(name) for name in shown))
+    turned = cell < 7.0 * longest
+    left = 34 + 7.0 * longest
+    top = 32 + (5.4 * longest if turned else 12)
+    body = [text(left, 14, "predicted", "name"), text(12, top + cell * size / 2, "true", "mid name", turn=-90)]
+    for i, name in enumerate(shown):
+        middle = cell * (i + 0.5)
+        body.append(text(left - 7, top + middle + 4, name, "end"))
+        x = left + middle + (4 if turned else 0)
+        body.append(text(x, top - 7, name, "" if turned else "mid", turn=-45 if turned else 0))
+    for i, row in enumerate(confusion.counts):
+        total = sum(row) or 1
+        for j, times in enumerate(row):
+            x, y = left + cell * j, top + cell * i
+            tip = f"true {names[i]}, predicted {names[j]}: {count(times)} of {count(sum(row))}"
+            body.append(_cell(x, y, cell, times / total, times, right=i == j, tip=tip))
+    tail = 5.4 * columns(shown[-1]) if turned else 0
+    width = left + cell * size + max(8.0, tail - cell / 2 + 12)
+    return drawing(width, top + cell * size + 6, "".join(body), title=title, kind=f"wide {'big' if size > 12 else ''}")
+
+
+def _cell(x: float, y: float, side: float, share: float, times: int, *, right: bool, tip: str) -> str:
+    depth = share if right else math.sqrt(share)
+    kind = ("heat" if right else "miss") if times else "none"
+    square = rect(x + 0.75, y + 0.75, side - 1.5, side - 1.5, kind, tip=tip, opacity=0.12 + 0.88 * depth if times else 1)
+    size = "tiny" if side < 30 else ""
+    return square + (text(x + side / 2, y + side / 2 + (3.5 if size else 4.5), brief_count(times), f"mid on {size}") if times else "")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Neighbouring parts that share every learning rate; `rates` has one entry per phase."""
+
+    name: str
+    rates: tuple[float | None, ...]
+
+
+def timeline_rows(phases: Sequence[PhaseFact], most: int = 14) -> list[Row]:
+    """Parts from the head down to the shallowest; beyond `most`, neighbours that learn alike share a row."""
+    parts = list(dict.fromkeys(part for phase in phases for part in phase.rates))[::-1]
+    rows = [Row(part, tuple(phase.rates.get(part) for phase in phases)) for part in parts]
+    if len(rows) <= most:
+        return rows
+    merged = []
+    for _, group in groupby(rows, key=lambda row: (row.name.partition(".")[0], row.rates)):
+        alike = list(group)
+        last = alike[0].name.rpartition(".")[2]
+        name = alike[0].name if len(alike) == 1 else f"{alike[-1].name} to {last}"
+        merged.append(Row(name, alike[0].rates))
+    return merged
+
+
+def depth(value: float, low: float, high: float) -> float:
+    """How deep a learning rate is coloured: 0.25 for the lowest to 1 for the highest, on a log scale."""
+    if value <= 0:
+        return 0.12
+    return 1.0 if high <= low else 0.25 + 0.75 * math.log(value / low) / math.log(high / low)
+
+
+def timeline(phases: Sequence[PhaseFact], *, title: str) -> str:
+    """Parts by steps: the deeper a cell, the higher the learning rate; hatched cells are frozen."""
+    real = [p for p in phases if p.last >= p.first]
+    rows = timeline_rows(real)
+    if not rows:
+        return ""
+    tall = 30.0 if len(rows) <= 8 else 22.0
+    frame = Frame(132, 30, 846, 30 + tall * len(rows), 0, max(p.last for p in real))
+    known = [r for row in rows for r in row.rates if r is not None and r > 0]
+    low, high = (min(known), max(known)) if known else (1.0, 1.0)
+    body = [_HATCH]
+    for i, row in enumerate(rows):
+        y = frame.top + tall * i
+        body.append(text(frame.left - 9, y + tall / 2 + 4, shorten(row.name, 18), "end"))
+        for phase, value in zip(real, row.rates, strict=True):
+            left, right = frame.x(phase.first - 1), frame.x(phase.last)
+            where = f"{row.name}, {phase.name}, steps {count(phase.first)} to {count(phase.last)}"
+            area = (left + 0.75, y + 1, right - left - 1.5, tall - 2)
+            if value is None:
+                body.append(rect(*area, "frozen", tip=f"{where}: frozen"))
+                continue
+            tip = f"{where}: learning rate {rate(value)}"
+            body.append(rect(*area, "heat", tip=tip, opacity=depth(value, low, high)))
+            if right - left > 7.5 * len(rate(value)) + 6:
+                body.append(text((left + right) / 2, y + tall / 2 + 4, rate(value), "mid on"))
+    body += [phase_borders(frame, real), _steps(frame)]
+    return drawing(862, frame.bottom + 40, "".join(body), title=title, kind="wide")
+
+
+_HATCH = (
+    '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+    '<rect width="6" height="6" class="hatch-back"/><line x1="0" y1="0" x2="0" y2="6" class="hatch-line"/>'
+    "</pattern></defs>"
+)
+
+
+def _steps(frame: Frame) -> str:
+    marks = [line(frame.left, frame.bottom + 3, frame.right, frame.bottom + 3, "axis")]
+    step = max(1.0, tick_step(0, frame.x_high, 8))
+    for value in ticks(0, frame.x_high, 8, whole=True):
+        marks.append(text(frame.x(value), frame.bottom + 20, tick_text(value, step), "mid"))
+    marks.append(text((frame.left + frame.right) / 2, frame.bottom + 36, "step", "mid name"))
+    return "".join(marks)

