@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tl.batch import Batch
 from tl.preprocess import Modality, Preprocess
+from tl.space import Space
 
 
 class Augment(ABC):
@@ -16,14 +17,19 @@ class Augment(ABC):
 
     modality: ClassVar[Modality | None] = None
 
+    @property
+    @abstractmethod
+    def deterministic(self) -> bool:
+        """Whether a sample looks the same every time it is drawn, so that a frozen function of it may be cached."""
+
     @abstractmethod
     def sample(self, value: Any, preprocess: Preprocess) -> Any:
-        """A PIL image to one of the size that `preprocess.tensor` takes, or (ids, segments) lists to such lists."""
-
-    def batch(self, batch: Batch, classes: int) -> Batch:
-        """A batch to a mixed one with soft targets; the default leaves it."""
-        return batch
+        """A PIL image to one of the size that `preprocess.tensor` takes; a text or a pair of texts to the same type."""
 
     def erase(self, image: Tensor) -> Tensor:
         """The normalised tensor (3, H, W) to one with parts erased; the default leaves it."""
         return image
+
+    def batch(self, batch: Batch, space: Space) -> Batch:
+        """A batch to a mixed one, with soft targets where the space has one label; the default leaves it."""
+        return batch
