@@ -37,10 +37,11 @@ class Item(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """The part of a global batch that one device takes at once; `weight` is its share of the global batch."""
+    """The part of a global batch that one device takes at once: its share of that batch, its images or real tokens."""
 
     batch: Batch
     weight: float
+    size: int
 
 
 @dataclass(frozen=True)
@@ -162,10 +163,11 @@ class Stream:
 
     def _piece(self, batch: Batch, step: int, number: int) -> Piece:
         weight = len(batch.y) / self.batch
+        size = len(batch.y) if batch.x.mask is None else int(batch.x.mask.sum())
         if self.items.augment is None:
-            return Piece(batch, weight)
+            return Piece(batch, weight, size)
         with seeded(derive(self.order.seed, "mix", step, self.share.rank, number)):
-            return Piece(self.items.augment.batch(batch, self.items.space), weight)
+            return Piece(self.items.augment.batch(batch, self.items.space), weight, size)
 
 
 class _Plans(torch.utils.data.Sampler[list[Draw]]):

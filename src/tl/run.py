@@ -1,0 +1,153 @@
+"""The run folder, and the only code that writes into it: each file is written beside its name, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from tl.errors import TLError
+from tl.weights import RUN_MODEL
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Status = Literal["running", "done", "stopped", "failed"]
+RECIPE, META, METRICS, LOG = "recipe.yaml", "meta.json", "metrics.jsonl", "log.txt"
+
+
+class Listener(Protocol):
+    """Whoever wants to know how a run goes; the command line prints what it hears."""
+
+    def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
+        """A phase begins at step `first` and lasts at most until `last`."""
+
+    def step(self, step: int, size: int) -> None:
+        """A step is done; it took in so many images or real tokens."""
+
+    def values(self, step: int, split: str, values: Mapping[str, float]) -> None:
+        """Numbers were logged."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+
+
+class Run:
+    """`writes` is false on every process but the first: all its methods then do nothing."""
+
+    def __init__(self, path: Path, writes: bool = True) -> None:
+        self.path, self.writes = path, writes
+
+    @classmethod
+    def create(cls, root: Path, name: str, recipe: Mapping[str, Any], meta: Mapping[str, Any]) -> Run:
+        """A new folder `root`/`name`/<stamp>, never one that is there."""
+        stamp = datetime.now(UTC).strftime("%Y-%m-%d_%H-%M-%S")
+        for attempt in range(1000):
+            path = root / name / (f"{stamp}_{attempt}" if attempt else stamp)
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            run = cls(path)
+            run.write_yaml(RECIPE, recipe)
+            run.write_json(META, {**meta, "status": "running"})
+            return run
+        raise TLError(f"{root / name} already holds a thousand runs of this second.")
+
+    @classmethod
+    def open(cls, path: Path, writes: bool = False) -> Run:
+        """A run that is there; TLError when the folder is none."""
+        if not (path / META).is_file() or not (path / RECIPE).is_file():
+            near = f" Runs are listed by 'tl runs {path.parent}'." if path.parent.is_dir() else ""
+            raise TLError(f"'{path}' is no run: it holds no {META} and {RECIPE}.{near}")
+        return cls(path, writes)
+
+    def write(self, name: str, content: bytes | str) -> None:
+        """Write a file as a whole: it is either the old or the new one, also when the machine stops."""
+        if not self.writes:
+            return
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        with part.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+
+    def write_json(self, name: str, content: Any) -> None:
+        self.write(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def write_yaml(self, name: str, content: Mapping[str, Any]) -> None:
+        import yaml
+
+        self.write(name, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
+
+    def read_json(self, name: str) -> Any:
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What is known about the run."""
+        meta: dict[str, Any] = self.read_json(META)
+        return meta
+
+    def update_meta(self, **facts: Any) -> None:
+        if self.writes:
+            self.write_json(META, {**self.meta, **facts})
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Append a row to metrics.jsonl."""
+        self._append(METRICS, json.dumps(dict(row), ensure_ascii=False))
+
+    def note(self, text: str) -> None:
+        """Append a line with the time to the log."""
+        self._append(LOG, f"{datetime.now(UTC):%H:%M:%S} {text}")
+
+    def _append(self, name: str, line: str) -> None:
+        if self.writes:
+            with (self.path / name).open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl."""
+        file = self.path / METRICS
+        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        return [json.loads(line) for line in lines]
+
+    def forget_rows_after(self, step: int) -> None:
+        """Drop the rows that a resumed run will write again."""
+        kept = [json.dumps(row, ensure_ascii=False) for row in self.rows() if row["step"] <= step]
+        self.write(METRICS, "".join(f"{line}\n" for line in kept))
+
+    def checkpoint(self, name: str, state: Mapping[str, Any]) -> None:
+        """Write a checkpoint of tensors and plain values (torch.save, read back with weights_only)."""
+        import io
+
+        import torch
+
+        if not self.writes:
+            return
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        self.write(f"checkpoints/{name}.pt", buffer.getvalue())
+
+    def load_checkpoint(self, name: str) -> dict[str, Any]:
+        """Read a checkpoint; TLError when there is none."""
+        import torch
+
+        file = self.path / "checkpoints" / f"{name}.pt"
+        if not file.is_file():
+            raise TLError(f"'{self.path}' holds no checkpoint '{name}', so there is nothing to resume: start a new run.")
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        return state
+
+    def save_model(self, state: Mapping[str, Tensor]) -> None:
+        """Write model.safetensors."""
+        from safetensors.torch import save
+
+        if self.writes:
+            self.write(RUN_MODEL, save({key: value.detach().cpu().contiguous() for key, value in state.items()}))

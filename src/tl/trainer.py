@@ -1,0 +1,252 @@
+"""The one loop: phases, then steps. What a step minimises is the method's business, what learns the freeze schedule's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from tl.batch import Streams
+from tl.checksum import checksums, verify_frozen
+from tl.cursor import Cursor
+from tl.errors import Stopped, TLError
+from tl.method.base import Method
+from tl.model import Model
+from tl.optimizer.base import Optimizer
+from tl.optimizer.groups import groups
+from tl.phases import Stretch, due
+from tl.recipe import Loop
+from tl.rng import derive
+from tl.run import Listener, Run
+from tl.streams import Piece, Stream, to_device
+
+
+class Step(nn.Module):
+    """Model and method together: the one thing that Accelerate prepares, so that its forward synchronises gradients."""
+
+    def __init__(self, model: Model, method: Method) -> None:
+        super().__init__()
+        self.model, self.method = model, method
+
+    def forward(self, batch: Streams) -> dict[str, Tensor]:
+        return self.method.loss(self.model, batch)
+
+
+class Signals(Protocol):
+    """Knows the number of the signal that asked the run to stop, or 0."""
+
+    def pending(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does and when, in steps; `metric` of the validation split picks the best weights."""
+
+    stretches: tuple[Stretch, ...]
+    total: int
+    eval_every: float
+    save_every: float
+    log_every: float
+    metric: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained; `evaluate` gives the validation metrics of a model, or nothing where there is no such split."""
+
+    model: Model
+    method: Method
+    streams: Mapping[str, Stream]
+    optimizer: Optimizer
+    evaluate: Callable[[Model], dict[str, float]]
+
+
+class Trainer:
+    """Trains a model by a method; logs, evaluates and checkpoints when due; resumes bit for bit."""
+
+    def __init__(self, loop: Loop, plan: Plan, job: Job, accelerator: Accelerator, run: Run, listener: Listener) -> None:
+        self.loop, self.plan, self.job, self.run, self.listener = loop, plan, job, run, listener
+        self.accelerator, self.cursor = accelerator, Cursor()
+        self.model, self.method = job.model, job.method
+        self.step_module = Step(job.model, job.method).to(accelerator.device)
+        parts: dict[str, nn.Module] = {**self.model.parts(), "method": self.method}
+        rates = job.optimizer.rates(list(parts))
+        self.optim = job.optimizer.build(groups(parts, rates, job.optimizer.common["weight_decay"]))
+        self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(loop.ema)) if loop.ema else None
+        self.sums: dict[str, Tensor] = {}
+        self.summed = 0
+
+    @property
+    def answering(self) -> Model:
+        """The weights that answer: the moving average where there is one."""
+        return self.ema.module if self.ema is not None else self.model
+
+    def fit(self, signals: Signals) -> Cursor:
+        """Run every phase from where the cursor is; the model ends with its best weights."""
+        while not self.cursor.over:
+            stretch = self.plan.stretches[self.cursor.phase]
+            self._phase(stretch, signals)
+        self.load_best()
+        return self.cursor
+
+    def _phase(self, stretch: Stretch, signals: Signals) -> None:
+        cursor = self.cursor
+        self.model.learn(stretch.phase.train)
+        if not cursor.frozen:
+            cursor.frozen = checksums(self.model, set(self.model.parts()) - self.model.learning)
+        self.listener.phase(stretch.phase.name, cursor.step, stretch.last, sorted(self.model.learning))
+        if not any(p.requires_grad for p in self.step_module.parameters()):
+            self.listener.note(f"Nothing has parameters that learn in the phase '{stretch.phase.name}': it is skipped.")
+            cursor.step = stretch.last
+            self._evaluate(stretch)
+        elif not cursor.phase_over:
+            self._steps(stretch, signals)
+        verify_frozen(self.model, cursor.frozen)
+        watching = stretch.phase.patience is not None
+        if watching:
+            self.load_best()
+        cursor.next_phase(watching, len(self.plan.stretches), self.plan.total)
+
+    def _steps(self, stretch: Stretch, signals: Signals) -> None:
+        self.accelerator.free_memory()
+        step, optim = self.accelerator.prepare(Step(self.model, self.method), self.optim)
+        step.train()
+        for pieces in zip(*(s.steps(self.cursor.step, stretch.last) for s in self.job.streams.values()), strict=True):
+            self._step(step, optim, stretch, pieces)
+            self._when_due(stretch, signals)
+            if self.cursor.phase_over:
+                break
+        self.accelerator.free_memory()
+
+    def _step(self, step: nn.Module, optim: Any, stretch: Stretch, pieces: Sequence[Sequence[Piece]]) -> None:
+        accelerator, number = self.accelerator, self.cursor.step
+        self._set_rates(stretch)
+        self.method.progress.fill_(number / self.plan.total)
+        torch.manual_seed(derive(self.plan.seed, "step", number, accelerator.process_index))
+        for i, (streams, piece) in enumerate(zip(self._streams(pieces), pieces[0], strict=True)):
+            last = i + 1 == len(pieces[0])
+            with nullcontext() if last else accelerator.no_sync(step):
+                terms = step(streams)
+                weight = piece.weight * accelerator.num_processes
+                accelerator.backward(torch.stack(list(terms.values())).sum() * weight)
+            self._tally(terms, weight)
+        if self.loop.clip is not None:
+            self._tally({"grad_norm": accelerator.clip_grad_norm_(list(step.parameters()), self.loop.clip)}, 1.0)
+        optim.step()
+        optim.zero_grad(set_to_none=True)
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
+        self.cursor.step += 1
+        self.summed += 1
+        self.listener.step(self.cursor.step, sum(p.size for p in pieces[0]) * accelerator.num_processes)
+
+    def _streams(self, pieces: Sequence[Sequence[Piece]]) -> Iterator[Streams]:
+        for together in zip(*pieces, strict=True):
+            moved = (to_device(piece.batch, self.accelerator.device) for piece in together)
+            yield dict(zip(self.job.streams, moved, strict=True))
+
+    def _set_rates(self, stretch: Stretch) -> None:
+        common, first = self.job.optimizer.common, self.cursor.phase_first
+        first, last = (0, self.plan.total) if common["schedule_span"] == "run" else (first, stretch.last)
+        warmup = common["warmup"].steps(total=last - first, epoch=self.job.streams["train"].epoch)
+        shape = self.job.optimizer.shape(self.cursor.step - first, last - first, warmup) * stretch.phase.lr
+        for group in self.optim.param_groups:
+            group["lr"] = group["peak_lr"] * shape
+
+    def _tally(self, terms: Mapping[str, Tensor], weight: float) -> None:
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach() * weight
+
+    def _when_due(self, stretch: Stretch, signals: Signals) -> None:
+        step, plan = self.cursor.step, self.plan
+        last = step >= stretch.last
+        if due(step, plan.log_every) or last:
+            self._log(stretch)
+        if due(step, plan.eval_every) or last:
+            self._evaluate(stretch)
+        signal = signals.pending()
+        if due(step, plan.save_every) or signal:
+            self.save()
+        if signal:
+            text = f"Stopped after step {step} of {plan.total}. Go on with: tl finetune --resume {self.run.path}"
+            raise Stopped(text, signal)
+
+    def _log(self, stretch: Stretch) -> None:
+        means = self.accelerator.reduce({k: v / self.summed for k, v in self.sums.items()}, "mean")
+        values = {name: float(value) for name, value in means.items()}
+        self.sums, self.summed = {}, 0
+        loss = sum(value for name, value in values.items() if name != "grad_norm")
+        if loss != loss or abs(loss) == float("inf"):
+            raise TLError(
+                f"The loss is {loss} at step {self.cursor.step}: lower optimizer.lr, set loop.clip, "
+                f"or use loop.precision=no. The last checkpoint is in {self.run.path / 'checkpoints'}."
+            )
+        rates = {f"lr/{g['part']}": g["lr"] for g in self.optim.param_groups if self._learns(str(g["part"]))}
+        self._record(stretch, "train", {"loss": loss, **values, **rates})
+
+    def _learns(self, part: str) -> bool:
+        return part in self.model.learning or part == "method"
+
+    def _record(self, stretch: Stretch, split: str, values: dict[str, float]) -> None:
+        step = self.cursor.step
+        self.run.log({"step": step, "split": split, "phase": stretch.phase.name, **values})
+        self.listener.values(step, split, values)
+        if self.loop.trackers:
+            self.accelerator.log({f"{split}/{name}": value for name, value in values.items()}, step=step)
+
+    def _evaluate(self, stretch: Stretch) -> None:
+        values = self.job.evaluate(self.answering)
+        if not values:
+            return
+        self._record(stretch, "val", values)
+        patience = stretch.phase.patience if stretch.phase.patience is not None else self.loop.patience
+        if self.cursor.judge(self.plan.metric, values[self.plan.metric], patience):
+            self.run.checkpoint("best", {"model": self.answering.state_dict(), "step": self.cursor.step})
+
+    def load_best(self) -> None:
+        """Take the best weights so far; the current ones where nothing was evaluated."""
+        self.accelerator.wait_for_everyone()
+        if self.cursor.best is None:
+            state = self.answering.state_dict()
+        else:
+            state = self.run.load_checkpoint("best")["model"]
+        self.model.load_state_dict(state)
+        if self.ema is not None:
+            self.answering.load_state_dict(state)
+
+    def save(self) -> None:
+        """Write the checkpoint `last`: everything that the next step depends on."""
+        scaler = self.accelerator.scaler
+        state = {
+            "model": self.model.state_dict(),
+            "method": self.method.state_dict(),
+            "optimizer": self.optim.state_dict(),
+            "ema": self.ema.state_dict() if self.ema is not None else None,
+            "scaler": scaler.state_dict() if scaler is not None else None,
+            "cursor": asdict(self.cursor),
+            "sums": self.sums,
+            "summed": self.summed,
+        }
+        self.run.checkpoint("last", state)
+
+    def restore(self) -> None:
+        """Go on from the checkpoint `last`."""
+        state = self.run.load_checkpoint("last")
+        self.model.load_state_dict(state["model"])
+        self.method.load_state_dict(state["method"])
+        self.optim.load_state_dict(state["optimizer"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.cursor = Cursor(**state["cursor"])
+        self.sums = {name: value.to(self.accelerator.device) for name, value in state["sums"].items()}
+        self.summed = state["summed"]
+        self.run.forget_rows_after(self.cursor.step)
