@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tl.backbone.base import Backbone
-from tl.backbone.tiny import load_tiny
+from tl.backbone.tiny import tiny_state
 from tl.batch import Inputs
 from tl.errors import TLError
-from tl.preprocess import ImagePreprocess, Preprocess
+from tl.preprocess import ImagePreprocess
 from tl.weights import Weights
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -52,7 +52,10 @@ class TinyImage(Backbone):
                 nn.Sequential(_convolution(high, wide, kernel=1), nn.ReLU()),
             ]
         )
-        self.preprocess: Preprocess = load_tiny(self, weights, ImagePreprocess(size, size, "bilinear", MEAN, STD))
+        fresh = ImagePreprocess(size, size, "bilinear", MEAN, STD)
+        state, self.preprocess = tiny_state(weights, fresh)
+        if state is not None:
+            self.load_state_dict(state)
 
     def stages(self) -> Sequence[nn.Module]:
         return list(self.body)
