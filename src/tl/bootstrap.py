@@ -44,10 +44,11 @@ def intervals(
     Resamples in which a metric is undefined are left out of its interval; (nan, nan) if it is undefined in all.
     ECE is biased upwards by resampling: its interval may lie above its value.
     """
-    bound = statistics(kind, scores, targets, names)
+    with np.errstate(all="ignore"):
+        bound = statistics(kind, scores, targets, names)
     n = len(targets)
     if not n:
-        return {name: (math.nan, math.nan) for name in bound}
+        return dict.fromkeys(bound, (math.nan, math.nan))
     rng = np.random.default_rng(seed)
     rows = max(1, min(_ROWS, _CELLS // n))
     values: dict[str, list[Floats]] = {name: [] for name in bound}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ Floats: TypeAlias = NDArray[np.float64]
 COLDEST, HOTTEST = 0.05, 20.0
 
 
-class Bin(NamedTuple):
+@dataclass(frozen=True)
+class Bin:
     """The predictions whose confidence lies in (lo, hi]; an empty bin has nan confidence and accuracy."""
 
     lo: float
@@ -30,7 +32,8 @@ def softmax(logits: Array) -> Floats:
     """Probabilities over the last axis; -inf is a class that cannot be."""
     shifted = np.asarray(logits, np.float64)
     powers: Floats = np.exp(shifted - shifted.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    total: Floats = powers.sum(axis=-1, keepdims=True)
+    return powers / total
 
 
 def sigmoid(logits: Array) -> Floats:

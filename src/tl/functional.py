@@ -51,6 +51,15 @@ def distillation(student_bc: Tensor, teacher_bc: Tensor, temperature: float) -> 
     return temperature**2 * F.kl_div(log_s, log_t, reduction="batchmean", log_target=True)
 
 
+def binary_distillation(student_bc: Tensor, teacher_bc: Tensor, temperature: float) -> Tensor:
+    """T² KL between the Bernoulli answers of teacher and student, mean over the batch and the labels."""
+    s, t = student_bc.float() / temperature, teacher_bc.float() / temperature
+    p = t.sigmoid()
+    positive = p * (F.logsigmoid(t) - F.logsigmoid(s))
+    negative = (1 - p) * (F.logsigmoid(-t) - F.logsigmoid(-s))
+    return temperature**2 * (positive + negative).mean()
+
+
 class _Reverse(torch.autograd.Function):
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, scale: Tensor) -> Tensor:

@@ -53,13 +53,17 @@ def _pearson(scores: Floats, targets: Array) -> Statistic:
 def _spearman(scores: Floats, targets: Array) -> Statistic:
     def ranks(values: Floats, weights: Floats) -> Floats:
         """Mid-ranks about their mean, doubled so that they are whole."""
-        below, upto = mass(values, values, weights)
-        return below + upto - weights.sum(axis=1, keepdims=True)
+        ordered, before = mass(values, weights)
+        low, high = (before.take(np.searchsorted(ordered, values, side=side), axis=1) for side in ("left", "right"))
+        return low + high - before[:, -1:]
 
     def column(x: Floats, y: Floats, weights: Floats) -> Floats:
         a, b = ranks(x, weights), ranks(y, weights)
-        product, square_a, square_b = (np.einsum("rn,rn,rn->r", weights, u, v) for u, v in ((a, b), (a, a), (b, b)))
-        return np.clip(ratio(product, np.sqrt(square_a) * np.sqrt(square_b)), -1.0, 1.0)
+        weighted_a = weights * a
+        product: Floats = np.einsum("rn,rn->r", weighted_a, b)
+        squares: Floats = np.einsum("rn,rn->r", weighted_a, a) * np.einsum("rn,rn->r", weights * b, b)
+        answer: Floats = ratio(product, np.sqrt(squares)).clip(-1.0, 1.0)
+        return answer
 
     def value(weights: Floats) -> Floats:
         columns = range(scores.shape[1])

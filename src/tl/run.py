@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tl.errors import TLError
+from tl.errors import Stopped, TLError
 from tl.weights import RUN_MODEL
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Status = Literal["running", "done", "stopped", "failed"]
 RECIPE, META, METRICS, LOG = "recipe.yaml", "meta.json", "metrics.jsonl", "log.txt"
 
 
@@ -94,6 +95,20 @@ class Run:
         """What is known about the run."""
         meta: dict[str, Any] = self.read_json(META)
         return meta
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Keep the run's status and the seconds it took, whichever way it ends."""
+        began, status = time.monotonic(), "failed"
+        try:
+            yield
+            status = "done"
+        except Stopped:
+            status = "stopped"
+            raise
+        finally:
+            if self.writes:
+                self.update_meta(status=status, seconds=self.meta["seconds"] + time.monotonic() - began)
 
     def update_meta(self, **facts: Any) -> None:
         if self.writes:

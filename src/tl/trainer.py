@@ -101,7 +101,7 @@ class Trainer:
         self.model.learn(stretch.phase.train)
         if not cursor.frozen:
             cursor.frozen = checksums(self.model, set(self.model.parts()) - self.model.learning)
-        self.listener.phase(stretch.phase.name, cursor.step, stretch.last, sorted(self.model.learning))
+        self.listener.phase(stretch.phase.name, cursor.step, stretch.last, [n for n in self.model.parts() if n in self.model.learning])
         if not any(p.requires_grad for p in self.step_module.parameters()):
             self.listener.note(f"Nothing has parameters that learn in the phase '{stretch.phase.name}': it is skipped.")
             cursor.step = stretch.last

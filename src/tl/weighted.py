@@ -19,7 +19,8 @@ Builder: TypeAlias = Callable[[Floats, Array], Statistic]
 
 def ratio(above: Floats, below: Floats) -> Floats:
     """above / below, nan where below is 0."""
-    return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=below != 0)
+    undefined: Floats = np.full(np.broadcast(above, below).shape, np.nan)
+    return np.divide(above, below, out=undefined, where=below != 0)
 
 
 def mean_defined(values: Floats) -> Floats:
@@ -45,31 +46,38 @@ def group_sums(groups: Array, size: int) -> Statistic:
     return sums
 
 
-def mass(values: Floats, at: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """How much weight lies below, and how much at or below, each of the values `at`: two of (r, len(at))."""
+def mass(values: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """The values in order (n,) and the weight of all that comes before each position in it (r, n + 1)."""
     order = np.argsort(values)
-    ordered = values[order]
-    running = np.zeros((len(weights), len(values) + 1))
-    np.cumsum(weights.take(order, axis=1), axis=1, out=running[:, 1:])
-    below, upto = (np.searchsorted(ordered, at, side=side) for side in ("left", "right"))
-    return running.take(below, axis=1), running.take(upto, axis=1)
+    before = np.zeros((len(weights), len(values) + 1))
+    np.cumsum(weights.take(order, axis=1), axis=1, out=before[:, 1:])
+    return values[order], before
 
 
 def area(scores: Floats, positive: Array, weights: Floats) -> Floats:
     """Area under the ROC curve by weighted mid-ranks, ties counting one half; nan without both classes."""
-    chosen = weights[:, positive]
+    at, chosen = _positives(scores, positive, weights)
+    ordered, before = mass(scores, weights)
     hits = chosen.sum(axis=1)
-    below, upto = mass(scores, scores[positive], weights)
-    rank_sum = np.einsum("rn,rn->r", chosen, below + upto) / 2
+    low, high = (before.take(np.searchsorted(ordered, at, side=side), axis=1) for side in ("left", "right"))
+    rank_sum: Floats = np.einsum("rn,rn->r", chosen, low + high) / 2
     return ratio(rank_sum - hits**2 / 2, hits * (weights.sum(axis=1) - hits))
 
 
 def average_precision(scores: Floats, positive: Array, weights: Floats) -> Floats:
     """Precision at each distinct threshold weighted by the recall it gains; nan without a positive."""
-    chosen = weights[:, positive]
-    hits, total = chosen.sum(axis=1, keepdims=True), weights.sum(axis=1, keepdims=True)
-    at = scores[positive]
-    found = total - mass(scores, at, weights)[0]
-    right = hits - mass(at, at, chosen)[0]
+    at, chosen = _positives(scores, positive, weights)
+    ordered, before = mass(scores, weights)
+    found = before[:, -1:] - before.take(np.searchsorted(ordered, at), axis=1)
+    ordered, before = mass(at, chosen)
+    right = before[:, -1:] - before.take(np.searchsorted(ordered, at), axis=1)
     precision = right / np.maximum(found, 1.0)  # nothing found: nothing chosen, weight 0
-    return ratio(np.einsum("rn,rn->r", chosen, precision), hits[:, 0])
+    gained: Floats = np.einsum("rn,rn->r", chosen, precision)
+    return ratio(gained, before[:, -1])
+
+
+def _positives(scores: Floats, positive: Array, weights: Floats) -> tuple[Floats, Floats]:
+    """Scores in order and weights of the positives; the order keeps later look-ups near each other in memory."""
+    chosen = np.flatnonzero(positive)
+    chosen = chosen[np.argsort(scores[chosen])]
+    return scores[chosen], weights.take(chosen, axis=1)

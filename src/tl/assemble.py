@@ -1,0 +1,129 @@
+"""From a recipe to objects: the one module that knows every group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tl.adapter.base import Adapter
+from tl.augment.base import Augment
+from tl.backbone.base import Backbone
+from tl.build import build
+from tl.data.base import Data
+from tl.data.splits import load as load_data
+from tl.errors import TLError
+from tl.freeze.base import FreezeSchedule, Phase
+from tl.head.base import Head
+from tl.method.base import Method
+from tl.model import Model
+from tl.optimizer.base import Optimizer
+from tl.recipe import Recipe
+from tl.recipe import load as load_recipe
+from tl.rng import derive, seeded
+from tl.run import RECIPE, Run
+from tl.space import Space
+from tl.streams import Items, Order, Share, Stream
+
+SPACE = "space.json"
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Everything a recipe describes, built."""
+
+    recipe: Recipe
+    data: Data
+    model: Model
+    method: Method
+    optimizer: Optimizer
+    augment: Augment
+    phases: tuple[Phase, ...]
+
+    def items(self, split: str, augmented: bool = False) -> Items:
+        """A split's samples as tensors, seen as in evaluation unless `augmented`."""
+        samples = self.data.splits.get(split, ())
+        preprocess = self.model.backbone.preprocess
+        return Items(samples, self.data.space, preprocess, self.augment if augmented else None)
+
+    def streams(self, share: Share) -> dict[str, Stream]:
+        """What the method draws its batches from; TLError where the data lacks a split that it needs."""
+        loop, seed = self.recipe.loop, self.recipe.seed
+        found: dict[str, Stream] = {}
+        for name in self.method.streams:
+            items = self.items(name, augmented=True)
+            if not len(items):
+                raise TLError(
+                    f"method '{self.recipe.method.option}' needs a split '{name}', which the data lacks: "
+                    f"it has {', '.join(self.data.splits)}."
+                )
+            balance = self._balance() if name == "train" and self.data.balanced_sampling else None
+            order = Order(len(items), derive(seed, "order", name), balance)
+            batch = min(loop.batch, len(self.data.splits["train"]))
+            found[name] = Stream(items, order, batch, min(loop.device_batch, batch), share, loop.workers)
+        return found
+
+    def _balance(self) -> torch.Tensor:
+        targets = [sample.target for sample in self.data.splits["train"]]
+        return torch.tensor([1.0 / targets.count(target) for target in targets])
+
+
+def assemble(recipe: Recipe) -> Assembly:
+    """Build everything; the data is read first, and what does not fit is refused before training."""
+    data = load_data(build(recipe.data))
+    model = build_model(recipe, data.space)
+    optimizer: Optimizer = build(recipe.optimizer)
+    augment: Augment = build(recipe.augment)
+    modality = model.backbone.preprocess.modality
+    if data.modality != modality:
+        raise TLError(f"backbone '{recipe.backbone.option}' takes {modality}s, but the data holds {data.modality}s.")
+    if augment.modality not in (None, modality):
+        raise TLError(f"augment '{recipe.augment.option}' is for {augment.modality}s, but the data holds {modality}s.")
+    with seeded(derive(recipe.seed, "method")):
+        method: Method = build(recipe.method, open_model=lambda path: open_run(path).model)
+        method.attach(model)
+    schedule: FreezeSchedule = build(recipe.freeze)
+    phases = schedule.phases(list(model.parts()))
+    return Assembly(recipe, data, model, method, optimizer, augment, phases)
+
+
+def build_model(recipe: Recipe, space: Space) -> Model:
+    """The recipe's model for an output space; what is not pretrained starts from the recipe's seed."""
+    with seeded(derive(recipe.seed, "model")):
+        backbone: Backbone = build(recipe.backbone)
+        adapter: Adapter = build(recipe.adapter, dim=backbone.dim)
+        head: Head = build(recipe.head, dim_in=backbone.dim, space=space)
+    if recipe.loop.gradient_checkpointing and not backbone.checkpointing():
+        raise TLError(f"loop.gradient_checkpointing: backbone '{recipe.backbone.option}' has none; set it to false.")
+    return Model(backbone, adapter, head)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run, opened to answer."""
+
+    run: Run
+    recipe: Recipe
+    model: Model
+    temperature: float
+
+
+def open_run(path: Path) -> Trained:
+    """Open a run's model with its own preprocessing and label map, executing nothing from the folder."""
+    from safetensors.torch import load_file
+
+    run = Run.open(path)
+    if not (path / "model.safetensors").is_file():
+        raise TLError(f"'{path}' has no model yet: its status is '{run.meta['status']}'. Resume it first.")
+    recipe = load_recipe(str(path / RECIPE))
+    backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
+    recipe = replace(recipe, backbone=backbone)
+    facts: dict[str, Any] = run.read_json(SPACE)
+    space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
+    model = build_model(recipe, space)
+    model.load_state_dict(load_file(path / "model.safetensors"))
+    return Trained(run, recipe, model.eval(), facts["temperature"])
+
+

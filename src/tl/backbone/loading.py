@@ -1,0 +1,136 @@
+"""Weights from a file or a run into a module, with a report of what matched and what did not."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from tl.errors import TLError
+from tl.preprocess import Preprocess, from_json
+from tl.weights import RUN_MODEL, RUN_PREPROCESS, Weights
+
+State = Mapping[str, Tensor]
+
+_WRAPPERS = re.compile(r"^(?:(?:module|model|backbone|net|_orig_mod)\.)+")
+_NESTED = ("state_dict", "model", "model_state_dict", "model_ema", "net")
+_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """Names of the module's tensors that were `loaded`, `missing` in the source or `misshaped` there, and of the
+    source's that were `unexpected` or `dropped` on purpose (its classifier, its pooler)."""
+
+    source: str
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    misshaped: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    prefix: str = ""
+
+    def lines(self) -> list[str]:
+        """What a person should see of it: one line for each kind of tensor that there is."""
+        wanted = len(self.loaded) + len(self.missing) + len(self.misshaped)
+        without = f", names without '{self.prefix}'" if self.prefix else ""
+        kinds = {
+            "left out, as it is not part of the backbone": self.dropped,
+            "missing there, so still random": self.missing,
+            "of another shape there, so still random": self.misshaped,
+            "unknown here, so unused": self.unexpected,
+        }
+        found = [f"{what}: {_some(names)}" for what, names in kinds.items() if names]
+        return [f"loaded {len(self.loaded)} of {wanted} tensors from {self.source}{without}", *found]
+
+
+def read(weights: Weights, inside: str = "backbone.net.") -> State:
+    """The tensors of a file, a folder's model.safetensors or a run; of a run those under `inside`, by their own names.
+
+    A file is never unpickled beyond tensors.
+    """
+    assert weights.path is not None, f"weights of the kind '{weights.kind}' lie in no file"
+    if weights.kind == "run":
+        tensors = _tensors(weights.path / RUN_MODEL)
+        return {name.removeprefix(inside): value for name, value in tensors.items() if name.startswith(inside)}
+    return _tensors(weights.path / RUN_MODEL if weights.kind == "folder" else weights.path)
+
+
+def run_preprocess(run: Path) -> Preprocess:
+    """The preprocessing that a run's weights were trained with."""
+    path = run / RUN_PREPROCESS
+    if not path.is_file():
+        raise TLError(f"{run} holds no {RUN_PREPROCESS}, so it is no run to start from: name a run that 'tl train' wrote.")
+    return from_json(path.read_text(encoding="utf-8"))
+
+
+def load(module: nn.Module, state: State, source: str, dropped: Sequence[str] = ()) -> LoadReport:
+    """Copy what fits by name and shape into the module; names that start like one of `dropped` are left out.
+
+    Where no name fits, wrappers' prefixes such as 'module.' are taken off; TLError where still nothing does.
+    """
+    own = module.state_dict()
+    prefix = ""
+    if not own.keys() & state.keys():
+        prefix, state = _unwrapped(state)
+    kept = OrderedDict((name, value) for name, value in state.items() if not name.startswith(tuple(dropped)))
+    misshaped = {name for name, value in kept.items() if name in own and own[name].shape != value.shape}
+    fitting = OrderedDict((name, value) for name, value in kept.items() if name not in misshaped)
+    outcome = module.load_state_dict(fitting, strict=False)
+    missing = set(outcome.missing_keys) - misshaped
+    loaded = tuple(name for name in own if name not in missing and name not in misshaped)
+    if not any(name in loaded for name in fitting):
+        raise TLError(
+            f"Nothing in {source} fits the backbone: it holds {_some(tuple(state))}; "
+            f"the backbone wants {_some(tuple(own))}. Choose the backbone that these weights were made for."
+        )
+    return LoadReport(
+        source=source,
+        loaded=loaded,
+        missing=tuple(name for name in own if name in missing),
+        unexpected=tuple(outcome.unexpected_keys),
+        misshaped=tuple(f"{n} {tuple(kept[n].shape)} for {tuple(own[n].shape)}" for n in own if n in misshaped),
+        dropped=tuple(name for name in state if name not in kept),
+        prefix=prefix,
+    )
+
+
+def _tensors(path: Path) -> State:
+    if not path.is_file():
+        raise TLError(f"There are no weights at {path}: name a file, a run, or a folder that holds {RUN_MODEL}.")
+    try:
+        if path.suffix == ".safetensors":
+            loaded: Mapping[str, object] = load_file(path)
+        else:
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise TLError(
+            f"{path} is no file of plain tensors, and nothing else is ever unpickled: save 'model.state_dict()' alone, "
+            "best as .safetensors."
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError) as error:
+        raise TLError(f"{path} cannot be read as weights ({str(error).splitlines()[0]}): it may be cut short.") from error
+    nested = next((loaded[name] for name in _NESTED if isinstance(loaded.get(name), Mapping)), loaded)
+    assert isinstance(nested, Mapping)
+    tensors = OrderedDict((name, value) for name, value in nested.items() if isinstance(value, Tensor))
+    if not tensors:
+        raise TLError(f"{path} holds no tensors by name, only {_some(tuple(map(str, loaded)))}: save 'model.state_dict()'.")
+    return tensors
+
+
+def _unwrapped(state: State) -> tuple[str, State]:
+    found = [match[0] for match in map(_WRAPPERS.match, state) if match]
+    return max(found, key=found.count, default=""), {_WRAPPERS.sub("", name): value for name, value in state.items()}
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + rest if names else "nothing"

@@ -1,0 +1,41 @@
+"""The command line: commands, flags and exit codes. Everything heavy is imported inside the commands."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tl.cli import answer, recipes, runs, train
+from tl.errors import TLError
+
+app = typer.Typer(
+    name="tl",
+    help="Transfer learning from YAML recipes: images and text, one laptop or many GPUs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (train, answer, recipes, runs):
+    module.register(app)
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 a bug, 2 the user's mistake, 3 a gate that did not hold, 130 and 143 stopped by a signal."""
+    try:
+        code = app(standalone_mode=False)
+    except TLError as error:
+        print(error, file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except typer.Abort:
+        code = 130
+    except BrokenPipeError:
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

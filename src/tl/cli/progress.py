@@ -1,0 +1,110 @@
+"""One live line per phase on a terminal; plain lines, and few of them, elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+
+class Quiet:
+    """Hears everything and prints nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        return None
+
+    def phase(self, name: str, first: int, last: int, learning: list[str]) -> None: ...
+
+    def step(self, step: int, size: int) -> None: ...
+
+    def values(self, step: int, split: str, values: Mapping[str, float]) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+
+class Lines(Quiet):
+    """A line per phase and per evaluation, for logs and CI."""
+
+    def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
+        print(f"{name}: steps {first}-{last}, {_names(learning)} learn", flush=True)
+
+    def values(self, step: int, split: str, values: Mapping[str, float]) -> None:
+        if split != "train":
+            print(f"  step {step} {split}: {_headline(values)}", flush=True)
+
+    def note(self, text: str) -> None:
+        print(text, flush=True)
+
+
+class Live(Quiet):
+    """A bar with step, loss, metric, images or tokens per second and the time left."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[loss]}"),
+            TextColumn("{task.fields[metric]}"),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+        )
+        self.progress = Progress(*columns, console=self.console)
+        self.task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.progress.stop()
+
+    def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
+        description = f"[bold]{name}[/] {_names(learning)}"
+        fields = {"loss": "", "metric": "", "speed": ""}
+        self.task = self.progress.add_task(description, total=last - first, **fields)
+        self.first, self.began, self.size = first, time.monotonic(), 0
+
+    def step(self, step: int, size: int) -> None:
+        assert self.task is not None
+        self.size += size
+        speed = self.size / max(1e-9, time.monotonic() - self.began)
+        self.progress.update(self.task, completed=step - self.first, speed=f"{speed:,.0f}/s")
+
+    def values(self, step: int, split: str, values: Mapping[str, float]) -> None:
+        if self.task is None:
+            return
+        if split == "train":
+            self.progress.update(self.task, loss=f"loss {values['loss']:.4f}")
+        else:
+            self.progress.update(self.task, metric=_headline(values))
+
+    def note(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, style="dim")
+
+
+def listener(quiet: bool) -> Quiet:
+    """What fits where we print: a live line on a terminal, plain lines elsewhere, nothing when quiet."""
+    if quiet:
+        return Quiet()
+    return Live() if sys.stderr.isatty() else Lines()
+
+
+def _headline(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in list(values.items())[:2])
+
+
+def _names(learning: list[str]) -> str:
+    stages = [name for name in learning if name.startswith("backbone.")]
+    rest = [name for name in learning if not name.startswith("backbone.")]
+    spans = [stages[0] if len(stages) == 1 else f"backbone.{stages[0][9:]}-{stages[-1][9:]}"] if stages else []
+    return " + ".join([*spans, *rest]) or "nothing"

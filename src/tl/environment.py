@@ -1,0 +1,68 @@
+"""What a run ran on: versions, machine, code."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+_PACKAGES = ("tl-toolkit", "torch", "torchvision", "transformers", "accelerate", "hydra-core", "omegaconf", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the packages that decide results; '-' for one that is missing."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "-"
+    return found
+
+
+def git_commit(folder: Path) -> str:
+    """The commit of the checkout that `folder` is in, with '+' where files differ from it; '' outside a checkout."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
+
+
+def machine(device: torch.device) -> str:
+    """The device in words."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def peak_memory_mb(device: torch.device) -> dict[str, float]:
+    """Peak memory of this process, and of the GPU where one is used, in MB."""
+    import torch
+
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
+    if device.type == "cuda":
+        peak["gpu"] = torch.cuda.max_memory_allocated(device) / 1024**2
+    return peak
+
+
+def describe(device: torch.device, processes: int) -> dict[str, Any]:
+    """The facts of the machine and the code for a run's meta.json."""
+    return {
+        "versions": versions(),
+        "git": git_commit(Path(__file__).parent),
+        "device": machine(device),
+        "processes": processes,
+        "platform": platform.platform(),
+    }

@@ -1,0 +1,165 @@
+"""The verb `finetune`: assemble, start the head, train, calibrate, evaluate, and leave a run folder that can be used."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+
+from tl.assemble import SPACE, Assembly, assemble
+from tl.calibration import fit_temperature
+from tl.environment import describe, peak_memory_mb
+from tl.errors import TLError
+from tl.evaluate import Evaluator, best_metric
+from tl.model import Model
+from tl.outcome import Outcome, csv_text, outcome
+from tl.phases import lay_out
+from tl.preprocess import fingerprint, to_json
+from tl.recipe import Recipe
+from tl.report.of_run import write_report
+from tl.rng import derive
+from tl.run import Listener, Run
+from tl.signals import StopSignals
+from tl.streams import Share
+from tl.trackers import start_trackers, tracker_names
+from tl.trainer import Job, Plan, Trainer
+from tl.weights import RUN_ASSETS
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for: a new run under `root`, or going on with `resume`."""
+
+    recipe: Recipe
+    root: Path
+    resume: Path | None
+    command: str
+
+
+def finetune(request: Request, listener: Listener) -> Path:
+    """Train as the recipe says and return the run's folder."""
+    recipe = request.recipe
+    accelerator = _accelerator(recipe)
+    assembly = assemble(recipe)
+    metric = best_metric(recipe.loop.best, assembly.data.space)
+    evaluator = _evaluator(recipe, accelerator)
+    plan, job = _plan(assembly, metric, evaluator, accelerator)
+    run = _open(request, assembly, accelerator)
+    for line in (*recipe.notes, *assembly.data.notes, *assembly.model.backbone.described()):
+        listener.note(line)
+        run.note(line)
+    with run.recorded(), start_trackers(accelerator, run.path, recipe):
+        trainer = Trainer(recipe.loop, plan, job, accelerator, run, listener)
+        if request.resume is not None:
+            trainer.restore()
+        elif assembly.model.head.needs_fit:
+            items = assembly.items("train")
+            features, targets = evaluator.features(assembly.model, items)
+            assembly.model.head.fit(features.to(accelerator.device), targets.to(accelerator.device))
+        with StopSignals(accelerator) as signals:
+            cursor = trainer.fit(signals)
+        temperature = _calibrate(assembly, evaluator)
+        _keep(run, assembly, temperature)
+        best = {"metric": metric, "value": cursor.best, "step": cursor.best_step}
+        run.update_meta(best=best, peak_memory_mb=peak_memory_mb(accelerator.device), temperature=temperature)
+        outcomes = _outcomes(run, assembly, evaluator, temperature)
+    if run.writes:
+        write_report(run, assembly, outcomes)
+    return run.path
+
+
+def _accelerator(recipe: Recipe) -> Accelerator:
+    loop = recipe.loop
+    if loop.device == "cuda" and not torch.cuda.is_available():
+        raise TLError("loop.device is cuda, but this machine shows no CUDA device: use auto or cpu.")
+    if loop.precision == "fp16" and (loop.device == "cpu" or not torch.cuda.is_available()):
+        raise TLError("loop.precision is fp16, which needs a GPU: use bf16 or no.")
+    trackers = tracker_names(loop.trackers)
+    accelerator = Accelerator(mixed_precision=loop.precision, cpu=loop.device == "cpu", log_with=trackers)
+    if loop.batch < accelerator.num_processes:
+        raise TLError(f"loop.batch is {loop.batch}, fewer than the {accelerator.num_processes} processes: raise it.")
+    return accelerator
+
+
+def _evaluator(recipe: Recipe, accelerator: Accelerator) -> Evaluator:
+    share = Share(accelerator.process_index, accelerator.num_processes)
+    return Evaluator(max(64, recipe.loop.device_batch), share, accelerator.device, recipe.loop.workers)
+
+
+def _plan(assembly: Assembly, metric: str, evaluator: Evaluator, accelerator: Accelerator) -> tuple[Plan, Job]:
+    loop, val = assembly.recipe.loop, assembly.items("val")
+    streams = assembly.streams(evaluator.share)
+    epoch = streams["train"].epoch
+    total = loop.length.steps(total=0, epoch=epoch)
+
+    def evaluate(model: Model) -> dict[str, float]:
+        return evaluator.answers(model, val).metrics(model) if len(val) else {}
+
+    def steps(name: str) -> float:
+        duration = getattr(loop, name)
+        every = duration.value * epoch if duration.unit == "ep" else duration.steps(total=total, epoch=epoch)
+        return max(1.0, float(every))
+
+    plan = Plan(
+        stretches=lay_out(assembly.phases, total, epoch),
+        total=total,
+        eval_every=steps("eval_every"),
+        save_every=steps("save_every"),
+        log_every=steps("log_every"),
+        metric=metric,
+        seed=derive(assembly.recipe.seed, "train"),
+    )
+    return plan, Job(assembly.model, assembly.method, streams, assembly.optimizer, evaluate)
+
+
+def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run:
+    preprocess, data = assembly.model.backbone.preprocess, assembly.data
+    path = [str(request.resume or "")]
+    if accelerator.is_main_process and request.resume is None:
+        meta = {
+            "command": request.command,
+            **describe(accelerator.device, accelerator.num_processes),
+            "seed": request.recipe.seed,
+            "data": {"fingerprint": data.fingerprint, "splits": {k: len(v) for k, v in data.splits.items()}},
+            "preprocess": {"fingerprint": fingerprint(preprocess), "lines": preprocess.lines()},
+            "seconds": 0.0,
+        }
+        path = [str(Run.create(request.root, request.recipe.name, request.recipe.plain(), meta).path)]
+    broadcast_object_list(path)
+    run = Run.open(Path(path[0]), writes=accelerator.is_main_process)
+    if run.meta["data"]["fingerprint"] != data.fingerprint:
+        raise TLError(f"The data changed since '{run.path}' began, so it cannot be resumed: start a new run.")
+    return run
+
+
+def _calibrate(assembly: Assembly, evaluator: Evaluator) -> float:
+    val, kind = assembly.items("val"), assembly.data.space.kind
+    if not len(val) or kind == "number":
+        return 1.0
+    found = evaluator.answers(assembly.model, val)
+    return fit_temperature(found.outputs.numpy(), found.targets.numpy(), kind)
+
+
+def _keep(run: Run, assembly: Assembly, temperature: float) -> None:
+    backbone = assembly.model.backbone
+    run.save_model(assembly.model.state_dict())
+    run.write(SPACE, json.dumps({**asdict(assembly.data.space), "temperature": temperature}, ensure_ascii=False))
+    run.write("preprocess.json", to_json(backbone.preprocess))
+    for name, content in backbone.assets().items():
+        run.write(f"{RUN_ASSETS}/{name}", content)
+
+
+def _outcomes(run: Run, assembly: Assembly, evaluator: Evaluator, temperature: float) -> list[Outcome]:
+    found = []
+    for split in ("val", "test"):
+        items = assembly.items(split)
+        if len(items):
+            one = outcome(split, assembly.model, items, evaluator, temperature, assembly.recipe.loop.bootstrap)
+            run.write_json(f"evaluation/{split}.json", one.as_json())
+            run.write(f"predictions/{split}.csv", csv_text(*one.rows()))
+            found.append(one)
+    return found

@@ -1,0 +1,112 @@
+"""What a model does on a split: every metric with its interval, and a row for each sample."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tl.bootstrap import intervals
+from tl.data.base import Sample
+from tl.errors import TLError
+from tl.evaluate import Evaluator
+from tl.metrics import evaluate
+from tl.model import Model
+from tl.space import Space
+from tl.streams import Items
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`scores` are probabilities (N, C) or numbers (N, K); `raw` the same before temperature scaling."""
+
+    split: str
+    space: Space
+    samples: Sequence[Sample]
+    scores: npt.NDArray[np.float64]
+    raw: npt.NDArray[np.float64]
+    targets: npt.NDArray[Any]
+    values: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The metrics as data."""
+        found = {
+            name: {"value": value, "low": self.intervals[name][0], "high": self.intervals[name][1]}
+            for name, value in self.values.items()
+        }
+        return {"split": self.split, "samples": len(self.samples), "metrics": found}
+
+    def rows(self) -> tuple[list[str], list[list[Any]]]:
+        """A header, and for each sample its id, what is true, what is answered and every score."""
+        names = list(self.space.names)
+        if self.space.kind == "number":
+            header = ["id", *(f"true_{n}" for n in names), *names]
+            rows = [[s.id, *t, *p] for s, t, p in zip(self.samples, self.targets, self.scores, strict=True)]
+            return header, rows
+        header = ["id", "true", "predicted", *(f"p_{name}" for name in names)]
+        true = [self._labels(target) for target in self.targets]
+        predicted = [self._labels(answer) for answer in answers(self.space, self.scores)]
+        rows = [[s.id, t, p, *q] for s, t, p, q in zip(self.samples, true, predicted, self.scores, strict=True)]
+        return header, rows
+
+    def _labels(self, answer: Any) -> str:
+        if self.space.kind == "single":
+            return self.space.names[int(answer)]
+        return ";".join(name for name, on in zip(self.space.names, answer, strict=True) if on)
+
+
+def answers(space: Space, scores: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    """Class numbers (N,), 0/1 decisions at one half (N, C), or the numbers themselves."""
+    if space.kind == "single":
+        return scores.argmax(-1)
+    return (scores >= 0.5).astype(int) if space.kind == "multi" else scores
+
+
+def outcome(
+    split: str, model: Model, items: Items, evaluator: Evaluator, temperature: float, resamples: int
+) -> Outcome:
+    """Evaluate a model over a split, with 95 % bootstrap intervals."""
+    if not len(items):
+        raise TLError(f"The data has no split '{split}'.")
+    found = evaluator.answers(model, items)
+    space, targets = items.space, found.targets.numpy()
+    scores = found.scores(model, temperature)
+    values = evaluate(space.kind, scores, targets, space.names)
+    bounds = intervals(space.kind, scores, targets, seed=0, resamples=resamples)
+    return Outcome(split, space, items.samples, scores, found.scores(model), targets, values, bounds)
+
+
+def csv_text(header: list[str], rows: list[list[Any]]) -> str:
+    """Rows as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([[_short(value) for value in row] for row in rows])
+    return text.getvalue()
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def write_table(path: Path, header: list[str], rows: list[list[Any]]) -> None:
+    """Write rows as .csv or .parquet, by the name's ending."""
+    if path.suffix == ".csv":
+        path.write_text(csv_text(header, rows), encoding="utf-8")
+    elif path.suffix == ".parquet":
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ModuleNotFoundError as error:
+            raise TLError(f"'{path}' needs pyarrow: pip install 'tl-toolkit[parquet]'.") from error
+        columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+        pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    else:
+        raise TLError(f"'{path}' ends in neither .csv nor .parquet.")

@@ -1,0 +1,39 @@
+"""Experiment trackers, through Accelerate, and only those that a recipe names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from tl.errors import TLError, did_you_mean
+from tl.recipe import Recipe
+
+_KNOWN = ("tensorboard", "wandb", "mlflow", "trackio")
+
+
+def tracker_names(names: Sequence[str]) -> list[str]:
+    """The names, checked; TLError for an unknown one or one whose package is missing."""
+    for name in names:
+        if name not in _KNOWN:
+            raise TLError(f"loop.trackers: '{name}' is no tracker.{did_you_mean(name, _KNOWN)}")
+        if find_spec(name) is None:
+            raise TLError(f"loop.trackers: '{name}' is not installed: pip install 'tl-toolkit[{name}]'.")
+    return list(names)
+
+
+@contextmanager
+def start_trackers(accelerator: Accelerator, folder: Path, recipe: Recipe) -> Iterator[None]:
+    """Trackers, if any, write below the run's folder and are closed afterwards."""
+    if recipe.loop.trackers:
+        accelerator.project_configuration.set_directories(str(folder))
+        config = {"seed": recipe.seed, "batch": recipe.loop.batch, "length": str(recipe.loop.length)}
+        chosen = {group: node.option for group, node in recipe.nodes().items()}
+        accelerator.init_trackers(recipe.name, config={**config, **chosen})
+    try:
+        yield
+    finally:
+        accelerator.end_training()
