@@ -46,8 +46,8 @@ class Backbone(nn.Module, ABC):
         return [*self.report_lines(), *(f"preprocess: {line}" for line in self.preprocess.lines())]
 
     def report_lines(self) -> list[str]:
-        """How loading the weights went."""
-        return []
+        """How loading the weights went; nothing where none were loaded."""
+        return self.report.lines() if self.report else []
 
     def assets(self) -> dict[str, bytes]:
         """Files beside the weights that are needed to build this backbone again from a run."""

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError
@@ -15,10 +16,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tl.errors import TLError
-from tl.preprocess import Preprocess, from_json
+from tl.preprocess import ImagePreprocess, TextPreprocess, from_json
 from tl.weights import RUN_MODEL, RUN_PREPROCESS, Weights
 
 State = Mapping[str, Tensor]
+P = TypeVar("P", ImagePreprocess, TextPreprocess)
 
 _WRAPPERS = re.compile(r"^(?:(?:module|model|backbone|net|_orig_mod)\.)+")
 _NESTED = ("state_dict", "model", "model_state_dict", "model_ema", "net")
@@ -64,12 +66,17 @@ def read(weights: Weights, inside: str = "backbone.net.") -> State:
     return _tensors(weights.path / RUN_MODEL if weights.kind == "folder" else weights.path)
 
 
-def run_preprocess(run: Path) -> Preprocess:
+def run_preprocess(run: Path, kind: type[P]) -> P:
     """The preprocessing that a run's weights were trained with."""
     path = run / RUN_PREPROCESS
     if not path.is_file():
-        raise TLError(f"{run} holds no {RUN_PREPROCESS}, so it is no run to start from: name a run that 'tl train' wrote.")
-    return from_json(path.read_text(encoding="utf-8"))
+        raise TLError(f"{run} holds no {RUN_PREPROCESS}, so it is no run to start from: name one that trained a model.")
+    found = from_json(path.read_text(encoding="utf-8"))
+    if found.modality != kind.modality:
+        raise TLError(
+            f"The run {run} takes {found.modality}s, this backbone {kind.modality}s: choose another of the two."
+        )
+    return cast("P", found)
 
 
 def load(module: nn.Module, state: State, source: str, dropped: Sequence[str] = ()) -> LoadReport:
@@ -88,10 +95,7 @@ def load(module: nn.Module, state: State, source: str, dropped: Sequence[str] = 
     missing = set(outcome.missing_keys) - misshaped
     loaded = tuple(name for name in own if name not in missing and name not in misshaped)
     if not any(name in loaded for name in fitting):
-        raise TLError(
-            f"Nothing in {source} fits the backbone: it holds {_some(tuple(state))}; "
-            f"the backbone wants {_some(tuple(own))}. Choose the backbone that these weights were made for."
-        )
+        refuse(source, tuple(state), tuple(own))
     return LoadReport(
         source=source,
         loaded=loaded,
@@ -100,6 +104,14 @@ def load(module: nn.Module, state: State, source: str, dropped: Sequence[str] = 
         misshaped=tuple(f"{n} {tuple(kept[n].shape)} for {tuple(own[n].shape)}" for n in own if n in misshaped),
         dropped=tuple(name for name in state if name not in kept),
         prefix=prefix,
+    )
+
+
+def refuse(source: str, there: Sequence[str], here: Sequence[str]) -> NoReturn:
+    """The TLError for a source of which not one tensor fits."""
+    raise TLError(
+        f"Nothing in {source} fits the backbone: it holds {_some(there)}; the backbone wants {_some(here)}. "
+        "Choose the backbone that these weights were made for."
     )
 
 
@@ -117,12 +129,14 @@ def _tensors(path: Path) -> State:
             "best as .safetensors."
         ) from error
     except (SafetensorError, RuntimeError, EOFError) as error:
-        raise TLError(f"{path} cannot be read as weights ({str(error).splitlines()[0]}): it may be cut short.") from error
+        reason = str(error).partition("\n")[0]
+        raise TLError(f"{path} cannot be read as weights, it may be cut short: {reason}") from error
     nested = next((loaded[name] for name in _NESTED if isinstance(loaded.get(name), Mapping)), loaded)
     assert isinstance(nested, Mapping)
     tensors = OrderedDict((name, value) for name, value in nested.items() if isinstance(value, Tensor))
     if not tensors:
-        raise TLError(f"{path} holds no tensors by name, only {_some(tuple(map(str, loaded)))}: save 'model.state_dict()'.")
+        there = _some(tuple(map(str, loaded)))
+        raise TLError(f"{path} holds no tensors by name, only {there}: save 'model.state_dict()'.")
     return tensors
 
 

@@ -1,0 +1,64 @@
+"""Which parts a recipe's model will have, told from sources and JSON files: torch is not imported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from tl.options import options
+from tl.recipe import Node, Recipe
+from tl.signature import literal
+from tl.weights import RUN_ASSETS, Weights
+
+
+def parts(recipe: Recipe) -> tuple[str, ...] | None:
+    """Part names, shallow to deep; None where they cannot be known yet (a hub model that is not on this machine)."""
+    count = _stages(recipe.backbone)
+    if count is None:
+        return None
+    adapter = () if recipe.adapter.option == "none" else ("adapter",)
+    return (*(f"backbone.{stage}" for stage in range(count)), *adapter, "head")
+
+
+def _stages(node: Node) -> int | None:
+    """STAGES maps the option's `name` (or "") to a count; CHAINS lists model types of which each layer is a stage."""
+    source = options(node.group)[node.option].source
+    stages = cast("dict[str, int] | None", _literal(source, "STAGES"))
+    if stages is not None:
+        return stages[node.values.get("name", "")]
+    chains = cast("tuple[str, ...] | None", _literal(source, "CHAINS"))
+    return None if chains is None else _layers(node, chains)
+
+
+def _layers(node: Node, chains: tuple[str, ...]) -> int | None:
+    chosen = node.values["config"] if node.values["weights"] == "none" else node.values["weights"]
+    path = _config(Weights.parse(chosen))
+    if path is None or not path.is_file():
+        return None
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if facts["model_type"] not in chains:
+        return 1
+    depth = next((facts[key] for key in ("num_hidden_layers", "n_layers") if key in facts), None)
+    return None if depth is None else 1 + int(depth)
+
+
+def _config(weights: Weights) -> Path | None:
+    match weights.kind, weights.path:
+        case "folder", Path() as folder:
+            return folder / "config.json"
+        case "run", Path() as run:
+            return run / RUN_ASSETS / "config.json"
+        case "hub", _:
+            from huggingface_hub import try_to_load_from_cache
+
+            found = try_to_load_from_cache(weights.hub, "config.json")
+            return Path(found) if isinstance(found, str) else None
+    return None
+
+
+def _literal(source: Path, name: str) -> object:
+    try:
+        return literal(source, name)
+    except LookupError:
+        return None
