@@ -20,12 +20,14 @@ from tl.head.base import Head
 from tl.method.base import Method
 from tl.model import Model
 from tl.optimizer.base import Optimizer
+from tl.preprocess import fingerprint
 from tl.recipe import Recipe
 from tl.recipe import load as load_recipe
 from tl.rng import derive, seeded
 from tl.run import RECIPE, Run
 from tl.space import Space
 from tl.streams import Items, Order, Share, Stream
+from tl.weights import RUN_MODEL
 
 SPACE = "space.json"
 
@@ -81,6 +83,8 @@ def assemble(recipe: Recipe) -> Assembly:
         raise TLError(f"backbone '{recipe.backbone.option}' takes {modality}s, but the data holds {data.modality}s.")
     if augment.modality not in (None, modality):
         raise TLError(f"augment '{recipe.augment.option}' is for {augment.modality}s, but the data holds {modality}s.")
+    if objection := augment.objection(data.space):
+        raise TLError(objection)
     with seeded(derive(recipe.seed, "method")):
         method: Method = build(recipe.method, open_model=lambda path: open_run(path).model)
         method.attach(model)
@@ -115,7 +119,7 @@ def open_run(path: Path) -> Trained:
     from safetensors.torch import load_file
 
     run = Run.open(path)
-    if not (path / "model.safetensors").is_file():
+    if not (path / RUN_MODEL).is_file():
         raise TLError(f"'{path}' has no model yet: its status is '{run.meta['status']}'. Resume it first.")
     recipe = load_recipe(str(path / RECIPE))
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
@@ -123,7 +127,8 @@ def open_run(path: Path) -> Trained:
     facts: dict[str, Any] = run.read_json(SPACE)
     space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
     model = build_model(recipe, space)
-    model.load_state_dict(load_file(path / "model.safetensors"))
+    model.load_state_dict(load_file(path / RUN_MODEL))
+    now, then = fingerprint(model.backbone.preprocess), run.meta["preprocess"]["fingerprint"]
+    if now != then:
+        raise TLError(f"'{path / 'preprocess.json'}' is not the preprocessing it was trained with ({now}, not {then}).")
     return Trained(run, recipe, model.eval(), facts["temperature"])
-
-

@@ -15,6 +15,7 @@ from tl.calibration import fit_temperature
 from tl.environment import describe, peak_memory_mb
 from tl.errors import TLError
 from tl.evaluate import Evaluator, best_metric
+from tl.finder import Finding, find_rate
 from tl.model import Model
 from tl.outcome import Outcome, csv_text, outcome
 from tl.phases import lay_out
@@ -56,10 +57,8 @@ def finetune(request: Request, listener: Listener) -> Path:
         trainer = Trainer(recipe.loop, plan, job, accelerator, run, listener)
         if request.resume is not None:
             trainer.restore()
-        elif assembly.model.head.needs_fit:
-            items = assembly.items("train")
-            features, targets = evaluator.features(assembly.model, items)
-            assembly.model.head.fit(features.to(accelerator.device), targets.to(accelerator.device))
+        else:
+            _start_head(assembly, evaluator)
         with StopSignals(accelerator) as signals:
             cursor = trainer.fit(signals)
         temperature = _calibrate(assembly, evaluator)
@@ -70,6 +69,27 @@ def finetune(request: Request, listener: Listener) -> Path:
     if run.writes:
         write_report(run, assembly, outcomes)
     return run.path
+
+
+def find_rates(recipe: Recipe, listener: Listener) -> dict[str, Finding]:
+    """A learning-rate sweep over each phase's learning parts, from the weights that training would start from."""
+    accelerator = _accelerator(recipe)
+    assembly = assemble(recipe)
+    evaluator = _evaluator(recipe, accelerator)
+    plan, job = _plan(assembly, best_metric(recipe.loop.best, assembly.data.space), evaluator, accelerator)
+    _start_head(assembly, evaluator)
+    found = {}
+    for stretch in plan.stretches:
+        listener.note(f"Sweeping the rate for the phase '{stretch.phase.name}'.")
+        found[stretch.phase.name] = find_rate(job, plan, stretch.phase.train, accelerator.device, (1e-6, 1.0))
+    return found
+
+
+def _start_head(assembly: Assembly, evaluator: Evaluator) -> None:
+    model = assembly.model.to(evaluator.device)
+    if model.head.needs_fit:
+        features, targets = evaluator.features(model, assembly.items("train"))
+        model.head.fit(features.to(evaluator.device), targets.to(evaluator.device))
 
 
 def _accelerator(recipe: Recipe) -> Accelerator:

@@ -156,7 +156,9 @@ class Run:
 
         file = self.path / "checkpoints" / f"{name}.pt"
         if not file.is_file():
-            raise TLError(f"'{self.path}' holds no checkpoint '{name}', so there is nothing to resume: start a new run.")
+            raise TLError(
+                f"'{self.path}' holds no checkpoint '{name}', so there is nothing to resume: start a new run."
+            )
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
         return state
 

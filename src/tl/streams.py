@@ -132,7 +132,9 @@ class Order:
 class Stream:
     """Global batches cut into pieces for this process's device."""
 
-    def __init__(self, items: Items, order: Order, batch: int, device_batch: int, share: Share, workers: int = 0) -> None:
+    def __init__(
+        self, items: Items, order: Order, batch: int, device_batch: int, share: Share, workers: int = 0
+    ) -> None:
         self.items, self.order, self.batch, self.device_batch = items, order, batch, device_batch
         self.share, self.workers = share, workers
 

@@ -71,7 +71,9 @@ class Job:
 class Trainer:
     """Trains a model by a method; logs, evaluates and checkpoints when due; resumes bit for bit."""
 
-    def __init__(self, loop: Loop, plan: Plan, job: Job, accelerator: Accelerator, run: Run, listener: Listener) -> None:
+    def __init__(
+        self, loop: Loop, plan: Plan, job: Job, accelerator: Accelerator, run: Run, listener: Listener
+    ) -> None:
         self.loop, self.plan, self.job, self.run, self.listener = loop, plan, job, run, listener
         self.accelerator, self.cursor = accelerator, Cursor()
         self.model, self.method = job.model, job.method
@@ -101,7 +103,9 @@ class Trainer:
         self.model.learn(stretch.phase.train)
         if not cursor.frozen:
             cursor.frozen = checksums(self.model, set(self.model.parts()) - self.model.learning)
-        self.listener.phase(stretch.phase.name, cursor.step, stretch.last, [n for n in self.model.parts() if n in self.model.learning])
+        self.listener.phase(
+            stretch.phase.name, cursor.step, stretch.last, [n for n in self.model.parts() if n in self.model.learning]
+        )
         if not any(p.requires_grad for p in self.step_module.parameters()):
             self.listener.note(f"Nothing has parameters that learn in the phase '{stretch.phase.name}': it is skipped.")
             cursor.step = stretch.last

@@ -27,7 +27,9 @@ def finetune(
     if (recipe is None) == (resume is None):
         raise TLError("Give either a recipe or --resume RUN: tl finetune RECIPE [key=value ...].")
     if resume is not None and overrides:
-        raise TLError("--resume goes on with the same recipe; for other settings start a new run with backbone.weights=RUN.")
+        raise TLError(
+            "--resume goes on with the same recipe; for other settings start a new run with backbone.weights=RUN."
+        )
     if processes > 1:
         from tl.launch import relaunch
 

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 from tl.cli.progress import listener
+from tl.cli.tables import print_json, print_outcome
+from tl.errors import TLError
 from tl.finetune import Request, finetune
 from tl.recipe import Recipe, load
-from tl.run import META, RECIPE, Run
+from tl.run import RECIPE, Run
 
 
 def run_finetune(
@@ -32,8 +34,6 @@ def run_finetune(
 
 
 def _resumable(resume: Path | None) -> Recipe:
-    from tl.errors import TLError
-
     assert resume is not None
     run = Run.open(resume)
     if run.meta["status"] == "done":
@@ -42,25 +42,9 @@ def _resumable(resume: Path | None) -> Recipe:
 
 
 def _say(run: Run, as_json: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    evaluations = {p.stem: run.read_json(f"evaluation/{p.name}") for p in sorted((run.path / "evaluation").glob("*.json"))}
+    found = [run.read_json(f"evaluation/{p.name}") for p in sorted((run.path / "evaluation").glob("*.json"))]
     if as_json:
-        import json
-
-        print(json.dumps({"run": str(run.path), "evaluation": evaluations, "meta": run.read_json(META)}))
+        print_json({"run": str(run.path), "evaluation": {one["split"]: one for one in found}, "meta": run.meta})
         return
-    console = Console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric")
-    for split, found in evaluations.items():
-        table.add_column(f"{split} (n={found['samples']})", justify="right")
-        table.add_column("95 % interval")
-    for name in next(iter(evaluations.values()))["metrics"] if evaluations else []:
-        cells = [found["metrics"][name] for found in evaluations.values()]
-        texts = [t for c in cells for t in (f"{c['value']:.3f}", f"{c['low']:.3f} .. {c['high']:.3f}")]
-        table.add_row(name, *texts)
-    console.print(table)
-    console.print(f"run     {run.path}", soft_wrap=True, highlight=False)
-    console.print(f"report  {run.path / 'report.html'}", soft_wrap=True, highlight=False)
+    print_outcome(*found)
+    print(f"run     {run.path}\nreport  {run.path / 'report.html'}")

@@ -25,9 +25,7 @@ class Distill(Method):
     its run again when a run resumes, so it is kept out of the module's state.
     """
 
-    def __init__(
-        self, open_model: Callable[[Path], Model], *, teacher: Path, temperature: float, alpha: float
-    ) -> None:
+    def __init__(self, open_model: Callable[[Path], Model], *, teacher: Path, temperature: float, alpha: float) -> None:
         super().__init__()
         self.open_model, self.path, self.temperature, self.alpha = open_model, teacher, temperature, alpha
         self._teacher: list[Model] = []

@@ -1,0 +1,50 @@
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: help install quickstart check test test-all smoke bench golden catalogue clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+install: $(VENV)/.installed ## Make the virtual environment with the pinned versions
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[quickstart,dev]'
+	touch $@
+
+quickstart: install ## Set up, then fine-tune on real pictures and on real texts (about 3 minutes)
+	$(BIN)/tl finetune quickstart_images
+	$(BIN)/tl finetune quickstart_texts
+
+check: install ## Lint, types, laws of the architecture, up-to-date tables
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/catalogue.py --check
+
+test: install ## The tests that CI runs (under 10 minutes on 2 cores)
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: install ## All tests, the slow ones too
+	$(BIN)/python -m pytest
+
+smoke: install ## Really run every shipped recipe, small
+	$(BIN)/python -m pytest tests/test_smoke.py
+
+bench: install ## Measure the loop against flat PyTorch, and transfer against training from scratch
+	$(BIN)/python scripts/bench/overhead.py
+	$(BIN)/python scripts/bench/probe.py
+	$(BIN)/python scripts/bench/transfer.py
+
+golden: install ## Write the golden losses anew (say why in the commit)
+	$(BIN)/python scripts/golden.py
+
+catalogue: install ## Write the tables of recipes/README.md anew
+	$(BIN)/python scripts/catalogue.py
+
+clean: ## Remove what the other targets made, except runs
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,0 +1,69 @@
+"""Tables and JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_json(content: Any) -> None:
+    """Indented JSON; an undefined number is null."""
+    print(json.dumps(_defined(content), indent=2, ensure_ascii=False))
+
+
+def print_json_line(content: Any) -> None:
+    """JSON on one line."""
+    print(json.dumps(_defined(content), ensure_ascii=False), flush=True)
+
+
+def _defined(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _defined(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_defined(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def plain_table() -> Table:
+    """The one look that all our tables have."""
+    return Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+
+
+def print_outcome(*outcomes: Mapping[str, Any]) -> None:
+    """Metrics with their intervals, a column for each split; outcomes as `Outcome.as_json` gives them."""
+    table = plain_table()
+    table.add_column("metric")
+    for found in outcomes:
+        table.add_column(f"{found['split']} (n={found['samples']})", justify="right")
+        table.add_column("95 % interval")
+    for name in outcomes[0]["metrics"] if outcomes else []:
+        cells = [found["metrics"][name] for found in outcomes]
+        texts = [t for c in cells for t in (_number(c["value"]), f"{_number(c['low'])} .. {_number(c['high'])}")]
+        table.add_row(name, *texts)
+    Console().print(table)
+
+
+def print_answers(answers: Iterable[Mapping[str, Any]], top: int) -> None:
+    """A row for each input with its most probable classes."""
+    table = plain_table()
+    for name in ("input", "answer", "scores"):
+        table.add_column(name, overflow="fold")
+    for answer in answers:
+        best = sorted(answer["scores"].items(), key=lambda pair: -pair[1])[:top]
+        predicted = answer["predicted"]
+        shown = predicted if isinstance(predicted, str) else ", ".join(map(_text, predicted)) or "none"
+        table.add_row(answer["input"], shown, "  ".join(f"{name} {_number(value)}" for name, value in best))
+    Console().print(table, markup=False)
+
+
+def _text(value: Any) -> str:
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.3f}"

@@ -1,0 +1,100 @@
+"""The verb `extract-features`: what the head would see, for every split, written to a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tl.assemble import assemble, open_run
+from tl.data.base import Sample
+from tl.errors import TLError
+from tl.model import Model
+from tl.outcome import write_table
+from tl.recipe import Recipe
+from tl.recipe import load as load_recipe
+from tl.score import evaluator, split_samples
+from tl.space import Space
+from tl.streams import Items
+
+ENDINGS = (".safetensors", ".npz", ".parquet", ".csv")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features (N, dim) and targets of a split, with the samples' ids."""
+
+    features: Tensor
+    targets: Tensor
+    ids: tuple[str, ...]
+
+
+def extract(reference: str, overrides: list[str]) -> tuple[dict[str, Features], Space]:
+    """The features of every split of a recipe's data under its backbone, or of a run's under its trained one."""
+    path = Path(reference)
+    if path.is_dir():
+        if overrides:
+            raise TLError("A run is extracted as it is: give overrides to a recipe, not to a run.")
+        trained = open_run(path)
+        recipe, model = trained.recipe, trained.model
+        known = trained.run.meta["data"]["splits"]
+        splits: Mapping[str, tuple[Sample, ...]] = {name: split_samples(trained, name) for name in known}
+    else:
+        recipe = load_recipe(reference, overrides)
+        assembly = assemble(recipe)
+        model, splits = assembly.model, assembly.data.splits
+    return {name: _of(samples, model, recipe) for name, samples in splits.items() if samples}, model.head.space
+
+
+def _of(samples: tuple[Sample, ...], model: Model, recipe: Recipe) -> Features:
+    by = evaluator(recipe)
+    items = Items(samples, model.head.space, model.backbone.preprocess)
+    features, targets = by.features(model.to(by.device), items)
+    return Features(features, targets, tuple(sample.id for sample in samples))
+
+
+def save(found: Mapping[str, Features], space: Space, to: Path) -> None:
+    """Write by the name's ending: .safetensors and .npz hold <split>.features and <split>.targets, tables hold rows."""
+    if to.suffix not in ENDINGS:
+        raise TLError(f"--to '{to}' ends in none of {', '.join(ENDINGS)}.")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{split}.{what}": getattr(one, what) for split, one in found.items() for what in ("features", "targets")
+    }
+    if to.suffix == ".safetensors":
+        from safetensors.torch import save_file
+
+        facts = {
+            "names": json.dumps(space.names),
+            **{f"{split}.ids": json.dumps(one.ids) for split, one in found.items()},
+        }
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, to, metadata=facts)
+    elif to.suffix == ".npz":
+        import numpy as np
+
+        ids = {f"{split}.ids": np.asarray(one.ids) for split, one in found.items()}
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        np.savez_compressed(to, names=np.asarray(space.names), **arrays, **ids)  # type: ignore[arg-type]
+    else:
+        write_table(to, *_rows(found, space))
+
+
+def _rows(found: Mapping[str, Features], space: Space) -> tuple[list[str], list[list[object]]]:
+    dim = next(iter(found.values())).features.shape[1]
+    targets = ["target"] if space.kind == "single" else [f"target_{name}" for name in space.names]
+    header = ["id", "split", *targets, *(f"f{i}" for i in range(dim))]
+    rows: list[list[object]] = []
+    for split, one in found.items():
+        for i, name in enumerate(one.ids):
+            target = [space.names[int(one.targets[i])]] if space.kind == "single" else one.targets[i].tolist()
+            rows.append([name, split, *target, *one.features[i].tolist()])
+    return header, rows
+
+
+def sizes(found: Mapping[str, Features]) -> dict[str, list[int]]:
+    """The shape of each split's features."""
+    return {split: list(torch.Size(one.features.shape)) for split, one in found.items()}

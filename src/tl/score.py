@@ -1,0 +1,69 @@
+"""The verb `evaluate`: a finished run on a split of its own data, or on other data of the same form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from tl.assemble import Trained, open_run
+from tl.build import build
+from tl.data.base import DataSource, Sample
+from tl.data.splits import label_index
+from tl.data.splits import load as load_data
+from tl.errors import TLError
+from tl.evaluate import Evaluator
+from tl.outcome import Outcome, outcome
+from tl.recipe import Node, Recipe
+from tl.streams import Items, Share
+
+
+def score(path: Path, split: str, other: Path | None) -> Outcome:
+    """Evaluate the run at `path` on `split`, or on everything in `other`."""
+    trained = open_run(path)
+    samples = split_samples(trained, split) if other is None else _other_samples(trained, other)
+    items = Items(samples, trained.model.head.space, trained.model.backbone.preprocess)
+    named = split if other is None else other.name
+    loop = trained.recipe.loop
+    return outcome(named, trained.model, items, evaluator(trained.recipe), trained.temperature, loop.bootstrap)
+
+
+def evaluator(recipe: Recipe) -> Evaluator:
+    """An evaluator on the recipe's device, in this process alone."""
+    use_cuda = recipe.loop.device != "cpu" and torch.cuda.is_available()
+    return Evaluator(max(64, recipe.loop.device_batch), Share(), torch.device("cuda" if use_cuda else "cpu"))
+
+
+def split_samples(trained: Trained, split: str) -> tuple[Sample, ...]:
+    """A split of the run's own data; TLError when the data is not what it was trained on."""
+    data = load_data(build(trained.recipe.data))
+    known = trained.run.meta["data"]["fingerprint"]
+    if data.fingerprint != known:
+        raise TLError(
+            f"The data of '{trained.run.path}' changed since it was trained ({known} then, {data.fingerprint} now), so its "
+            "splits are no longer the same: bring it back, or evaluate on separate data with --data PATH."
+        )
+    if split not in data.splits:
+        raise TLError(f"The data has no split '{split}': it has {', '.join(data.splits)}.")
+    return data.splits[split]
+
+
+def _other_samples(trained: Trained, path: Path) -> tuple[Sample, ...]:
+    node, space = trained.recipe.data, trained.model.head.space
+    if not path.exists():
+        raise TLError(f"--data: there is nothing at '{path}'.")
+    source: DataSource = build(_pointed_at(node, path))
+    samples = tuple(sample for sample in source.read() if sample.target is not None)
+    for sample in samples:
+        assert sample.target is not None
+        label_index(space, sample.target)
+    return samples
+
+
+def _pointed_at(node: Node, path: Path) -> Node:
+    if "root" in node.values:
+        return replace(node, values={**node.values, "root": str(path.absolute())})
+    if "file" in node.values:
+        return replace(node, values={**node.values, "file": str(path.absolute()), "files": None})
+    raise TLError(f"--data: the run's data option '{node.option}' reads no path, so it cannot read '{path}'.")

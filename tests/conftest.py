@@ -1,0 +1,58 @@
+"""What several tests need: threads kept few, Accelerate's process-wide state forgotten, a run in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TEXT = ["data=tiny_sentences", "data.n=160", "backbone=tiny_text", "loop.batch=16", "loop.device_batch=16"]
+IMAGE = ["data=tiny_shapes", "data.n=160", "backbone=tiny_image", "loop.batch=16", "loop.device_batch=16"]
+SHORT = ["loop.length=12step", "loop.log_every=1step", "loop.eval_every=4step", "loop.bootstrap=20", "loop.device=cpu"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def forget_accelerate() -> Iterator[Callable[[], None]]:
+    """Accelerate keeps precision and device for the whole process; a test that changes them forgets them after."""
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(True)
+    yield lambda: AcceleratorState._reset_state(True)
+    AcceleratorState._reset_state(True)
+
+
+@pytest.fixture
+def train(tmp_path: Path, forget_accelerate: Callable[[], None]) -> Callable[..., Path]:
+    """train(*overrides) runs a recipe from `base` to its end and gives the run's folder."""
+
+    def run(*overrides: str, resume: Path | None = None) -> Path:
+        from tl.cli.progress import Quiet
+        from tl.finetune import Request, finetune
+        from tl.recipe import load
+
+        forget_accelerate()
+        recipe = load(str(resume / "recipe.yaml")) if resume else load("base", list(overrides))
+        return finetune(Request(recipe, tmp_path / "runs", resume, "test"), Quiet())
+
+    return run
+
+
+@pytest.fixture
+def rows() -> Callable[..., list[dict[str, Any]]]:
+    """rows(run, split) gives the logged rows of a run."""
+
+    def read(path: Path, split: str = "train") -> list[dict[str, Any]]:
+        from tl.run import Run
+
+        return [row for row in Run.open(path).rows() if row["split"] == split]
+
+    return read

@@ -1,0 +1,187 @@
+"""The loop against a flat twin, the big batch, two processes, and itself interrupted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from flat_twin import twin
+
+from conftest import IMAGE, SHORT, TEXT
+from tl.errors import Stopped, TLError
+from tl.options import options
+
+Train = Callable[..., Path]
+Rows = Callable[..., list[dict[str, Any]]]
+FLAT = ["head.standardize=false", "optimizer.warmup=0step", "optimizer.schedule=cosine", "freeze.lr_after=0.1"]
+
+
+def losses(rows: list[dict[str, Any]]) -> list[float]:
+    return [row["loss"] for row in rows]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(run / "model.safetensors")
+
+
+def equal(a: Path, b: Path) -> bool:
+    one, other = weights(a), weights(b)
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("kind", [TEXT, IMAGE], ids=["text", "image"])
+def test_losses_equal_those_of_a_flat_loop(kind: list[str], train: Train, rows: Rows) -> None:
+    from tl.assemble import assemble
+    from tl.recipe import load
+
+    recipe = [*kind, *SHORT, *FLAT, "freeze=linear_then_all", "freeze.probe=50%", "optimizer.lr=0.002"]
+    run = train(*recipe)
+    expected = twin(
+        assemble(load("base", recipe)), steps=12, batch=16, probe_steps=6, lr=0.002, lr_after=0.1, decay=0.01
+    )
+    assert losses(rows(run)) == expected
+
+
+@pytest.mark.parametrize("device_batch", [1, 5, 8])
+def test_accumulation_equals_the_big_batch(device_batch: int, train: Train, rows: Rows) -> None:
+    recipe = [*TEXT, *SHORT, "freeze=linear_probe", "head.standardize=false", "optimizer.lr=0.01"]
+    whole = losses(rows(train(*recipe)))
+    pieces = losses(rows(train(*recipe, f"loop.device_batch={device_batch}")))
+    assert pieces == pytest.approx(whole, rel=1e-5)
+
+
+def interrupt(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run hears SIGTERM after that many steps, once."""
+    from tl.signals import StopSignals
+
+    asked = iter(range(1, 10_000))
+    monkeypatch.setattr(StopSignals, "pending", lambda self: 15 if next(asked) == at else 0)
+
+
+@pytest.mark.parametrize("at", [1, 3, 5, 6, 8, 11])
+@pytest.mark.parametrize("kind", [TEXT, IMAGE], ids=["text", "image"])
+def test_resuming_equals_never_stopping(
+    kind: list[str], at: int, train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = [*kind, *SHORT, "freeze=linear_then_all", "freeze.probe=50%", "loop.ema=0.9", "loop.log_every=2step"]
+    recipe += ["augment=text" if kind is TEXT else "augment=image", "optimizer.lr=0.005"]
+    whole = train(*recipe)
+    with monkeypatch.context() as patch:
+        interrupt(at, patch)
+        with pytest.raises(Stopped) as stopped:
+            train(*recipe)
+    assert stopped.value.exit_code == 143
+    halted = max(p for p in (tmp_path / "runs" / "base").iterdir() if p != whole)
+    resumed = train(resume=halted)
+    assert resumed == halted
+    assert equal(whole, resumed)
+    assert rows(whole) == rows(resumed)
+    assert rows(whole, "val") == rows(resumed, "val")
+
+
+@pytest.mark.parametrize("method", sorted(options("method")))
+def test_every_method_learns_and_resumes(
+    method: str, train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = [*IMAGE, *SHORT, "freeze=full", f"method={method}", "optimizer.lr=0.003", "loop.length=24step"]
+    if method == "distill":
+        teacher = train(*IMAGE, *SHORT, "name=teacher", "freeze=full")
+        recipe += [f"method.teacher={teacher}"]
+    if method == "dann":
+        recipe += ["data.domains=true"]
+    whole = train(*recipe)
+    task = [row["task"] for row in rows(whole)]
+    assert sum(task[-4:]) < 0.8 * sum(task[:4])
+    with monkeypatch.context() as patch:
+        interrupt(7, patch)
+        with pytest.raises(Stopped):
+            train(*recipe)
+    halted = max(p for p in (tmp_path / "runs" / "base").iterdir() if p != whole)
+    assert equal(whole, train(resume=halted))
+    assert rows(whole) == rows(halted)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_equal_one_at_the_whole_batch(processes: int, train: Train, rows: Rows, tmp_path: Path) -> None:
+    recipe = [*TEXT, *SHORT, "freeze=linear_then_all", "freeze.probe=50%", "optimizer.lr=0.001"]
+    recipe += ["backbone.dropout=0"]
+    one = train(*recipe)
+    command = [sys.executable, "-m", "tl.cli.app", "finetune", "base", *recipe]
+    command += ["--processes", str(processes), "--runs", str(tmp_path / "many")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (many,) = (tmp_path / "many" / "base").iterdir()
+    assert losses(rows(many)) == pytest.approx(losses(rows(one)), rel=1e-5)
+    for mine, theirs in zip(rows(many, "val"), rows(one, "val"), strict=True):
+        assert mine["accuracy"] == theirs["accuracy"]
+        assert mine["log_loss"] == pytest.approx(theirs["log_loss"], rel=1e-4)
+
+
+def test_frozen_parts_are_bit_equal_with_their_buffers(train: Train) -> None:
+    from tl.assemble import assemble
+    from tl.recipe import load
+
+    recipe = [*IMAGE, *SHORT, "freeze=top_k", "freeze.stages=1", "optimizer.lr=0.01", "loop.ema=0.5"]
+    before = assemble(load("base", recipe)).model
+    after = weights(train(*recipe))
+    names = list(before.parts())
+    deepest = names[-2]
+    changed = set()
+    for part, module in before.parts().items():
+        prefix = next(name for name, m in before.named_modules() if m is module)
+        for key, value in module.state_dict().items():
+            if not torch.equal(value, after[f"{prefix}.{key}"]):
+                changed.add(part)
+    assert deepest in changed
+    assert "head" in changed
+    assert changed == {deepest, "head"}
+
+
+def test_an_unknown_metric_stops_before_training(train: Train) -> None:
+    with pytest.raises(TLError, match="'acuracy' is no metric for single outputs. Did you mean 'accuracy'?"):
+        train(*TEXT, *SHORT, "loop.best=acuracy")
+
+
+def test_early_stopping_ends_the_run_and_keeps_the_best(train: Train, rows: Rows) -> None:
+    recipe = [*TEXT, *SHORT, "freeze=linear_probe", "loop.length=200step", "loop.patience=2", "optimizer.lr=0"]
+    run = train(*recipe)
+    assert len(rows(run, "val")) == 3
+    assert rows(run, "val")[-1]["step"] == 12
+
+
+def test_watching_unfreezes_on_a_stall_and_stops_when_it_does_not_pay(train: Train, rows: Rows) -> None:
+    recipe = [*TEXT, *SHORT, "freeze=watch", "freeze.patience=1", "loop.length=400step", "optimizer.lr=0"]
+    run = train(*recipe)
+    phases = list(dict.fromkeys(row["phase"] for row in rows(run)))
+    assert len(phases) == 2
+    assert rows(run)[-1]["step"] < 400
+
+
+def test_the_finder_leaves_no_trace(forget_accelerate: Callable[[], None]) -> None:
+    import tl.finetune as verb
+    from tl.cli.progress import Quiet
+    from tl.recipe import load
+
+    recipe = load("base", [*IMAGE, *SHORT, "freeze=full"])
+    accelerator = verb._accelerator(recipe)
+    assembly = verb.assemble(recipe)
+    evaluator = verb._evaluator(recipe, accelerator)
+    plan, job = verb._plan(assembly, "accuracy", evaluator, accelerator)
+    before = {key: value.clone() for key, value in assembly.model.state_dict().items()}
+    rng = torch.get_rng_state()
+    found = verb.find_rate(job, plan, plan.stretches[0].phase.train, accelerator.device, (1e-6, 1.0))
+    after = assembly.model.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert torch.equal(rng, torch.get_rng_state())
+    assert all(p.grad is None for p in assembly.model.parameters())
+    assert 1e-6 < found.steepest < 1.0
+    assert verb.find_rates(recipe, Quiet()).keys() == {"all"}
