@@ -21,7 +21,7 @@ def cross_entropy(
     soft = soft.to(log_p.dtype) * (1 - smoothing) + smoothing / classes
     terms = soft * weights_c * log_p
     if gamma:
-        terms = terms * (1 - log_p.exp()) ** gamma
+        terms = terms * _focus(-log_p.expm1(), gamma)
     return -terms.sum(-1).mean()
 
 
@@ -34,9 +34,14 @@ def binary_cross_entropy(
     positive = soft * F.logsigmoid(logits_bc)
     negative = (1 - soft) * F.logsigmoid(-logits_bc)
     if gamma:
-        p = logits_bc.sigmoid()
-        positive, negative = positive * (1 - p) ** gamma, negative * p**gamma
+        positive = positive * _focus((-logits_bc).sigmoid(), gamma)
+        negative = negative * _focus(logits_bc.sigmoid(), gamma)
     return -((positive + negative) * weights_c).mean()
+
+
+def _focus(miss: Tensor, gamma: float) -> Tensor:
+    """miss^gamma; the floor keeps the gradient finite where gamma is below 1 and nothing is missed."""
+    return miss.clamp(min=1e-7) ** gamma
 
 
 def squared_error(output_bk: Tensor, target_bk: Tensor) -> Tensor:
@@ -74,7 +79,7 @@ class _Reverse(torch.autograd.Function):
 
 def reverse_gradient(x: Tensor, scale: Tensor) -> Tensor:
     """Identity forward; the gradient is multiplied by -scale on the way back (Ganin and Lempitsky 2015)."""
-    reversed_: Tensor = _Reverse.apply(x, scale)  # type: ignore[no-untyped-call]
+    reversed_: Tensor = _Reverse.apply(x, scale)
     return reversed_
 
 
@@ -87,11 +92,30 @@ def ridge(features_nd: Tensor, targets_nc: Tensor, strength: float) -> tuple[Ten
     x_mean, y_mean = x.mean(0), y.mean(0)
     x, y = x - x_mean, y - y_mean
     n, d = x.shape
+    penalty = strength * torch.eye(min(n, d), dtype=x.dtype, device=x.device)
     if d <= n:
-        weight = torch.linalg.solve(x.T @ x / n + strength * torch.eye(d, dtype=x.dtype), x.T @ y / n).T
+        weight = torch.linalg.solve(x.T @ x / n + penalty, x.T @ y / n).T
     else:
-        weight = (x.T @ torch.linalg.solve(x @ x.T / n + strength * torch.eye(n, dtype=x.dtype), y / n)).T
+        weight = (x.T @ torch.linalg.solve(x @ x.T / n + penalty, y / n)).T
     return weight.float(), (y_mean - weight @ x_mean).float()
+
+
+def safe_std(features_nd: Tensor) -> Tensor:
+    """Each feature's deviation (D,), at least a hundredth of the mean one, so that dead features are not blown up."""
+    std = features_nd.std(0, correction=0)
+    std = std.clamp(min=0.01 * float(std.mean()))
+    return torch.where(std > 0, std, torch.ones_like(std))
+
+
+def calibrated_scale(logits_nc: Tensor, target_n: Tensor, most: float = 0.9) -> float:
+    """The factor that makes the mean top probability equal the accuracy, or `most` where the accuracy is above that."""
+    wanted = min(most, float((logits_nc.argmax(-1) == target_n).double().mean()))
+    low, high = -30.0, 30.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        surer = float((logits_nc * 2**middle).softmax(-1).amax(-1).mean()) > wanted
+        low, high = (low, middle) if surer else (middle, high)
+    return float(2**low)
 
 
 def class_means(features_nd: Tensor, target_n: Tensor, classes: int) -> Tensor:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal, TypedDict
+from typing import ClassVar, Literal, TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from tl import functional
+from tl.errors import TLError
+from tl.options import options
+from tl.signature import literal
 from tl.space import Space
 
 
@@ -16,30 +19,64 @@ class Common(TypedDict):
     """The keys that all heads share."""
 
     init: Literal["random", "class_means", "ridge"]
+    ridge_strength: float
+    standardize: bool
     label_smoothing: float
     focal_gamma: float
 
 
 class Head(nn.Module, ABC):
-    """Features (B, dim_in) to outputs (B, space.dim): logits, or numbers in training standard deviations."""
+    """Features (B, dim_in) to outputs (B, space.dim): logits, or numbers in training standard deviations.
 
+    With `standardize`, each feature is centred and scaled by its mean and deviation over the training set, which `fit`
+    sets once; until then, and without it, features pass unchanged. A head says in `kinds` which output spaces it
+    answers in, and in `starts` which values of `init` it has.
+    """
+
+    kinds: ClassVar[tuple[str, ...]]
+    starts: ClassVar[tuple[str, ...]]
     mean: Tensor
     std: Tensor
     class_weights: Tensor
+    feature_mean: Tensor
+    feature_std: Tensor
 
     def __init__(self, dim_in: int, space: Space, common: Common) -> None:
         super().__init__()
         self.dim_in, self.space, self.common = dim_in, space, common
+        self._check()
         self.register_buffer("mean", torch.tensor(space.mean or [0.0] * space.dim))
         self.register_buffer("std", torch.tensor(space.std or [1.0] * space.dim))
         self.register_buffer("class_weights", torch.tensor(space.class_weights or [1.0] * space.dim))
+        self.register_buffer("feature_mean", torch.zeros(dim_in))
+        self.register_buffer("feature_std", torch.ones(dim_in))
 
     @abstractmethod
+    def answer(self, features: Tensor) -> Tensor:
+        """Standardised features (B, dim_in) to outputs (B, space.dim)."""
+
+    @abstractmethod
+    def start(self, features: Tensor, target: Tensor) -> None:
+        """Set the parameters as `init` names it, from all standardised training features (N, dim_in)."""
+
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, dim_in) to outputs (B, space.dim)."""
+        return self.answer((features - self.feature_mean) / self.feature_std)
 
+    @property
+    def needs_fit(self) -> bool:
+        """Whether `fit` must see the training features before the first step."""
+        return self.common["standardize"] or self.common["init"] != "random"
+
+    @torch.no_grad()
     def fit(self, features: Tensor, target: Tensor) -> None:
-        """A closed-form start from all training features (N, dim_in), as `init` names it; `random` leaves things be."""
+        """Standardise, and start in closed form, from all training features (N, dim_in) and their targets."""
+        features = features.float()
+        if self.common["standardize"]:
+            self.feature_mean.copy_(features.mean(0))
+            self.feature_std.copy_(functional.safe_std(features))
+        if self.common["init"] != "random":
+            self.start((features - self.feature_mean) / self.feature_std, target)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The mean over the batch (so that accumulated batches add up), weighted by class but not re-normalised."""
@@ -51,9 +88,6 @@ class Head(nn.Module, ABC):
             case "number":
                 return functional.squared_error(output, (target - self.mean) / self.std)
 
-    def _shaping(self) -> dict[str, float]:
-        return {"smoothing": self.common["label_smoothing"], "gamma": self.common["focal_gamma"]}
-
     def scores(self, output: Tensor, temperature: float = 1.0) -> Tensor:
         """Probabilities (B, C) of logits divided by the temperature, or numbers (B, K) in their raw units."""
         match self.space.kind:
@@ -63,3 +97,32 @@ class Head(nn.Module, ABC):
                 return (output.float() / temperature).sigmoid()
             case "number":
                 return output.float() * self.std + self.mean
+
+    def _shaping(self) -> dict[str, float]:
+        return {"smoothing": self.common["label_smoothing"], "gamma": self.common["focal_gamma"]}
+
+    def _check(self) -> None:
+        name, kind, init = type(self).__module__.rpartition(".")[2], self.space.kind, self.common["init"]
+        if kind not in self.kinds:
+            raise TLError(
+                f"head '{name}' cannot answer in the space of this data, '{kind}': take {_which('kinds', kind)}."
+            )
+        if init not in self.starts:
+            raise TLError(
+                f"head.init: '{init}' is no start of head '{name}': set head.init to one of "
+                f"{', '.join(self.starts)}, or take {_which('starts', init)}."
+            )
+        if init == "class_means" and kind != "single":
+            raise TLError(f"head.init: class_means needs one label per sample, not '{kind}': use ridge or random.")
+        if self.common["ridge_strength"] <= 0:
+            raise TLError(f"head.ridge_strength: {self.common['ridge_strength']:g} must be above 0; 1 is usual.")
+        if not 0 <= self.common["label_smoothing"] < 1:
+            raise TLError(f"head.label_smoothing: {self.common['label_smoothing']:g} must be from 0 to below 1.")
+        if self.common["focal_gamma"] < 0:
+            raise TLError(f"head.focal_gamma: {self.common['focal_gamma']:g} must be 0 or more; 2 is usual.")
+
+
+def _which(attribute: str, value: str) -> str:
+    """The heads whose class attribute holds a value, read from their source."""
+    found = ((name, literal(head.source, attribute)) for name, head in options("head").items())
+    return " or ".join(f"head={name}" for name, values in found if isinstance(values, tuple) and value in values)

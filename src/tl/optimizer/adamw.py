@@ -1,0 +1,25 @@
+"""Adam with decoupled weight decay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack, final
+
+from tl.optimizer.base import Common, Optimizer
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer as TorchOptimizer
+
+
+@final
+class AdamW(Optimizer):
+    """Each step shrinks weights by lr * weight_decay, whatever their gradients (Loshchilov and Hutter 2019)."""
+
+    def __init__(self, *, betas: tuple[float, ...], eps: float, **common: Unpack[Common]) -> None:
+        super().__init__(common)
+        self.betas, self.eps = betas, eps
+
+    def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
+        from torch.optim import AdamW as TorchAdamW
+
+        first, second = self.betas
+        return TorchAdamW(groups, betas=(first, second), eps=self.eps)
