@@ -20,7 +20,11 @@ class Augment(ABC):
     @property
     @abstractmethod
     def deterministic(self) -> bool:
-        """Whether a sample looks the same every time it is drawn, so that a frozen function of it may be cached."""
+        """Whether a sample looks the same in every batch, so that a frozen function of it may be cached."""
+
+    def objection(self, space: Space) -> str:
+        """The user's mistake where the options make no sense for this output space; empty, as here, where they do."""
+        return ""
 
     @abstractmethod
     def sample(self, value: Any, preprocess: Preprocess) -> Any:
