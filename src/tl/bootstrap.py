@@ -26,7 +26,7 @@ def interval(
     kind: Kind, name: str, scores: Array, targets: Array, *, seed: int, resamples: int = 1000, level: float = 0.95
 ) -> Interval:
     """The interval of one metric; the same as `intervals` gives it."""
-    return intervals(kind, scores, targets, names=[name], seed=seed, resamples=resamples, level=level)[name]
+    return intervals(kind, scores, targets, only=[name], seed=seed, resamples=resamples, level=level)[name]
 
 
 def intervals(
@@ -34,20 +34,20 @@ def intervals(
     scores: Array,
     targets: Array,
     *,
-    names: Iterable[str] | None = None,
+    only: Iterable[str] | None = None,
     seed: int,
     resamples: int = 1000,
     level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Low and high of each metric (None: all of the kind) over the same resamples; inputs as for `evaluate`.
+    """Low and high of the metrics `only` (None: all of the kind) over the same resamples; inputs as for `evaluate`.
 
     Resamples in which a metric is undefined are left out of its interval; (nan, nan) if it is undefined in all.
     ECE is biased upwards by resampling: its interval may lie above its value.
     """
     with np.errstate(all="ignore"):
-        bound = statistics(kind, scores, targets, names)
+        bound = statistics(kind, scores, targets, only)
     n = len(targets)
-    if not n:
+    if not n or not resamples:
         return dict.fromkeys(bound, (math.nan, math.nan))
     rng = np.random.default_rng(seed)
     rows = max(1, min(_ROWS, _CELLS // n))

@@ -101,12 +101,12 @@ def _map(scores: Floats, targets: Array) -> Statistic:
 
 
 def _macro_f1_multi(scores: Floats, targets: Array) -> Statistic:
-    predicted = (scores > THRESHOLD).astype(np.float64)
+    predicted = (scores >= THRESHOLD).astype(np.float64)
     return lambda weights: mean_defined(ratio(2 * weights @ (predicted * targets), weights @ (predicted + targets)))
 
 
 def _micro_f1(scores: Floats, targets: Array) -> Statistic:
-    predicted = (scores > THRESHOLD).astype(np.float64)
+    predicted = (scores >= THRESHOLD).astype(np.float64)
     hits, either = (predicted * targets).sum(axis=1), (predicted + targets).sum(axis=1)
     return lambda weights: ratio(2 * weights @ hits, weights @ either)
 

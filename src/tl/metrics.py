@@ -84,9 +84,9 @@ def better(name: str, new: float, old: float) -> bool:
     return new > old if METRICS[name].higher else new < old
 
 
-def statistics(kind: Kind, scores: Array, targets: Array, names: Iterable[str] | None) -> dict[str, Statistic]:
-    """The named metrics (None: all) bound to their data; all nan without data or with a score that is not finite."""
-    chosen = metric_names(kind) if names is None else list(names)
+def statistics(kind: Kind, scores: Array, targets: Array, only: Iterable[str] | None) -> dict[str, Statistic]:
+    """The metrics `only` (None: all) bound to their data; all nan without data or with a score that is not finite."""
+    chosen = metric_names(kind) if only is None else list(only)
     for name in chosen:
         unknown_metric(name, kind)
     if not scores.size or not np.isfinite(scores).all():
@@ -96,16 +96,21 @@ def statistics(kind: Kind, scores: Array, targets: Array, names: Iterable[str] |
     return {name: _BUILDERS[kind][name](values, truth) for name in chosen}
 
 
-def evaluate(kind: Kind, scores: Array, targets: Array, names: Iterable[str] | None = None) -> dict[str, float]:
-    """The metrics `names` (None: all of the kind); nan where one is undefined, never a warning.
+def evaluate(
+    kind: Kind, scores: Array, targets: Array, names: Sequence[str], only: Iterable[str] | None = None
+) -> dict[str, float]:
+    """The metrics `only` (None: all of the kind); nan where one is undefined, never a warning.
 
-    scores: probabilities (n, c), or predictions (n, k) for numbers. targets: classes (n,), 0/1 (n, c), numbers (n, k).
+    scores: probabilities (n, c), or predictions (n, k) for numbers, a column for each of the outputs' `names`.
+    targets: classes (n,), 0/1 (n, c) or numbers (n, k).
     Classes absent from the targets are left out of balanced_accuracy, auroc and map; constant columns out of r2,
     pearson and spearman.
     """
+    if scores.shape != (len(targets), len(names)):
+        raise ValueError(f"scores are {scores.shape} for {len(targets)} targets and {len(names)} names")
     with np.errstate(all="ignore"):
         ones = np.ones((1, len(targets)))
-        return {name: float(value(ones)[0]) for name, value in statistics(kind, scores, targets, names).items()}
+        return {name: float(value(ones)[0]) for name, value in statistics(kind, scores, targets, only).items()}
 
 
 def confusion(scores: Array, targets: Array, n_classes: int) -> NDArray[np.int64]:
@@ -123,7 +128,7 @@ def per_class(kind: Kind, scores: Array, targets: Array, names: Sequence[str]) -
         table = confusion(scores, targets, len(names))
         hits, support, predicted = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
     else:
-        answer, truth = scores > THRESHOLD, targets.astype(bool)
+        answer, truth = scores >= THRESHOLD, targets.astype(bool)
         hits, support, predicted = (answer & truth).sum(axis=0), truth.sum(axis=0), answer.sum(axis=0)
     rows: list[dict[str, str | float]] = []
     for i, name in enumerate(names):

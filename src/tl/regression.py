@@ -53,9 +53,9 @@ def _pearson(scores: Floats, targets: Array) -> Statistic:
 def _spearman(scores: Floats, targets: Array) -> Statistic:
     def ranks(values: Floats, weights: Floats) -> Floats:
         """Mid-ranks about their mean, doubled so that they are whole."""
-        ordered, before = mass(values, weights)
-        low, high = (before.take(np.searchsorted(ordered, values, side=side), axis=1) for side in ("left", "right"))
-        return low + high - before[:, -1:]
+        below, upto = mass(values, values, weights, "left", "right")
+        doubled: Floats = below + upto - weights.sum(axis=1, keepdims=True)
+        return doubled
 
     def column(x: Floats, y: Floats, weights: Floats) -> Floats:
         a, b = ranks(x, weights), ranks(y, weights)

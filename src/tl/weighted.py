@@ -7,7 +7,7 @@ Shapes: r rows, n samples, c classes or labels, k target columns.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -46,20 +46,26 @@ def group_sums(groups: Array, size: int) -> Statistic:
     return sums
 
 
-def mass(values: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """The values in order (n,) and the weight of all that comes before each position in it (r, n + 1)."""
+def mass(values: Floats, at: Floats, weights: Floats, *sides: Literal["left", "right"]) -> list[Floats]:
+    """The weight of the values below (left), or at or below (right), each value `at`: per side (r, len(at))."""
     order = np.argsort(values)
-    before = np.zeros((len(weights), len(values) + 1))
-    np.cumsum(weights.take(order, axis=1), axis=1, out=before[:, 1:])
-    return values[order], before
+    cuts = [np.searchsorted(values[order], at, side=side) for side in sides]
+    pieces = weights.take(order, axis=1)
+    if 8 * len(at) < len(values):  # few look-ups: what lies between them is added first, faster than a running sum
+        starts = np.unique(np.concatenate([[0], *cuts]))
+        starts = starts[starts < len(values)]
+        pieces = np.add.reduceat(pieces, starts, axis=1)
+        cuts = [np.searchsorted(starts, cut) for cut in cuts]
+    running = np.zeros((len(weights), pieces.shape[1] + 1))
+    np.cumsum(pieces, axis=1, out=running[:, 1:])
+    return [running.take(cut, axis=1) for cut in cuts]
 
 
 def area(scores: Floats, positive: Array, weights: Floats) -> Floats:
     """Area under the ROC curve by weighted mid-ranks, ties counting one half; nan without both classes."""
     at, chosen = _positives(scores, positive, weights)
-    ordered, before = mass(scores, weights)
     hits = chosen.sum(axis=1)
-    low, high = (before.take(np.searchsorted(ordered, at, side=side), axis=1) for side in ("left", "right"))
+    low, high = mass(scores, at, weights, "left", "right")
     rank_sum: Floats = np.einsum("rn,rn->r", chosen, low + high) / 2
     return ratio(rank_sum - hits**2 / 2, hits * (weights.sum(axis=1) - hits))
 
@@ -67,13 +73,14 @@ def area(scores: Floats, positive: Array, weights: Floats) -> Floats:
 def average_precision(scores: Floats, positive: Array, weights: Floats) -> Floats:
     """Precision at each distinct threshold weighted by the recall it gains; nan without a positive."""
     at, chosen = _positives(scores, positive, weights)
-    ordered, before = mass(scores, weights)
-    found = before[:, -1:] - before.take(np.searchsorted(ordered, at), axis=1)
-    ordered, before = mass(at, chosen)
-    right = before[:, -1:] - before.take(np.searchsorted(ordered, at), axis=1)
+    if not len(at):
+        return np.full(len(weights), np.nan)
+    hits = chosen.sum(axis=1, keepdims=True)
+    found = weights.sum(axis=1, keepdims=True) - mass(scores, at, weights, "left")[0]
+    right = hits - mass(at, at, chosen, "left")[0]
     precision = right / np.maximum(found, 1.0)  # nothing found: nothing chosen, weight 0
     gained: Floats = np.einsum("rn,rn->r", chosen, precision)
-    return ratio(gained, before[:, -1])
+    return ratio(gained, hits[:, 0])
 
 
 def _positives(scores: Floats, positive: Array, weights: Floats) -> tuple[Floats, Floats]:
