@@ -8,15 +8,50 @@ from typing import ClassVar, final
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl.backbone.base import Backbone
-from tl.backbone.tiny import tiny_state
-from tl.batch import Inputs
+from tl.backbone.chain import Chain, scaled
+from tl.backbone.loading import load, read, run_preprocess
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess
 from tl.weights import Weights
 
-MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
-WIDTHS = (24, 48, 96, 128)
+TRAINED_WITH = ImagePreprocess(32, 32, "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+STEM, LOW, HIGH, DIM = 24, 48, 96, 128
+
+
+@final
+class TinyImage(Chain):
+    """A stem, two residual blocks and a widening convolution: (B, 3, H, W) to (B, 128), batch-norm in every stage."""
+
+    STAGES: ClassVar[dict[str, int]] = {"": 4}
+
+    def __init__(self, *, weights: Weights, size: int) -> None:
+        if size < 8:
+            raise TLError(f"backbone.size={size} is too small for tiny_image: write 8 or more, such as 32.")
+        if weights.kind in ("hub", "folder"):
+            raise TLError(
+                f"backbone.weights={weights.hub or weights.path} holds no tiny_image: write none, "
+                "package:tl/backbone/shipped/tiny_image.safetensors, a file or a run."
+            )
+        net = Net()
+        preprocess = TRAINED_WITH
+        if weights.kind == "run" and weights.path is not None:
+            preprocess = run_preprocess(weights.path, ImagePreprocess)
+        super().__init__(net, net.stages(), DIM, scaled(preprocess, size))
+        if weights.kind != "none":
+            self.report = load(net, read(weights), str(weights.path))
+
+
+class Net(nn.Module):
+    """Eight convolutions, the deepest at an eighth of the resolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(_convolution(3, STEM, kernel=5, stride=2), nn.ReLU())
+        self.low, self.high = Block(STEM, LOW), Block(LOW, HIGH)
+        self.wide = nn.Sequential(_convolution(HIGH, DIM, kernel=1), nn.ReLU())
+
+    def stages(self) -> Sequence[nn.Module]:
+        return [self.stem, self.low, self.high, self.wide]
 
 
 class Block(nn.Module):
@@ -30,44 +65,6 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.second(F.relu(self.first(x))) + self.shortcut(F.avg_pool2d(x, 2, ceil_mode=True)))
-
-
-@final
-class TinyImage(Backbone):
-    """Stem, two residual blocks and a widening: (B, 3, H, W) to (B, 128), with batch-norm in every stage."""
-
-    STAGES: ClassVar[dict[str, int]] = {"": 4}
-    dim = WIDTHS[-1]
-
-    def __init__(self, *, weights: Weights, size: int) -> None:
-        super().__init__()
-        if size < 8:
-            raise TLError(f"size: {size} is too small for tiny_image: write 8 or more (its weights were made at 32).")
-        stem, low, high, wide = WIDTHS
-        self.body = nn.ModuleList(
-            [
-                nn.Sequential(_convolution(3, stem, kernel=5, stride=2), nn.ReLU()),
-                Block(stem, low),
-                Block(low, high),
-                nn.Sequential(_convolution(high, wide, kernel=1), nn.ReLU()),
-            ]
-        )
-        fresh = ImagePreprocess(size, size, "bilinear", MEAN, STD)
-        state, self.preprocess = tiny_state(weights, fresh)
-        if state is not None:
-            self.load_state_dict(state)
-
-    def stages(self) -> Sequence[nn.Module]:
-        return list(self.body)
-
-    def run(self, x: Inputs, start: int, stop: int) -> Inputs:
-        values = x.values
-        for stage in self.stages()[start:stop]:
-            values = stage(values)
-        return x._replace(values=values)
-
-    def pool(self, x: Inputs) -> Tensor:
-        return x.values.mean((2, 3))
 
 
 def _convolution(dim_in: int, dim_out: int, *, kernel: int, stride: int = 1) -> nn.Sequential:

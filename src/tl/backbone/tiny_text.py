@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, final
 
@@ -13,7 +14,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from tl.backbone.base import Backbone
-from tl.backbone.tiny import tiny_state
+from tl.backbone.loading import load, read, run_preprocess
 from tl.batch import Inputs
 from tl.errors import TLError
 from tl.functional import mean_pool
@@ -22,6 +23,52 @@ from tl.weights import Weights
 
 TOKENIZER = Path(__file__).parent / "shipped" / "tiny_text.tokenizer.json"
 DIM, EMBEDDING, HEADS, DROPOUT = 128, 64, 4, 0.1
+
+
+@final
+class TinyText(Backbone):
+    """Token ids (B, T) to the mean over real tokens (B, 128): one stage of embeddings and two of layers."""
+
+    STAGES: ClassVar[dict[str, int]] = {"": 3}
+    dim = DIM
+
+    def __init__(self, *, weights: Weights, max_length: int) -> None:
+        super().__init__()
+        if max_length < 3:
+            raise TLError(f"backbone.max_length={max_length} leaves no room for a word: write 3 or more, such as 64.")
+        if weights.kind in ("hub", "folder"):
+            raise TLError(
+                f"backbone.weights={weights.hub or weights.path} holds no tiny_text: write none, "
+                "package:tl/backbone/shipped/tiny_text.safetensors, a file or a run."
+            )
+        found = shipped()
+        if weights.kind == "run" and weights.path is not None:
+            found = run_preprocess(weights.path, TextPreprocess)
+        self.preprocess = replace(found, max_length=max_length)
+        self.net = Net(Tokenizer.from_str(found.tokenizer).get_vocab_size())
+        if weights.kind != "none":
+            self.report = load(self.net, read(weights), str(weights.path))
+
+    def stages(self) -> Sequence[nn.Module]:
+        return [self.net.embedding, *self.net.layers]
+
+    def run(self, x: Inputs, start: int, stop: int) -> Inputs:
+        values = x.values
+        for index in range(start, stop):
+            values = self.net.layers[index - 1](values, x.mask) if index else self.net.embedding(values, x.segments)
+        return x._replace(values=values)
+
+    def pool(self, x: Inputs) -> Tensor:
+        return mean_pool(x.values, x.mask)
+
+
+class Net(nn.Module):
+    """Embeddings and two layers for a vocabulary of `tokens`."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        self.embedding = Embedding(tokens)
+        self.layers = nn.ModuleList([Layer(), Layer()])
 
 
 class Embedding(nn.Module):
@@ -70,43 +117,10 @@ class Layer(nn.Module):
         return F.scaled_dot_product_attention(query, key, value, attn_mask=seen).transpose(1, 2).flatten(2)
 
 
-@final
-class TinyText(Backbone):
-    """Token ids (B, T) to the mean over real tokens (B, 128); one stage of embeddings and two of layers."""
-
-    STAGES: ClassVar[dict[str, int]] = {"": 3}
-    dim = DIM
-
-    def __init__(self, *, weights: Weights, max_length: int) -> None:
-        super().__init__()
-        if max_length < 2:
-            raise TLError(f"max_length: {max_length} leaves no room for a word: write 2 or more, such as 64.")
-        text = TOKENIZER.read_text(encoding="utf-8")
-        fresh = TextPreprocess(text, max_length, pad_id(text))
-        state, self.preprocess = tiny_state(weights, fresh)
-        self.embedding = Embedding(Tokenizer.from_str(text).get_vocab_size())
-        self.layers = nn.ModuleList([Layer(), Layer()])
-        if state is not None:
-            self.load_state_dict(state)
-
-    def stages(self) -> Sequence[nn.Module]:
-        return [self.embedding, *self.layers]
-
-    def run(self, x: Inputs, start: int, stop: int) -> Inputs:
-        values = x.values
-        for index in range(start, stop):
-            values = self.embedding(values, x.segments) if index == 0 else self.layers[index - 1](values, x.mask)
-        return x._replace(values=values)
-
-    def pool(self, x: Inputs) -> Tensor:
-        return mean_pool(x.values, x.mask)
-
-
-def pad_id(tokenizer: str) -> int:
-    """The id of the token that fills a batch up."""
-    found = Tokenizer.from_str(tokenizer).token_to_id("[PAD]")
-    assert found is not None, "the tokenizer has no [PAD]"
-    return int(found)
+def shipped() -> TextPreprocess:
+    """The vocabulary that comes with the package: 4 000 word pieces of lower-cased English."""
+    text = TOKENIZER.read_text(encoding="utf-8")
+    return TextPreprocess(text, max_length=64, pad_id=0)
 
 
 def sinusoids(length: int, device: torch.device) -> Tensor:
