@@ -9,14 +9,15 @@ Schedule = Literal["constant", "linear", "cosine", "one_cycle", "slanted_triangu
 
 
 def shape(name: Schedule, step: int, total: int, warmup: int) -> float:
-    """The multiple of the peak rate at `step` in 0..total-1; `warmup` steps rise linearly before any schedule's own course.
+    """The multiple of the peak rate at `step` in 0..total-1, after a linear rise over `warmup` steps.
 
-    one_cycle and slanted_triangular have a rise of their own, whose length is `warmup` where that is not 0.
+    one_cycle and slanted_triangular have rises of their own, which last `warmup` steps where that is not 0, else a
+    quarter and a tenth of the run.
     """
     if name == "slanted_triangular":
-        return slanted_triangular(step, total, cut_frac=warmup / total if warmup else 0.1)
+        return slanted_triangular(step, total, warmup or total // 10)
     if name == "one_cycle":
-        return one_cycle(step, total, rise=warmup / total if warmup else 0.25)
+        return one_cycle(step, total, warmup or total / 4)
     if step < warmup:
         return (step + 1) / warmup
     done = (step - warmup) / max(1, total - warmup)
@@ -29,15 +30,22 @@ def shape(name: Schedule, step: int, total: int, warmup: int) -> float:
             return 0.5 * (1 + math.cos(math.pi * done))
 
 
-def slanted_triangular(step: int, total: int, cut_frac: float = 0.1, ratio: float = 32) -> float:
-    """Howard and Ruder 2018, equation 3, divided by its peak: a short rise to 1, then a long fall to 1 / ratio."""
-    cut = max(1, math.floor(total * cut_frac))
-    p = step / cut if step < cut else 1 - (step - cut) / (cut * (1 / cut_frac - 1))
-    return (1 + max(0.0, p) * (ratio - 1)) / ratio
+def slanted_triangular(step: int, total: int, cut: int, ratio: float = 32) -> float:
+    """Howard and Ruder 2018, equation 3, divided by its peak: 1 / ratio at 0 and at `total`, 1 at the step `cut`.
+
+    The paper's cut·(1 / cut_frac - 1) is total - cut wherever total·cut_frac is whole; where it is not, the paper's
+    fall ends before the run does, and this one with it.
+    """
+    cut = max(1, cut)
+    p = step / cut if step < cut else 1 - (step - cut) / max(1, total - cut)
+    return (1 + p * (ratio - 1)) / ratio
 
 
-def one_cycle(step: int, total: int, rise: float = 0.25, start: float = 25, end: float = 1e5) -> float:
-    """Cosine rise from 1 / start to 1 over `rise` of the run, cosine fall to 1 / end (Smith and Topin 2018)."""
-    done = step / max(1, total - 1)
-    low, fraction = (1 / start, done / rise) if done < rise else (1 / end, (1 - done) / max(1e-12, 1 - rise))
-    return low + (1 - low) * 0.5 * (1 - math.cos(math.pi * fraction))
+def one_cycle(step: int, total: int, rise: float, start: float = 25, end: float = 1e5) -> float:
+    """Cosine rise from 1 / start to 1 over `rise` steps, cosine fall to 1 / end at the last one (Smith and Topin 2018).
+
+    Momentum stays as it is.
+    """
+    peak, last = max(0.0, rise - 1), total - 1
+    low, share = (1 / start, step / peak) if step < peak else (1 / end, (last - step) / (last - peak or 1))
+    return low + (1 - low) * 0.5 * (1 - math.cos(math.pi * share))

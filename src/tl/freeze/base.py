@@ -60,3 +60,10 @@ def matching(pattern: str, parts: Sequence[str], key: str) -> tuple[str, ...]:
 def share(value: float) -> Duration:
     """A share of the run, in percent."""
     return Duration(value, "%")
+
+
+def downwards(parts: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Growing sets of parts with a phase name each: head and adapter, one stage more at a time, then everything."""
+    stages, top = backbone_parts(parts), top_parts(parts)
+    partial = [(f"from {stages[i]}", (*stages[i:], *top)) for i in range(len(stages) - 1, 0, -1)]
+    return [("probe", top), *partial, ("full", tuple(parts))]

@@ -55,9 +55,8 @@ class Head(nn.Module, ABC):
     def answer(self, features: Tensor) -> Tensor:
         """Standardised features (B, dim_in) to outputs (B, space.dim)."""
 
-    @abstractmethod
     def start(self, features: Tensor, target: Tensor) -> None:
-        """Set the parameters as `init` names it, from all standardised training features (N, dim_in)."""
+        """Set the parameters in closed form, as `init` names it, from all standardised features (N, dim_in)."""
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, dim_in) to outputs (B, space.dim)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Unpack, final
 
+import torch
 from torch import Tensor, nn
 
 from tl import functional
@@ -16,8 +17,9 @@ class Linear(Head):
     """Logistic or linear regression on features; with standardised ones its optimum is quick to reach.
 
     Closed-form starts: class means, the discriminant of equal spherical classes (w = μ, b = -|μ|²/2), and ridge
-    regression on targets of ±1 or on standardised numbers. Logits are scaled so that their confidence on the training
-    set fits their accuracy there, at most 0.9, for a saturated softmax would hardly learn.
+    regression on targets of ±1 or on standardised numbers. Logits of one label per sample are then scaled so that their
+    confidence on the training set fits their accuracy there, at most 0.9, for a saturated softmax would hardly learn;
+    those of many labels by 2, since a regression on ±1 estimates f = 2p - 1, whose logit is about 2f.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
@@ -32,9 +34,8 @@ class Linear(Head):
         return output
 
     def start(self, features: Tensor, target: Tensor) -> None:
-        weight, bias = (
-            self._means(features, target) if self.common["init"] == "class_means" else self._ridge(features, target)
-        )
+        closed_form = self._means if self.common["init"] == "class_means" else self._ridge
+        weight, bias = closed_form(features, target)
         match self.space.kind:
             case "single":
                 scale = functional.calibrated_scale(features @ weight.T + bias, target)
@@ -47,7 +48,9 @@ class Linear(Head):
 
     def _means(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         means = functional.class_means(features, target, self.space.dim)
-        return means, -0.5 * means.square().sum(-1)
+        bias = -0.5 * means.square().sum(-1)
+        unseen = torch.bincount(target, minlength=self.space.dim) == 0
+        return means, bias.masked_fill(unseen, float((features @ means.T + bias).min()))
 
     def _ridge(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         strength = self.common["ridge_strength"] * float(features.var(0, correction=0).mean())

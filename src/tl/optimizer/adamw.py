@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack, final
 
-from tl.optimizer.base import Common, Optimizer
+from tl.optimizer.base import Common, Optimizer, pair
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer as TorchOptimizer
@@ -16,10 +16,9 @@ class AdamW(Optimizer):
 
     def __init__(self, *, betas: tuple[float, ...], eps: float, **common: Unpack[Common]) -> None:
         super().__init__(common)
-        self.betas, self.eps = betas, eps
+        self.betas, self.eps = pair("betas", betas), eps
 
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
         from torch.optim import AdamW as TorchAdamW
 
-        first, second = self.betas
-        return TorchAdamW(groups, betas=(first, second), eps=self.eps)
+        return TorchAdamW(groups, betas=self.betas, eps=self.eps)

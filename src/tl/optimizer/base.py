@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from tl import schedule
 from tl.duration import Duration
+from tl.errors import TLError
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer as TorchOptimizer
@@ -28,15 +29,21 @@ class Common(TypedDict):
 class Optimizer(ABC):
     """`lr` is the deepest backbone stage's rate; each stage below it learns `stage_factor` times slower (2.6: ULMFiT).
 
-    The head and adapter learn `head_factor` times faster than `lr`.
+    The head, the adapter and a method's own parameters learn `head_factor` times faster than `lr`.
     """
 
     def __init__(self, common: Common) -> None:
+        positive = {key: common[key] for key in ("lr", "stage_factor", "head_factor")}
+        for key, value in positive.items():
+            if value <= 0:
+                raise TLError(f"optimizer.{key}: {value:g} must be above 0.")
+        if common["weight_decay"] < 0:
+            raise TLError(f"optimizer.weight_decay: {common['weight_decay']:g} must be 0 or more; 0.01 is usual.")
         self.common = common
 
     @abstractmethod
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
-        """The torch optimizer over groups that carry lr and weight_decay (0 for norms and biases)."""
+        """The torch optimizer over groups as `groups` makes them: weight_decay is 0 for norms and biases."""
 
     def rates(self, parts: Sequence[str]) -> dict[str, float]:
         """The peak learning rate of every part (Howard and Ruder 2018, discriminative fine-tuning)."""
@@ -51,3 +58,26 @@ class Optimizer(ABC):
     def shape(self, step: int, total: int, warmup: int) -> float:
         """The schedule's multiple of the peak rate at a step of `total`."""
         return schedule.shape(self.common["schedule"], step, total, warmup)
+
+
+def with_l1(optimizer: TorchOptimizer, strength: float) -> TorchOptimizer:
+    """Before each step, add the subgradient of strength * |w|₁ to the gradients of the parameters that decay."""
+    if strength < 0:
+        raise TLError(f"optimizer.l1: {strength:g} must be 0 or more; 1e-5 is a careful start.")
+
+    def add(of: TorchOptimizer, _args: Any, _kwargs: Any) -> None:
+        for group in of.param_groups:
+            for parameter in group["params"] if group["decays"] else ():
+                if parameter.grad is not None:
+                    parameter.grad.add_(parameter.detach().sign(), alpha=strength)
+
+    if strength > 0:
+        optimizer.register_step_pre_hook(add)
+    return optimizer
+
+
+def pair(key: str, values: tuple[float, ...]) -> tuple[float, float]:
+    """The two decay rates of a key; TLError for another number of them or one outside 0..1."""
+    if len(values) != 2 or not all(0 <= value < 1 for value in values):
+        raise TLError(f"optimizer.{key}: {list(values)} must be two numbers from 0 to below 1; [0.9, 0.999] is usual.")
+    return values[0], values[1]

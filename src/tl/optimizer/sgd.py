@@ -1,0 +1,29 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack, final
+
+from tl.errors import TLError
+from tl.optimizer.base import Common, Optimizer, with_l1
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer as TorchOptimizer
+
+
+@final
+class Sgd(Optimizer):
+    """Steps along the gradient, which holds the L2 penalty too, with heavy-ball or Nesterov momentum."""
+
+    def __init__(self, *, momentum: float, nesterov: bool, l1: float, **common: Unpack[Common]) -> None:
+        super().__init__(common)
+        if not 0 <= momentum < 1:
+            raise TLError(f"optimizer.momentum: {momentum:g} must be from 0 to below 1; 0.9 is usual.")
+        if nesterov and momentum == 0:
+            raise TLError("optimizer.nesterov: true needs optimizer.momentum above 0; 0.9 is usual.")
+        self.momentum, self.nesterov, self.l1 = momentum, nesterov, l1
+
+    def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
+        from torch.optim import SGD
+
+        return with_l1(SGD(groups, momentum=self.momentum, nesterov=self.nesterov), self.l1)
