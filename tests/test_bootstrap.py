@@ -87,11 +87,9 @@ def test_weighted_class_counts_are_sklearns_on_the_resampled_data():
 
 @pytest.mark.parametrize("name", ["pearson", "spearman", "r2"])
 def test_a_resample_of_one_value_has_no_variance(name):
-    targets = np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.7])[:, None]
-    targets = np.repeat(targets, 2, axis=0)
-    targets[:3] = 1.3
+    targets = np.repeat([0.1, 0.37, 0.7, 1.3, 2.9, 3.3, 7.7], 2)[:, None]
     drawn = np.random.default_rng(6).integers(0, 14, (400, 14))
-    drawn[::2] = drawn[::2] % 9 + 3  # never the last two, nor the first three
+    drawn[::2] = drawn[::2] % 2 + 2 * (np.arange(200) % 7)[:, None]  # one value only
     found = statistics("number", np.arange(14.0)[:, None], targets, [name])[name](counts(drawn))
     assert np.isnan(found).tolist() == [len(np.unique(targets[rows])) == 1 for rows in drawn]
 
