@@ -6,9 +6,12 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from tl.backbone.base import Backbone
 from tl.backbone.loading import load, read
@@ -18,12 +21,14 @@ from tl.weights import Weights
 
 _NORMS = ("layernorm", "final_norm", "norm")
 _ENTRY = ("embeddings", "embeddings_project")
+# Model types whose layers return a tuple.
+_TUPLES = ("mpnet",)
 
 
 class Encoder(Backbone):
     """Runs the model's own `forward`, so that it makes its masks and positions, with the other stages passed through.
 
-    A model type that is not in `chains` is one stage.
+    A model type that is not in `chains` is one stage (it may thread more than one tensor from layer to layer).
     """
 
     def __init__(self, source: Source, weights: Weights, chains: Sequence[str]) -> None:
@@ -31,6 +36,8 @@ class Encoder(Backbone):
         self.net, self.report = build(source)
         self._config = self.net.config
         self.dim = int(self._config.hidden_size)
+        self._skip = _through_tuple if self._config.model_type in _TUPLES else _through
+        self._checkpointing = False
         self._accepts = frozenset(inspect.signature(self.net.forward).parameters)
         chained = self._config.model_type in chains
         self._chain = _chain(self.net) if chained else _Chain()
@@ -54,7 +61,9 @@ class Encoder(Backbone):
                     replaced.enter_context(_forward(module, lambda *_, **__: x.values))
             for stage, layer in enumerate(self._chain.layers, 1):
                 if not start <= stage < stop:
-                    replaced.enter_context(_forward(layer, _through))
+                    replaced.enter_context(_forward(layer, self._skip))
+                elif self._checkpointing and layer.training and torch.is_grad_enabled():
+                    replaced.enter_context(_forward(layer, partial(checkpoint, layer.forward, use_reentrant=False)))
             if stop < len(self._stages):
                 for module in self._chain.norms:
                     replaced.enter_context(_forward(module, _through))
@@ -62,10 +71,8 @@ class Encoder(Backbone):
         return x._replace(values=values)
 
     def checkpointing(self) -> bool:
-        if not self.net.supports_gradient_checkpointing:
-            return False
-        self.net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        return True
+        self._checkpointing = bool(self._chain.layers)
+        return self._checkpointing
 
     def assets(self) -> dict[str, bytes]:
         return {"config.json": self._config.to_json_string().encode()}
@@ -97,6 +104,10 @@ def _stages(net: nn.Module, chain: _Chain) -> list[nn.Module]:
 
 def _through(hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
     return hidden_states
+
+
+def _through_tuple(hidden_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor]:
+    return (hidden_states,)
 
 
 @contextmanager

@@ -46,6 +46,8 @@ class TextEncoder(Encoder):
         pooling: Literal["mean", "cls"],
     ) -> None:
         source = Source.find(weights, config, download)
+        if source.facts("config.json").get("is_encoder_decoder"):
+            raise TLError(f"{source.name} holds an encoder and a decoder: name a model that is an encoder alone.")
         super().__init__(source, weights, self.CHAINS)
         self._pooling = pooling
         if weights.kind == "run" and weights.path is not None:

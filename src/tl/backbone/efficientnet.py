@@ -1,0 +1,58 @@
+"""EfficientNet (Tan and Le 2019) and EfficientNetV2 (Tan and Le 2021) of torchvision."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, final
+
+from torch import nn
+from torchvision.models import get_model
+
+from tl.backbone.chain import Chain, scaled
+from tl.backbone.imagenet import Pretrained
+from tl.weights import Weights
+
+
+@final
+class EfficientNet(Chain):
+    """Stem, groups of blocks and a widening convolution: (B, 3, H, W) to (B, 1280 .. 2560)."""
+
+    STAGES: ClassVar[dict[str, int]] = {
+        "efficientnet_b0": 9,
+        "efficientnet_b1": 9,
+        "efficientnet_b2": 9,
+        "efficientnet_b3": 9,
+        "efficientnet_b4": 9,
+        "efficientnet_b5": 9,
+        "efficientnet_b6": 9,
+        "efficientnet_b7": 9,
+        "efficientnet_v2_s": 8,
+        "efficientnet_v2_m": 9,
+        "efficientnet_v2_l": 9,
+    }
+
+    def __init__(
+        self,
+        *,
+        name: Literal[
+            "efficientnet_b0",
+            "efficientnet_b1",
+            "efficientnet_b2",
+            "efficientnet_b3",
+            "efficientnet_b4",
+            "efficientnet_b5",
+            "efficientnet_b6",
+            "efficientnet_b7",
+            "efficientnet_v2_s",
+            "efficientnet_v2_m",
+            "efficientnet_v2_l",
+        ],
+        weights: Weights,
+        download: bool,
+        size: int | None,
+    ) -> None:
+        found = Pretrained.find(name, weights, download)
+        net = get_model(name, weights=None)
+        net.classifier = nn.Identity()
+        stages = list(net.features)
+        super().__init__(net, stages, stages[-1].out_channels, scaled(found.preprocess, size))
+        self.report = found.load(net, dropped=("classifier.",))
