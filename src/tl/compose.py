@@ -2,7 +2,8 @@
 
 Recipe files are layers: a file names the recipes it starts from and one option for each group in its `defaults`, then
 sets keys. Choosing another option for a group drops what earlier layers set for the old one (it is noted). Hydra
-composes the chosen options and parses the overrides; its DictConfig does not leave this module.
+composes the chosen options and parses the overrides, and never sees a recipe's own keys, so that none of its special
+keys can be reached from a recipe; its DictConfig does not leave this module.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tl.errors import TLError, did_you_mean
-from tl.options import GROUPS, RECIPES, options, stories
+from tl.errors import Mistakes, TLError, did_you_mean
+from tl.options import GROUPS, RECIPES, Option, options, stories
+from tl.overrides import COMMAND_LINE, assign, merge, parse
 from tl.yamlfile import YamlFile, read, shown
 
-COMMAND_LINE = "command line"
+_MAPPINGS = (*GROUPS, "loop")
 _PRIMARY = "tl_recipe"
+_STORED = "recipe.yaml"
 
 
 @dataclass
@@ -31,6 +34,13 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
 
+    def place(self, key: str) -> str:
+        """Where a dotted key was set, else the nearest mapping around it, else where its group's option was chosen."""
+        group = key.partition(".")[0]
+        while key and key not in self.where:
+            key = key.rpartition(".")[0]
+        return self.where.get(key) or self.where.get(f"{group}=") or self.name
+
     def choose(self, group: str, name: str, at: str) -> None:
         """Take an option for a group; another option than before drops the keys set for that one."""
         self.where[f"{group}="] = at
@@ -42,14 +52,16 @@ class Draft:
         if self.choices.get(group, name) != name and self.values.get(group):
             old = ", ".join(f"{group}.{key}" for key in self.values.pop(group))
             self.notes.append(f"{old} belonged to {group} '{self.choices[group]}' and went with it ({at}).")
-            self.where = {k: v for k, v in self.where.items() if not k.startswith(f"{group}.")}
+            self.where = {k: v for k, v in self.where.items() if k != group and not k.startswith(f"{group}.")}
         self.choices[group] = name
         self.broken.discard(group)
 
 
 def find(reference: str) -> Path:
-    """The recipe file a user means: a path, or the name of a shipped recipe."""
+    """The recipe file a user means: a path, a run's folder, or the name of a shipped recipe."""
     path = Path(reference)
+    if (path / _STORED).is_file():
+        return path / _STORED
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         if path.is_file():
             return path
@@ -64,18 +76,29 @@ def find(reference: str) -> Path:
 def compose(reference: str, overrides: list[str]) -> Draft:
     """Compose a recipe; mistakes that stop nothing else are collected in the draft."""
     path = find(reference)
-    draft = Draft(path.stem)
+    draft = Draft(_name(path))
     _layer(read(path), draft, ())
-    assignments = [_assignment(text, draft) for text in overrides]
-    for key, value in filter(None, assignments):
-        if key in GROUPS and isinstance(value, str):
-            draft.choose(key, value, COMMAND_LINE)
-    _hydra(draft)
-    for key, value in filter(None, assignments):
-        if not (key in GROUPS and isinstance(value, str)):
-            _put(draft.values, key.split("."), value)
+    assignments = [found for text in overrides if (found := parse(text, draft.mistakes)) is not None]
+    for key, value in assignments:
+        if key in GROUPS and not isinstance(value, dict):
+            draft.choose(key, "null" if value is None else str(value), COMMAND_LINE)
+    values = _chosen(draft)
+    merge(values, {key: value for key, value in draft.values.items() if key not in draft.broken})
+    for key, value in assignments:
+        top = key.partition(".")[0]
+        if top not in draft.broken and (key not in GROUPS or isinstance(value, dict)):
+            assign(values, key, value, draft.mistakes)
             draft.where[key] = COMMAND_LINE
+            if top not in GROUPS:
+                draft.where.setdefault(top, COMMAND_LINE)
+    draft.values = _resolved(values, draft)
     return draft
+
+
+def _name(path: Path) -> str:
+    """A stored recipe is named like the recipe that its run was made by."""
+    stored = path.name == _STORED and (path.parent / "meta.json").is_file()
+    return path.absolute().parent.parent.name if stored else path.stem
 
 
 def _layer(file: YamlFile, draft: Draft, seen: tuple[Path, ...]) -> None:
@@ -96,8 +119,18 @@ def _layer(file: YamlFile, draft: Draft, seen: tuple[Path, ...]) -> None:
                     draft.mistakes.append(f"{at}: '{group}' is no group of options.{did_you_mean(group, GROUPS)}")
             case _:
                 draft.mistakes.append(f"{at}: '{entry}' is neither a recipe's name nor 'group: option'.")
-    _merge(draft.values, file.values)
-    draft.where.update(file.where)
+    for key, value in file.values.items():
+        if key in GROUPS and not isinstance(value, dict | None):
+            _choose_by_key(key, str(value), file.where[key], draft)
+        elif value is not None or key not in _MAPPINGS:
+            merge(draft.values, {key: value})
+    draft.where.update({key: at for key, at in file.where.items() if key.partition(".")[0] != "defaults"})
+
+
+def _choose_by_key(group: str, name: str, at: str, draft: Draft) -> None:
+    if name in options(group):
+        draft.mistakes.append(f"{at}: an option is chosen in 'defaults': write '- {group}: {name}' there.")
+    draft.choose(group, name, at)
 
 
 def _included(name: str, of: Path, at: str) -> Path:
@@ -110,75 +143,54 @@ def _included(name: str, of: Path, at: str) -> Path:
     raise TLError(f"{at}: there is no recipe '{name}' to start from.{did_you_mean(name, near)}")
 
 
-def _assignment(text: str, draft: Draft) -> tuple[str, Any] | None:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    key, equals, _ = text.partition("=")
-    if not equals or key[:1] in "+~" or "@" in key:
-        draft.mistakes.append(f"{COMMAND_LINE}: '{text}' is no override: write key=value, as in optimizer.lr=1e-4.")
-        return None
-    try:
-        parsed = OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        draft.mistakes.append(f"{COMMAND_LINE}: '{text}' cannot be read: {reason}. Quote texts: '{key}=\"...\"'.")
-        return None
-    return key, parsed.value()
-
-
-def _hydra(draft: Draft) -> None:
+def _chosen(draft: Draft) -> dict[str, Any]:
+    """The chosen options' own keys, composed by Hydra from their files."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.config_store import ConfigStore
-    from hydra.errors import HydraException
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
 
     store = ConfigStore.instance()
     usable = {group: name for group, name in draft.choices.items() if group not in draft.broken}
     for group, name in usable.items():
         option = options(group)[name]
+        file = read(option.yaml)
+        _mark(option, file, draft)
         if option.yaml.parent != RECIPES / group:
-            store.store(group=group, name=name, node=OmegaConf.create(read(option.yaml).values))
-        inherited = read(option.yaml)
-        for file in [
-            *(read(_shared(option.yaml, entry)) for entry, _ in inherited.defaults if entry != "_self_"),
-            inherited,
-        ]:
-            for key, at in file.where.items():
-                draft.where.setdefault(f"{group}.{key}", at)
-    own = {key: value for key, value in draft.values.items() if key not in draft.broken}
-    defaults = [*({group: name} for group, name in usable.items()), "_self_"]
-    store.store(name=_PRIMARY, node=OmegaConf.create({"defaults": defaults, **own}))
-    try:
-        with initialize_config_dir(str(RECIPES), version_base="1.3"):
-            config = hydra_compose(_PRIMARY)
-        values = OmegaConf.to_container(config, resolve=True)
-    except (OmegaConfBaseException, HydraException) as error:
-        at = draft.where.get(str(getattr(error, "full_key", "") or ""), draft.name)
-        raise TLError(f"{at}: {str(error).splitlines()[0]}") from error
+            node = {"defaults": [entry for entry, _ in file.defaults] or ["_self_"], **file.values}
+            store.store(group=group, name=name, node=OmegaConf.create(node))
+    store.store(name=_PRIMARY, node=OmegaConf.create({"defaults": [{group: usable[group]} for group in usable]}))
+    with initialize_config_dir(str(RECIPES), version_base="1.3"):
+        values = OmegaConf.to_container(hydra_compose(_PRIMARY))
     assert isinstance(values, dict)
-    draft.values = {str(key): value for key, value in values.items()}
+    return {**{group: {} for group in usable}, **{str(key): value for key, value in values.items()}}
 
 
-def _shared(option: Path, name: str) -> Path:
-    return option.parent / f"{name}.yaml"
+def _mark(option: Option, file: YamlFile, draft: Draft) -> None:
+    """Remember where the option's file and those it starts from set each key; a key to be given has no place yet."""
+    shared = [read(_shared(option, entry)) for entry, _ in file.defaults if entry != "_self_"]
+    for layer in (file, *shared):
+        for key, at in layer.where.items():
+            top = key.partition(".")[0]
+            if top != "defaults" and layer.values[top] != "???":
+                draft.where.setdefault(f"{option.group}.{key}", at)
 
 
-def _merge(into: dict[str, Any], values: dict[str, Any]) -> None:
-    for key, value in values.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
+def _shared(option: Option, name: str) -> Path:
+    beside = option.yaml.parent / f"{name}.yaml"
+    return beside if beside.is_file() else RECIPES / option.group / f"{name}.yaml"
 
 
-def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
-    *parents, last = path
-    for key in parents:
-        inner = values.setdefault(key, {})
-        if not isinstance(inner, dict):
-            inner = values[key] = {}
-        values = inner
-    values[last] = value
+def _resolved(values: dict[str, Any], draft: Draft) -> dict[str, Any]:
+    """Plain values with every ${...} filled in."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        plain = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
+    except OmegaConfBaseException as error:
+        key = str(error.full_key or "")
+        at = draft.where.get(key, draft.name)
+        raise Mistakes([*draft.mistakes, f"{at}: {key}: {str(error).splitlines()[0]}."]) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}

@@ -37,9 +37,10 @@ class Stopped(TLError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A clause that suggests the nearest of the known words, or lists them when none is near and they are few."""
     choices = sorted(set(known))
-    near = get_close_matches(word, choices, n=1, cutoff=0.6)
+    folded = {choice.lower(): choice for choice in choices}
+    near = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
     if near:
-        return f" Did you mean '{near[0]}'?"
+        return f" Did you mean '{folded[near[0]]}'?"
     if choices and len(choices) <= 12:
         return f" There is: {', '.join(choices)}."
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -49,7 +50,21 @@ class Loop:
     gradient_checkpointing: bool
     workers: int
     bootstrap: int
-    trackers: tuple[str, ...]
+    trackers: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...]
+
+    def mistakes(self) -> dict[str, str]:
+        """What is wrong with each key whose value has the right type but is out of range."""
+        rules = [
+            ("length", self.length.unit != "%", "a number of steps or of epochs, not a share of itself"),
+            ("batch", self.batch >= 1, "at least 1"),
+            ("device_batch", self.device_batch >= 1, "at least 1"),
+            ("patience", self.patience is None or self.patience >= 1, "at least 1, or null"),
+            ("clip", self.clip is None or self.clip > 0, "above 0, or null"),
+            ("ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or null"),
+            ("workers", self.workers >= 0, "at least 0"),
+            ("bootstrap", self.bootstrap >= 0, "at least 0"),
+        ]
+        return {key: f"is {getattr(self, key)}: write {right}." for key, fits, right in rules if not fits}
 
 
 @dataclass(frozen=True)
@@ -92,39 +107,67 @@ def load(reference: str, overrides: list[str] | None = None) -> Recipe:
     """Compose and bind a recipe; Mistakes lists everything that is wrong, each with file:line and a suggestion."""
     draft = compose(reference, overrides or [])
     mistakes = list(draft.mistakes)
+    wrong: set[str] = set()
 
     def report(key: str, text: str) -> None:
-        mistakes.append(f"{_place(draft, key)}: {key} {text}")
+        wrong.add(key.partition(".")[0])
+        mistakes.append(f"{draft.place(key)}: {key} {text}")
 
     for key in draft.values:
         if key not in (*GROUPS, *_PLAIN):
-            report(key, f"is no key of a recipe.{did_you_mean(key, (*GROUPS, *_PLAIN))}")
-    shapes: dict[str, Shape] = {"loop": _loop_shape(), "seed": Scalar("int")}
+            report(key, _unknown(key))
+    shapes = _shapes(draft)
+    for key, shape in shapes.items():
+        if key in draft.values:
+            shape.check(draft.values[key], key, report)
+    if "loop" in shapes and "loop" not in wrong:
+        for key, text in _loop(draft).mistakes().items():
+            report(f"loop.{key}", text)
+    absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in draft.broken]
+    if absent:
+        mistakes.append(f"{draft.name}: has no {', '.join(absent)}: write '- base' first in 'defaults'.")
+    if mistakes:
+        raise Mistakes(sorted(mistakes, key=_position))
+    return _recipe(draft, shapes)
+
+
+def _position(mistake: str) -> tuple[str, int]:
+    """Mistakes of one file come in the order of its lines."""
+    match = re.match(r"(\S[^:]*):(?:(\d+):)?", mistake)
+    return (match[1], int(match[2] or 0)) if match else ("", 0)
+
+
+def _unknown(key: str) -> str:
+    group, dot, rest = key.partition(".")
+    if dot and group in (*GROUPS, "loop"):
+        return f"is written in two lines in a file: '{group}:' and, indented below it, '{rest}: ...'."
+    return f"is no key of a recipe.{did_you_mean(key, (*GROUPS, *_PLAIN))}"
+
+
+def _shapes(draft: Draft) -> dict[str, Shape]:
+    """What the value of each key that is there must look like."""
+    plain: dict[str, Shape] = {"loop": _loop_shape(), "seed": Scalar("int")}
+    found = {key: shape for key, shape in plain.items() if key in draft.values}
     for group in GROUPS:
         if group in draft.choices and group not in draft.broken:
             option = options(group)[draft.choices[group]]
-            shapes[group] = signature(option.source, option.module).record
-        elif group not in draft.broken:
-            mistakes.append(f"{draft.name}: no {group} is chosen: start from 'base' or name one in 'defaults'.")
-    for key, shape in shapes.items():
-        shape.check(draft.values.get(key, {} if isinstance(shape, Record) else None), key, report)
-    if mistakes:
-        raise Mistakes(mistakes)
-    return _recipe(draft, shapes)
+            found[group] = signature(option.source, option.module).record
+    return found
 
 
 def _recipe(draft: Draft, shapes: dict[str, Shape]) -> Recipe:
     nodes = {}
     for group in GROUPS:
-        values = _absolute(draft.values.get(group, {}), shapes[group])
+        values = _absolute(draft.values[group], shapes[group])
         nodes[group] = Node(group, draft.choices[group], values)
-    loop = draft.values["loop"]
-    shape = _loop_shape()
-    bound = Loop(**{key: bind(shape.fields[key], loop[key]) for key in shape.fields})
     where = {key: at for key, at in draft.where.items() if not key.startswith("defaults")}
     return Recipe(
-        name=draft.name, loop=bound, seed=draft.values["seed"], where=where, notes=tuple(draft.notes), **nodes
+        name=draft.name, loop=_loop(draft), seed=draft.values["seed"], where=where, notes=tuple(draft.notes), **nodes
     )
+
+
+def _loop(draft: Draft) -> Loop:
+    return Loop(**bind(_loop_shape(), draft.values["loop"]))
 
 
 def bind(shape: Shape, value: Any) -> Any:
@@ -135,7 +178,7 @@ def bind(shape: Shape, value: Any) -> Any:
         case Many():
             return tuple(bind(shape.item, item) for item in value)
         case Table():
-            return {key: bind(shape.item, item) for key, item in value.items()}
+            return {str(key): bind(shape.item, item) for key, item in value.items()}
         case Record():
             return {key: bind(inner, value[key]) for key, inner in shape.fields.items()}
         case Choice():
@@ -164,7 +207,7 @@ def _absolute(value: Any, shape: Shape) -> Any:
         case Many():
             return [_absolute(item, shape.item) for item in value]
         case Table():
-            return {key: _absolute(item, shape.item) for key, item in value.items()}
+            return {str(key): _absolute(item, shape.item) for key, item in value.items()}
         case Record():
             return {key: _absolute(value[key], inner) for key, inner in shape.fields.items()}
         case Scalar("Path"):
@@ -177,10 +220,3 @@ def _absolute(value: Any, shape: Shape) -> Any:
 
 def _loop_shape() -> Record:
     return dataclass_shape(Path(__file__), "tl.recipe", "Loop")
-
-
-def _place(draft: Draft, key: str) -> str:
-    full = key
-    while key and key not in draft.where:
-        key = key.rpartition(".")[0]
-    return draft.where.get(key) or draft.where.get(f"{full.partition('.')[0]}=") or draft.name

@@ -83,9 +83,9 @@ class Run:
         self.write(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
     def write_yaml(self, name: str, content: Mapping[str, Any]) -> None:
-        import yaml
+        from tl.yamlfile import dump
 
-        self.write(name, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
+        self.write(name, dump(dict(content)))
 
     def read_json(self, name: str) -> Any:
         return json.loads((self.path / name).read_text(encoding="utf-8"))

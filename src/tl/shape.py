@@ -33,7 +33,7 @@ class Scalar:
     def check(self, value: Any, key: str, report: Report) -> None:
         try:
             if not self._fits(value):
-                report(key, f"'{value}' is not {self.words()}.")
+                report(key, f"'{spoken(value)}' is not {self.words()}.")
         except TLError as error:
             report(key, str(error))
 
@@ -63,7 +63,7 @@ class Choice:
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if value not in self.values and not (value is False and "no" in self.values):
-            report(key, f"'{value}' is not {self.words()}.{_near(value, self.values)}")
+            report(key, f"'{spoken(value)}' is not {self.words()}.{_near(value, self.values)}")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Many:
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if not isinstance(value, list):
-            report(key, f"'{value}' is not {self.words()}.")
+            report(key, f"'{spoken(value)}' is not {self.words()}.")
             return
         for i, item in enumerate(value):
             self.item.check(item, f"{key}.{i}", report)
@@ -108,7 +108,7 @@ class Table:
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if not isinstance(value, dict):
-            report(key, f"'{value}' is not {self.words()}.")
+            report(key, f"'{spoken(value)}' is not {self.words()}.")
             return
         for name, item in value.items():
             self.item.check(item, f"{key}.{name}", report)
@@ -126,13 +126,12 @@ class Record:
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if not isinstance(value, dict):
-            report(key, f"'{value}' is not {self.words()}.")
+            report(key, f"'{spoken(value)}' is not {self.words()}.")
             return
         prefix = f"{key}." if key else ""
         for name in value:
             if name not in self.fields:
-                there = ", ".join(self.fields) or "none"
-                report(f"{prefix}{name}", f"is no key here.{_near(name, self.fields) or f' There is: {there}.'}")
+                report(f"{prefix}{name}", f"is no key here.{_near(name, self.fields) or self._there()}")
         for name, shape in self.fields.items():
             if name not in value:
                 report(f"{prefix}{name}", f"is missing: it needs {shape.words()}.")
@@ -141,8 +140,18 @@ class Record:
             else:
                 shape.check(value[name], f"{prefix}{name}", report)
 
+    def _there(self) -> str:
+        return f" There is: {', '.join(self.fields)}." if self.fields else " There is none."
+
 
 Shape = Scalar | Choice | Maybe | Many | Table | Record
+
+
+def spoken(value: Any) -> str:
+    """A value as YAML writes it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _near(word: object, known: Any) -> str:

@@ -36,6 +36,8 @@ def read(path: Path) -> YamlFile:
         text = path.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         loaded = OmegaConf.create(text) if text.strip() and tree is not None else OmegaConf.create({})
+    except OSError as error:
+        raise TLError(f"{shown(path)}: cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise TLError(f"{shown(path)}: is not UTF-8 text (byte {error.start}).") from error
     except yaml.MarkedYAMLError as error:
@@ -59,6 +61,13 @@ def read(path: Path) -> YamlFile:
     return YamlFile(path, plain, list(zip(defaults, lines, strict=True)), where)
 
 
+def dump(values: dict[str, Any]) -> str:
+    """YAML that `read` gives back as it was: what it would take for a number (1e5) or a date is quoted."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.create(values))
+
+
 def _mark(node: yaml.Node, prefix: str, file: str, where: dict[str, str]) -> None:
     if isinstance(node, yaml.MappingNode):
         pairs = [(str(key.value), key, value) for key, value in node.value]
@@ -67,6 +76,8 @@ def _mark(node: yaml.Node, prefix: str, file: str, where: dict[str, str]) -> Non
     else:
         return
     for name, key, value in pairs:
+        if name == "<<":
+            continue
         dotted = f"{prefix}.{name}" if prefix else name
         where[dotted] = f"{file}:{key.start_mark.line + 1}"
         _mark(value, dotted, file, where)
