@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict
@@ -12,13 +12,25 @@ from typing import Literal, TypedDict
 from tl.preprocess import Modality
 from tl.space import Kind, Space
 
-Raw = Path | str | tuple[str, str]
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that is no file of its own: `read` gives the bytes of a PNG, JPEG..., `name` changes when they do."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+Raw = Path | Picture | str | tuple[str, str]
 Target = str | tuple[str, ...] | tuple[float, ...] | None
+
+LABELLED = ("train", "val", "test")
+_CANONICAL = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test", "eval": "test"}
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One row: `input` is an image path, a text or a pair of texts; `where` says where it was read for messages.
+    """One row: `input` is a picture (a path or Picture), a text or a pair of texts; `where` tells its origin.
 
     `target` is a class name, a tuple of label names, a tuple of numbers, or None where it is not known. `split` is None
     where the source names none, `group` keeps samples that belong together in one split.
@@ -72,10 +84,11 @@ class DataSource(ABC):
 
     def __init__(self, common: Common) -> None:
         self.common = common
+        self.notes: list[str] = []
 
     @abstractmethod
     def read(self) -> list[Sample]:
-        """Every sample with a usable target, in a stable order; TLError names column, file and remedy."""
+        """Every sample, ids unique, in a stable order; `notes` gets what was skipped; TLError names the remedy."""
 
     def target_names(self) -> tuple[str, ...]:
         """The names of the numbers to predict, where the kind is number."""
@@ -83,10 +96,22 @@ class DataSource(ABC):
 
 
 def digest(samples: Sequence[Sample]) -> str:
-    """A hash over ids, inputs, targets and splits (contents of pictures by size, not by bytes)."""
+    """A hash over ids, inputs, targets and splits (contents of picture files by size, not by bytes)."""
     total = hashlib.sha256()
     for s in samples:
-        size = s.input.stat().st_size if isinstance(s.input, Path) else 0
-        name = s.input.name if isinstance(s.input, Path) else s.input
-        total.update(repr((s.id, name, size, s.target, s.split)).encode())
+        match s.input:
+            case Path():
+                content: object = (s.input.name, s.input.stat().st_size)
+            case Picture():
+                content = s.input.name
+            case _:
+                content = s.input
+        total.update(repr((s.id, content, s.target, s.split)).encode())
     return total.hexdigest()[:16]
+
+
+def canonical(split: str) -> str:
+    """The name of a split as `tl` uses it: train, val or test for their synonyms, any other name as it is."""
+    name = split.strip().lower()
+    name = _CANONICAL.get(name, name)
+    return name if name in LABELLED else split.strip()

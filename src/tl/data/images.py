@@ -1,0 +1,84 @@
+"""Pictures as Pillow images, whatever their file's mode, orientation or mistakes."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tl.data.base import Picture, Raw
+from tl.errors import TLError
+from tl.yamlfile import shown
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+
+
+def open_image(source: Raw) -> Image:
+    """An upright RGB image; what is transparent becomes white; TLError names a picture that cannot be read."""
+    from PIL import ImageOps
+
+    image = decoded(source)
+    ImageOps.exif_transpose(image, in_place=True)
+    return _rgb(image)
+
+
+def decoded(source: Raw) -> Image:
+    """The picture as it is stored, fully decoded; TLError names one that cannot be read."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        image = Image.open(source if isinstance(source, Path) else BytesIO(content(source)))
+        image.load()
+    except FileNotFoundError as error:
+        raise TLError(f"{name_of(source)}: there is no such picture.") from error
+    except UnidentifiedImageError as error:
+        raise TLError(f"{name_of(source)}: is no picture that can be read: replace or remove it.") from error
+    except (*_BROKEN, Image.DecompressionBombError) as error:
+        raise TLError(f"{name_of(source)}: the picture cannot be read ({error}): replace or remove it.") from error
+    return image
+
+
+def content(source: Raw) -> bytes:
+    """The picture's file content."""
+    match source:
+        case Path():
+            return source.read_bytes()
+        case Picture():
+            return source.read()
+        case _:
+            raise TypeError("a text has no picture")
+
+
+def name_of(source: Raw) -> str:
+    """The picture's path or name, for messages."""
+    return shown(source) if isinstance(source, Path) else source.name if isinstance(source, Picture) else str(source)
+
+
+def _rgb(image: Image) -> Image:
+    from PIL import Image as Images
+
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.has_transparency_data:
+        layered = image.convert("RGBA")
+        white = Images.new("RGBA", layered.size, "white")
+        return Images.alpha_composite(white, layered).convert("RGB")
+    if image.mode.startswith(("I", "F")):
+        return _eight_bits(image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image) -> Image:
+    """16-bit grey by its upper byte; 32-bit values that fit into 8 bits as they are."""
+    import numpy as np
+    from PIL import Image as Images
+
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    scale = 256 if image.mode.startswith("I;16") or (values.size and values.max() > 255) else 1
+    return Images.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))

@@ -1,0 +1,141 @@
+"""Rows of CSV, TSV, JSONL and Parquet files, each with the place it was read from."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tl.errors import TLError, did_you_mean
+from tl.yamlfile import shown
+
+_LONGEST_FIELD = 2**31 - 1
+FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row by column; `number` is its line in a text file and its ordinal in a Parquet file, both from 1."""
+
+    values: dict[str, Any]
+    file: Path
+    number: int
+
+    @property
+    def where(self) -> str:
+        return f"{shown(self.file)}:{self.number}"
+
+
+def read_rows(file: Path, columns: Sequence[str] | None) -> list[Row]:
+    """All rows of a file; `columns` names those of a CSV or TSV file without a header line."""
+    if not file.is_file():
+        near = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise TLError(f"{shown(file)}: there is no such file.{did_you_mean(file.name, near)}")
+    kind = file.with_suffix("").suffix if file.suffix == ".gz" else file.suffix
+    match kind.lower():
+        case ".csv" | ".tsv":
+            found = list(_separated(file, "," if kind.lower() == ".csv" else "\t", columns))
+        case ".jsonl":
+            found = list(_json_lines(file))
+        case ".parquet":
+            found = _parquet(file)
+        case _:
+            raise TLError(f"{shown(file)}: '{kind}' is no table: use {', '.join(FORMATS)}, or .csv.gz and the like.")
+    if not found:
+        raise TLError(f"{shown(file)}: holds no rows.")
+    return found
+
+
+def check_columns(rows: Sequence[Row], wanted: dict[str, str]) -> None:
+    """TLError for a column (by the key that names it) which no row of a file has."""
+    there = list(dict.fromkeys(name for row in rows for name in row.values))
+    for key, column in wanted.items():
+        if column not in there:
+            listed = ", ".join(f"'{name}'" for name in there)
+            near = did_you_mean(column, there).partition(" There is:")[0]
+            raise TLError(f"data.{key}: {shown(rows[0].file)} has no column '{column}', only {listed}.{near}")
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                try:
+                    yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as error:
+                    odd = f"byte 0x{error.object[error.start]:02x}"
+                    raise TLError(f"{shown(file)}:{number}: is not UTF-8 ({odd}): save the file as UTF-8.") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise TLError(f"{shown(file)}: cannot be unpacked ({error}): copy the file again.") from error
+
+
+def _separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Iterator[Row]:
+    """CSV with quotes as RFC 4180 has them; TSV without any quoting."""
+    before = csv.field_size_limit(_LONGEST_FIELD)
+    lines = (line for _, line in _lines(file))
+    if delimiter == ",":
+        reader = csv.reader(lines, strict=True)
+    else:
+        reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    header = list(columns) if columns is not None else None
+    start = 1
+    try:
+        for fields in reader:
+            if header is None:
+                header = _unique(fields, file)
+            elif fields:
+                yield Row(_filled(header, fields, file, start, delimiter), file, start)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise TLError(
+            f"{shown(file)}:{start}: the row that starts here is not valid CSV ({error}): close every quote, and write "
+            'a quote inside a quoted field as "".'
+        ) from error
+    finally:
+        csv.field_size_limit(before)
+
+
+def _unique(header: list[str], file: Path) -> list[str]:
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise TLError(f"{shown(file)}:1: two columns are called '{twice}': rename one.")
+    return header
+
+
+def _filled(header: list[str], fields: list[str], file: Path, line: int, delimiter: str) -> dict[str, Any]:
+    if len(fields) != len(header):
+        name = "a comma" if delimiter == "," else "a tab"
+        remedy = f"quote fields that hold {name}" if delimiter == "," else f"remove {name} inside fields"
+        raise TLError(f"{shown(file)}:{line}: has {len(fields)} fields, but there are {len(header)} columns: {remedy}.")
+    return dict(zip(header, fields, strict=True))
+
+
+def _json_lines(file: Path) -> Iterator[Row]:
+    for number, line in _lines(file):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise TLError(f"{shown(file)}:{number}: is not valid JSON: {error.msg} at column {error.colno}.") from error
+        if not isinstance(values, dict):
+            raise TLError(f'{shown(file)}:{number}: each line must be a JSON object, such as {{"text": "..."}}.')
+        yield Row(values, file, number)
+
+
+def _parquet(file: Path) -> list[Row]:
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import read_table
+    except ImportError as error:
+        raise TLError(f"{shown(file)}: reading Parquet needs pip install 'tl-toolkit[parquet]'.") from error
+    try:
+        table = read_table(file)
+    except (ArrowException, OSError) as error:
+        raise TLError(f"{shown(file)}: is no readable Parquet file: {str(error).splitlines()[0]}.") from error
+    return [Row(values, file, number) for number, values in enumerate(table.to_pylist(), start=1)]
