@@ -14,10 +14,15 @@ from tl.weights import RUN_ASSETS, Weights
 
 def parts(recipe: Recipe) -> tuple[str, ...] | None:
     """Part names, shallow to deep; None where they cannot be known yet (a hub model that is not on this machine)."""
-    count = _stages(recipe.backbone)
+    return part_names(recipe.backbone, recipe.adapter)
+
+
+def part_names(backbone: Node, adapting: Node) -> tuple[str, ...] | None:
+    """The parts of a model of these two nodes."""
+    count = _stages(backbone)
     if count is None:
         return None
-    adapter = () if recipe.adapter.option == "none" else ("adapter",)
+    adapter = () if adapting.option == "none" else ("adapter",)
     return (*(f"backbone.{stage}" for stage in range(count)), *adapter, "head")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from tl.binding import bind
 from tl.options import options
-from tl.recipe import Node, bind
+from tl.recipe import Node
 from tl.shape import Many, Maybe, Record, Shape, Table
 from tl.signature import signature
 

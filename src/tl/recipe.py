@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tl.binding import absolute, bind, plain
 from tl.compose import Draft, compose
 from tl.duration import Duration
 from tl.errors import Mistakes, did_you_mean
 from tl.options import GROUPS, options
-from tl.shape import Choice, Many, Maybe, Record, Scalar, Shape, Table
+from tl.shape import Record, Scalar, Shape
 from tl.signature import dataclass_shape, signature
-from tl.weights import Weights
 
 _PLAIN = ("loop", "seed")
 
@@ -97,15 +97,43 @@ class Recipe:
 
     def plain(self) -> dict[str, Any]:
         """The recipe as a mapping that composes to itself again."""
-        loop = {key: _unbound(value) for key, value in vars(self.loop).items()}
+        loop = {key: plain(value) for key, value in vars(self.loop).items()}
         chosen = [{group: node.option} for group, node in self.nodes().items()]
         groups = {group: node.values for group, node in self.nodes().items() if node.values}
         return {"defaults": chosen, "seed": self.seed, "loop": loop, **groups}
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What could be made of a recipe: the nodes and the loop that are sound, and every mistake in the rest."""
+
+    draft: Draft
+    nodes: dict[str, Node]
+    loop: Loop | None
+    mistakes: tuple[str, ...]
+
+    def recipe(self) -> Recipe:
+        """The whole recipe; Mistakes lists everything that is wrong, each with file:line and a suggestion."""
+        if self.mistakes or self.loop is None:
+            raise Mistakes(self.mistakes)
+        return Recipe(
+            name=self.draft.name,
+            loop=self.loop,
+            seed=self.draft.values["seed"],
+            where=dict(self.draft.where),
+            notes=tuple(self.draft.notes),
+            **self.nodes,
+        )
+
+
 def load(reference: str, overrides: list[str] | None = None) -> Recipe:
     """Compose and bind a recipe; Mistakes lists everything that is wrong, each with file:line and a suggestion."""
-    draft = compose(reference, overrides or [])
+    return read_recipe(reference, overrides or []).recipe()
+
+
+def read_recipe(reference: str, overrides: list[str]) -> Reading:
+    """Compose a recipe and bind what is right; TLError only where its files cannot be read at all."""
+    draft = compose(reference, overrides)
     mistakes = list(draft.mistakes)
     wrong: set[str] = set()
 
@@ -118,17 +146,16 @@ def load(reference: str, overrides: list[str] | None = None) -> Recipe:
             report(key, _unknown(key))
     shapes = _shapes(draft)
     for key, shape in shapes.items():
-        if key in draft.values:
-            shape.check(draft.values[key], key, report)
-    if "loop" in shapes and "loop" not in wrong:
-        for key, text in _loop(draft).mistakes().items():
-            report(f"loop.{key}", text)
+        shape.check(draft.values[key], key, report)
+    loop = Loop(**bind(shapes["loop"], draft.values["loop"])) if "loop" in shapes.keys() - wrong else None
+    for key, text in loop.mistakes().items() if loop is not None else ():
+        report(f"loop.{key}", text)
     absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in draft.broken]
     if absent:
         mistakes.append(f"{draft.name}: has no {', '.join(absent)}: write '- base' first in 'defaults'.")
-    if mistakes:
-        raise Mistakes(sorted(mistakes, key=_position))
-    return _recipe(draft, shapes)
+    sound = [group for group in GROUPS if group in shapes.keys() - wrong]
+    nodes = {group: Node(group, draft.choices[group], absolute(shapes[group], draft.values[group])) for group in sound}
+    return Reading(draft, nodes, loop, tuple(sorted(mistakes, key=_position)))
 
 
 def _position(mistake: str) -> tuple[str, int]:
@@ -146,8 +173,11 @@ def _unknown(key: str) -> str:
 
 def _shapes(draft: Draft) -> dict[str, Shape]:
     """What the value of each key that is there must look like."""
-    plain: dict[str, Shape] = {"loop": _loop_shape(), "seed": Scalar("int")}
-    found = {key: shape for key, shape in plain.items() if key in draft.values}
+    found: dict[str, Shape] = {}
+    if "loop" in draft.values:
+        found["loop"] = loop_shape()
+    if "seed" in draft.values:
+        found["seed"] = Scalar("int")
     for group in GROUPS:
         if group in draft.choices and group not in draft.broken:
             option = options(group)[draft.choices[group]]
@@ -155,68 +185,6 @@ def _shapes(draft: Draft) -> dict[str, Shape]:
     return found
 
 
-def _recipe(draft: Draft, shapes: dict[str, Shape]) -> Recipe:
-    nodes = {}
-    for group in GROUPS:
-        values = _absolute(draft.values[group], shapes[group])
-        nodes[group] = Node(group, draft.choices[group], values)
-    where = {key: at for key, at in draft.where.items() if not key.startswith("defaults")}
-    return Recipe(
-        name=draft.name, loop=_loop(draft), seed=draft.values["seed"], where=where, notes=tuple(draft.notes), **nodes
-    )
-
-
-def _loop(draft: Draft) -> Loop:
-    return Loop(**bind(_loop_shape(), draft.values["loop"]))
-
-
-def bind(shape: Shape, value: Any) -> Any:
-    """Turn a checked plain value into the Python value its annotation names (records stay mappings)."""
-    match shape:
-        case Maybe():
-            return None if value is None else bind(shape.item, value)
-        case Many():
-            return tuple(bind(shape.item, item) for item in value)
-        case Table():
-            return {str(key): bind(shape.item, item) for key, item in value.items()}
-        case Record():
-            return {key: bind(inner, value[key]) for key, inner in shape.fields.items()}
-        case Choice():
-            return "no" if value is False and "no" in shape.values else value
-        case Scalar("float"):
-            return float(value)
-        case Scalar("Path"):
-            return Path(value)
-        case Scalar("Duration"):
-            return Duration.parse(value)
-        case Scalar("Weights"):
-            return Weights.parse(value)
-        case _:
-            return value
-
-
-def _unbound(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Duration) else value
-
-
-def _absolute(value: Any, shape: Shape) -> Any:
-    """Plain values with every path made absolute, so that a stored recipe runs from any folder."""
-    match shape:
-        case Maybe() if value is not None:
-            return _absolute(value, shape.item)
-        case Many():
-            return [_absolute(item, shape.item) for item in value]
-        case Table():
-            return {str(key): _absolute(item, shape.item) for key, item in value.items()}
-        case Record():
-            return {key: _absolute(value[key], inner) for key, inner in shape.fields.items()}
-        case Scalar("Path"):
-            return str(Path(value).expanduser().absolute())
-        case Scalar("Weights") if value != "none" and not value.startswith(("package:", "hub:")):
-            return str(Path(value).expanduser().absolute())
-        case _:
-            return value
-
-
-def _loop_shape() -> Record:
+def loop_shape() -> Record:
+    """What `loop` must look like."""
     return dataclass_shape(Path(__file__), "tl.recipe", "Loop")

@@ -1,0 +1,69 @@
+"""From checked plain values to the Python values that annotations name, and back to values that can be stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tl.duration import Duration
+from tl.shape import Choice, Many, Maybe, Record, Scalar, Shape, Table
+from tl.weights import Weights
+
+
+def bind(shape: Shape, value: Any) -> Any:
+    """Turn a checked plain value into the Python value its annotation names (records stay mappings)."""
+    match shape:
+        case Maybe():
+            return None if value is None else bind(shape.item, value)
+        case Many():
+            return tuple(bind(shape.item, item) for item in value)
+        case Table():
+            return {str(key): bind(shape.item, item) for key, item in value.items()}
+        case Record():
+            return {key: bind(inner, value[key]) for key, inner in shape.fields.items()}
+        case Choice():
+            return "no" if value is False and "no" in shape.values else value
+        case Scalar("float"):
+            return float(value)
+        case Scalar("Path"):
+            return Path(value)
+        case Scalar("Duration"):
+            return Duration.parse(value)
+        case Scalar("Weights"):
+            return Weights.parse(value)
+        case _:
+            return value
+
+
+def absolute(shape: Shape, value: Any) -> Any:
+    """Plain values with every path made absolute, so that a stored recipe runs from any folder."""
+    match shape:
+        case Maybe() if value is not None:
+            return absolute(shape.item, value)
+        case Many():
+            return [absolute(shape.item, item) for item in value]
+        case Table():
+            return {str(key): absolute(shape.item, item) for key, item in value.items()}
+        case Record():
+            return {key: absolute(inner, value[key]) for key, inner in shape.fields.items()}
+        case Scalar("Path"):
+            return _absolute_path(value)
+        case Scalar("Weights") if value != "none" and not value.startswith(("package:", "hub:")):
+            return _absolute_path(value)
+        case _:
+            return value
+
+
+def plain(value: Any) -> Any:
+    """A bound value of the loop as YAML has it."""
+    match value:
+        case tuple():
+            return [plain(item) for item in value]
+        case Duration():
+            return str(value)
+        case _:
+            return value
+
+
+def _absolute_path(text: str) -> str:
+    return str(Path(text).expanduser().absolute())
