@@ -24,7 +24,7 @@ class ImageFolder(DataSource):
 
     def __init__(self, *, root: Path, group: str | None, **common: Unpack[Common]) -> None:
         super().__init__(common)
-        self.root, self.group = root, _pattern(group)
+        self.root, self.shown, self.group = root, shown(root), _pattern(group)
 
     def read(self) -> list[Sample]:
         folders = self._folders(self.root)
@@ -70,7 +70,7 @@ class ImageFolder(DataSource):
     def _sample(self, path: Path, target: str | None, split: str | None) -> Sample:
         inside = path.relative_to(self.root).as_posix()
         match = self.group.search(inside) if self.group else None
-        return Sample(inside, path, target, shown(path), split, match.group(1) if match else None)
+        return Sample(inside, path, target, f"{self.shown}/{inside}", split, match.group(1) if match else None)
 
     def _skip_loose(self, folder: Path) -> None:
         loose = [p.name for p in sorted(folder.iterdir()) if p.is_file() and not _hidden(p.name)]

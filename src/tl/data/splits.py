@@ -8,20 +8,21 @@ from dataclasses import replace
 
 from tl.data.base import LABELLED, Common, Data, DataSource, Sample, Split, Target, canonical, digest
 from tl.data.divide import assign, at_most, natural, per_stratum
-from tl.data.labels import Splits, check_targets, keep_classes, label_map, space_of, strata
-from tl.errors import TLError
+from tl.data.labels import Splits, check_targets, keep_classes, label_map, names_of, space_of, strata
+from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
 
 
 def label_index(space: Space, target: Target) -> int | list[float]:
-    """A target as a model's target: the class's number, 0/1 for each label, or the numbers themselves."""
-    match space.kind:
-        case "single":
-            return space.names.index(str(target))
-        case "multi":
-            return [float(name in (target or ())) for name in space.names]
-        case "number":
-            return [float(value) for value in target or ()]
+    """A target as a model's target: the class's number, 0/1 for each label, or the numbers; TLError for a new name."""
+    if space.kind == "number":
+        return [float(value) for value in target or ()]
+    strange = next((name for name in names_of(target) if name not in space.names), None)
+    if strange is not None:
+        raise TLError(f"The class '{strange}' is none that was learnt.{did_you_mean(strange, space.names)}")
+    if space.kind == "single":
+        return space.names.index(str(target))
+    return [float(name in (target or ())) for name in space.names]
 
 
 def load(source: DataSource) -> Data:

@@ -25,10 +25,7 @@ class Row:
     values: dict[str, Any]
     file: Path
     number: int
-
-    @property
-    def where(self) -> str:
-        return f"{shown(self.file)}:{self.number}"
+    where: str
 
 
 def read_rows(file: Path, columns: Sequence[str] | None) -> list[Row]:
@@ -83,13 +80,13 @@ def _separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Ite
     else:
         reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
     header = list(columns) if columns is not None else None
-    start = 1
+    name, start = shown(file), 1
     try:
         for fields in reader:
             if header is None:
                 header = _unique(fields, file)
             elif fields:
-                yield Row(_filled(header, fields, file, start, delimiter), file, start)
+                yield Row(_filled(header, fields, file, start, delimiter), file, start, f"{name}:{start}")
             start = reader.line_num + 1
     except csv.Error as error:
         raise TLError(
@@ -125,7 +122,7 @@ def _json_lines(file: Path) -> Iterator[Row]:
             raise TLError(f"{shown(file)}:{number}: is not valid JSON: {error.msg} at column {error.colno}.") from error
         if not isinstance(values, dict):
             raise TLError(f'{shown(file)}:{number}: each line must be a JSON object, such as {{"text": "..."}}.')
-        yield Row(values, file, number)
+        yield Row(values, file, number, f"{shown(file)}:{number}")
 
 
 def _parquet(file: Path) -> list[Row]:
@@ -138,4 +135,5 @@ def _parquet(file: Path) -> list[Row]:
         table = read_table(file)
     except (ArrowException, OSError) as error:
         raise TLError(f"{shown(file)}: is no readable Parquet file: {str(error).splitlines()[0]}.") from error
-    return [Row(values, file, number) for number, values in enumerate(table.to_pylist(), start=1)]
+    name = shown(file)
+    return [Row(values, file, number, f"{name}:{number}") for number, values in enumerate(table.to_pylist(), start=1)]
