@@ -26,6 +26,11 @@ def part_names(backbone: Node, adapting: Node) -> tuple[str, ...] | None:
     return (*(f"backbone.{stage}" for stage in range(count)), *adapter, "head")
 
 
+def modality(backbone: Node) -> str | None:
+    """What the backbone takes, image or text; None where its source does not say so in a literal MODALITY."""
+    return cast("str | None", _literal(options("backbone")[backbone.option].source, "MODALITY"))
+
+
 def _stages(node: Node) -> int | None:
     """STAGES maps the option's `name` (or "") to a count; CHAINS lists model types of which each layer is a stage."""
     source = options(node.group)[node.option].source

@@ -16,6 +16,7 @@ from tl.weights import Weights
 class ConvNeXt(Chain):
     """Stem and four groups of blocks, each but the first after a downsampling: (B, 3, H, W) to (B, 768 .. 1536)."""
 
+    MODALITY: ClassVar[str] = "image"
     STAGES: ClassVar[dict[str, int]] = {
         "convnext_tiny": 5,
         "convnext_small": 5,

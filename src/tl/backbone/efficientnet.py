@@ -16,6 +16,7 @@ from tl.weights import Weights
 class EfficientNet(Chain):
     """Stem, groups of blocks and a widening convolution: (B, 3, H, W) to (B, 1280 .. 2560)."""
 
+    MODALITY: ClassVar[str] = "image"
     STAGES: ClassVar[dict[str, int]] = {
         "efficientnet_b0": 9,
         "efficientnet_b1": 9,

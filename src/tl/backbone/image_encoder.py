@@ -23,6 +23,7 @@ _FILTERS: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "bicubi
 class ImageEncoder(Encoder):
     """Pixels (B, 3, size, size) to features (B, hidden size): the class token or the mean over patches."""
 
+    MODALITY: ClassVar[str] = "image"
     CHAINS: ClassVar[tuple[str, ...]] = ("deit", "dinov2", "dinov2_with_registers", "dinov3_vit", "vit")
 
     def __init__(

@@ -17,6 +17,7 @@ from tl.weights import Weights
 class MobileNet(Chain):
     """A stage for each resolution and one for the widening convolution: (B, 3, H, W) to (B, 1280, 576 or 960)."""
 
+    MODALITY: ClassVar[str] = "image"
     STAGES: ClassVar[dict[str, int]] = {"mobilenet_v2": 6, "mobilenet_v3_small": 6, "mobilenet_v3_large": 6}
 
     def __init__(

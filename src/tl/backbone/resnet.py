@@ -16,6 +16,7 @@ from tl.weights import Weights
 class ResNet(Chain):
     """Stem and four groups of blocks: (B, 3, H, W) to (B, 512 or 2048)."""
 
+    MODALITY: ClassVar[str] = "image"
     STAGES: ClassVar[dict[str, int]] = {
         "resnet18": 5,
         "resnet34": 5,

@@ -25,6 +25,7 @@ _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 class TextEncoder(Encoder):
     """Token ids (B, T) to features (B, hidden size): the mean over real tokens or the first token."""
 
+    MODALITY: ClassVar[str] = "text"
     CHAINS: ClassVar[tuple[str, ...]] = (
         "bert",
         "camembert",

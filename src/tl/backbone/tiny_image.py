@@ -22,6 +22,7 @@ STEM, LOW, HIGH, DIM = 24, 48, 96, 128
 class TinyImage(Chain):
     """A stem, two residual blocks and a widening convolution: (B, 3, H, W) to (B, 128), batch-norm in every stage."""
 
+    MODALITY: ClassVar[str] = "image"
     STAGES: ClassVar[dict[str, int]] = {"": 4}
 
     def __init__(self, *, weights: Weights, size: int) -> None:

@@ -29,6 +29,7 @@ DIM, EMBEDDING, HEADS, DROPOUT = 128, 64, 4, 0.1
 class TinyText(Backbone):
     """Token ids (B, T) to the mean over real tokens (B, 128): one stage of embeddings and two of layers."""
 
+    MODALITY: ClassVar[str] = "text"
     STAGES: ClassVar[dict[str, int]] = {"": 3}
     dim = DIM
 

@@ -23,6 +23,7 @@ _POSITIONS = "encoder.pos_embedding"
 class ViT(Chain):
     """Patches with positions, then one stage for each layer: (B, 3, size, size) to the class token (B, 768 .. 1280)."""
 
+    MODALITY: ClassVar[str] = "image"
     STAGES: ClassVar[dict[str, int]] = {"vit_b_16": 13, "vit_b_32": 13, "vit_l_16": 25, "vit_l_32": 25, "vit_h_14": 33}
 
     def __init__(
