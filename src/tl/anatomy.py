@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from tl.options import options
+from tl.preprocess import Preprocess, from_json
 from tl.recipe import Node, Recipe
 from tl.signature import literal
-from tl.weights import RUN_ASSETS, Weights
+from tl.weights import RUN_ASSETS, RUN_PREPROCESS, Weights
 
 
 def parts(recipe: Recipe) -> tuple[str, ...] | None:
@@ -29,6 +30,14 @@ def part_names(backbone: Node, adapting: Node) -> tuple[str, ...] | None:
 def modality(backbone: Node) -> str | None:
     """What the backbone takes, image or text; None where its source does not say so in a literal MODALITY."""
     return cast("str | None", _literal(options("backbone")[backbone.option].source, "MODALITY"))
+
+
+def stored_preprocess(backbone: Node) -> Preprocess | None:
+    """The preprocessing that the weights bring from their run; None where they come from elsewhere."""
+    weights = Weights.parse(backbone.values["weights"]) if "weights" in backbone.values else Weights("none")
+    if weights.kind != "run" or weights.path is None or not (weights.path / RUN_PREPROCESS).is_file():
+        return None
+    return from_json((weights.path / RUN_PREPROCESS).read_text(encoding="utf-8"))
 
 
 def _stages(node: Node) -> int | None:

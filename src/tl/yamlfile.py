@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,13 @@ from tl.errors import TLError
 
 @dataclass(frozen=True)
 class YamlFile:
-    """Plain values, the defaults list taken out of them, and `file:line` of every dotted key."""
+    """Plain values, the defaults list taken out of them, `file:line` and the comment of every dotted key."""
 
     path: Path
     values: dict[str, Any]
     defaults: list[tuple[Any, str]]
     where: dict[str, str] = field(default_factory=dict)
+    comments: dict[str, str] = field(default_factory=dict)
 
 
 def shown(path: Path) -> str:
@@ -50,15 +54,17 @@ def read(path: Path) -> YamlFile:
     values = OmegaConf.to_container(loaded, resolve=False)
     if not isinstance(values, dict):
         raise TLError(f"{shown(path)}:1: a recipe is a mapping of keys to values, not a {type(values).__name__}.")
-    where: dict[str, str] = {}
+    marks: dict[str, tuple[int, str]] = {}
     if tree is not None:
-        _mark(tree, "", shown(path), where)
+        _mark(tree, "", text.splitlines(), marks)
+    where = {key: f"{shown(path)}:{line}" for key, (line, _) in marks.items()}
     defaults = values.pop("defaults", None) or []
     if not isinstance(defaults, list):
         raise TLError(f"{where['defaults']}: 'defaults' is a list of recipes and of 'group: option' lines.")
     lines = [where.get(f"defaults.{i}", shown(path)) for i in range(len(defaults))]
     plain = {str(key): value for key, value in values.items()}
-    return YamlFile(path, plain, list(zip(defaults, lines, strict=True)), where)
+    comments = {key: comment for key, (_, comment) in marks.items()}
+    return YamlFile(path, plain, list(zip(defaults, lines, strict=True)), where, comments)
 
 
 def dump(values: dict[str, Any]) -> str:
@@ -68,7 +74,24 @@ def dump(values: dict[str, Any]) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
-def _mark(node: yaml.Node, prefix: str, file: str, where: dict[str, str]) -> None:
+def flow(value: Any) -> str:
+    """A value on one line of YAML."""
+    match value:
+        case list():
+            return f"[{', '.join(map(_within, value))}]"
+        case dict():
+            return "{" + ", ".join(f"{_within(key)}: {_within(item)}" for key, item in value.items()) + "}"
+        case _:
+            text = dump({"": value}).partition(": ")[2].rstrip("\n")
+            return json.dumps(value, ensure_ascii=False) if "\n" in text else text
+
+
+def _within(value: Any) -> str:
+    text = flow(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) and re.search(r"[,\[\]{}]", text) else text
+
+
+def _mark(node: yaml.Node, prefix: str, lines: list[str], marks: dict[str, tuple[int, str]]) -> None:
     if isinstance(node, yaml.MappingNode):
         pairs = [(str(key.value), key, value) for key, value in node.value]
     elif isinstance(node, yaml.SequenceNode):
@@ -79,5 +102,17 @@ def _mark(node: yaml.Node, prefix: str, file: str, where: dict[str, str]) -> Non
         if name == "<<":
             continue
         dotted = f"{prefix}.{name}" if prefix else name
-        where[dotted] = f"{file}:{key.start_mark.line + 1}"
-        _mark(value, dotted, file, where)
+        line = key.start_mark.line
+        end = value.end_mark.column if value.end_mark.line == line else key.end_mark.column
+        marks[dotted] = (line + 1, _comment(lines, line, end))
+        _mark(value, dotted, lines, marks)
+
+
+def _comment(lines: list[str], line: int, column: int) -> str:
+    """The comment behind a value, with the lines below it that go on at the same column."""
+    start = lines[line].find(" #", max(0, column - 1)) + 1
+    if not start:
+        return ""
+    below = lines[line + 1 :]
+    more = takewhile(lambda text: text[:start].isspace() and text[start : start + 1] == "#", below)
+    return " ".join(text[start:].lstrip("# ").strip() for text in (lines[line], *more))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 from tl.optimizer.base import Common, Optimizer, pair, with_l1
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 @final
 class Adam(Optimizer):
     """Kingma and Ba 2015; L1 and L2 penalties are gradients like any other, so Adam rescales them too."""
+
+    STATES: ClassVar[int] = 2
 
     def __init__(self, *, betas: tuple[float, ...], eps: float, l1: float, **common: Unpack[Common]) -> None:
         super().__init__(common)

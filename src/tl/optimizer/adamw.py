@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 from tl.optimizer.base import Common, Optimizer, pair
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 @final
 class AdamW(Optimizer):
     """Each step shrinks weights by lr * weight_decay, whatever their gradients (Loshchilov and Hutter 2019)."""
+
+    STATES: ClassVar[int] = 2
 
     def __init__(self, *, betas: tuple[float, ...], eps: float, **common: Unpack[Common]) -> None:
         super().__init__(common)

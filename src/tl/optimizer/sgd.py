@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 from tl.errors import TLError
 from tl.optimizer.base import Common, Optimizer, with_l1
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 @final
 class Sgd(Optimizer):
     """Steps along the gradient, which holds the L2 penalty too, with heavy-ball or Nesterov momentum."""
+
+    STATES: ClassVar[int] = 1
 
     def __init__(self, *, momentum: float, nesterov: bool, l1: float, **common: Unpack[Common]) -> None:
         super().__init__(common)
