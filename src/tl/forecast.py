@@ -1,0 +1,101 @@
+"""What a run will need, told before anything is loaded: steps, and lower bounds of memory and disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from tl.options import options
+from tl.recipe import Loop, Node
+from tl.signature import literal
+from tl.weights import RUN_MODEL, Weights
+
+MB = 1024**2
+_FLOAT = 4
+
+
+@dataclass(frozen=True)
+class Need:
+    """Steps of the run; `weights` (their number in the backbone), `memory` and `disk` (MB) are None where unknown.
+
+    Memory is that of weights, gradients and optimizer state; activations and libraries come on top.
+    """
+
+    samples: int
+    steps_per_epoch: float
+    steps: int
+    weights: int | None
+    memory: float | None
+    disk: float | None
+    free: float
+
+
+def forecast(loop: Loop, nodes: dict[str, Node], samples: int, learning: float, root: Path) -> Need:
+    """The needs of a run on so many training samples; a share `learning` of the backbone learns at some time."""
+    epoch = samples / min(loop.batch, samples)
+    count = weight_count(Weights.parse(nodes["backbone"].values["weights"])) if _has_weights(nodes) else None
+    states = _states(nodes["optimizer"]) * learning
+    ema = 0 if loop.ema is None else 1
+    one = None if count is None else count * _FLOAT / MB
+    return Need(
+        samples=samples,
+        steps_per_epoch=epoch,
+        steps=loop.length.steps(total=0, epoch=epoch),
+        weights=count,
+        memory=None if one is None else one * (1 + learning + states + ema),
+        disk=None if one is None else one * (3 + states + ema),
+        free=shutil.disk_usage(_there(root)).free / MB,
+    )
+
+
+def _has_weights(nodes: dict[str, Node]) -> bool:
+    return "weights" in nodes["backbone"].values
+
+
+def _states(optimizer: Node) -> int:
+    """Numbers that the optimizer keeps for each weight, by its class's STATES; Adam's two where it does not say."""
+    try:
+        return int(str(literal(options("optimizer")[optimizer.option].source, "STATES")))
+    except LookupError:
+        return 2
+
+
+def _there(path: Path) -> Path:
+    return next(p for p in (path.absolute(), *path.absolute().parents) if p.is_dir())
+
+
+def weight_count(weights: Weights) -> int | None:
+    """How many numbers a backbone's weights are, from headers and file sizes; None where nothing lies here."""
+    match weights.kind, weights.path:
+        case "run", Path() as run:
+            return _numbers(run / RUN_MODEL, "backbone.")
+        case "file", Path() as file:
+            return _numbers(file, "")
+        case "folder", Path() as folder:
+            files = [*folder.glob("*.safetensors")] or [*folder.glob("pytorch_model*.bin")]
+            return sum(_numbers(file, "") for file in files) or None
+        case "hub", _:
+            return _cached(weights.hub)
+    return None
+
+
+def _cached(name: str) -> int | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, RUN_MODEL)
+    return _numbers(Path(found), "") if isinstance(found, str) else None
+
+
+def _numbers(file: Path, prefix: str) -> int:
+    """Of a safetensors file the exact number; of another one its size in 32-bit numbers."""
+    if file.suffix != ".safetensors":
+        return file.stat().st_size // _FLOAT
+    with file.open("rb") as opened:
+        (length,) = struct.unpack("<Q", opened.read(8))
+        header: dict[str, Any] = json.loads(opened.read(length))
+    return sum(prod(facts["shape"]) for name, facts in header.items() if name.startswith(prefix) and "shape" in facts)
