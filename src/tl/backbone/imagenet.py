@@ -51,10 +51,8 @@ def _member(name: str, wanted: str) -> Any:
     members = get_model_weights(name).__members__
     key = wanted.upper()
     if key not in members:
-        known = [*members, "default"]
-        raise TLError(
-            f"backbone.weights=hub:{wanted}: torchvision has no such weights of {name}.{_near(wanted, known)}"
-        )
+        known = ["default" if key == "DEFAULT" else key for key in members]
+        raise TLError(f"backbone.weights=hub:{wanted}: torchvision has no such weights of {name}.{_near(key, known)}")
     return members[key]
 
 
