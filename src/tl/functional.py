@@ -101,10 +101,10 @@ def ridge(features_nd: Tensor, targets_nc: Tensor, strength: float) -> tuple[Ten
 
 
 def safe_std(features_nd: Tensor) -> Tensor:
-    """Each feature's deviation (D,), at least a hundredth of the mean one, so that dead features are not blown up."""
+    """Each feature's deviation (D,); the mean one for dead features, which would be blown up if they came alive."""
     std = features_nd.std(0, correction=0)
-    std = std.clamp(min=0.01 * float(std.mean()))
-    return torch.where(std > 0, std, torch.ones_like(std))
+    typical = std.mean() if std.mean() > 0 else torch.ones_like(std.mean())
+    return torch.where(std > 1e-4 * typical, std, typical)
 
 
 def calibrated_scale(logits_nc: Tensor, target_n: Tensor, most: float = 0.9) -> float:

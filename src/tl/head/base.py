@@ -108,8 +108,8 @@ class Head(nn.Module, ABC):
             )
         if init not in self.starts:
             raise TLError(
-                f"head.init: '{init}' is no start of head '{name}': set head.init to one of "
-                f"{', '.join(self.starts)}, or take {_which('starts', init)}."
+                f"head.init: '{init}' is no start of head '{name}': set head.init to "
+                f"{' or '.join(self.starts)}, or take {_which('starts', init)}."
             )
         if init == "class_means" and kind != "single":
             raise TLError(f"head.init: class_means needs one label per sample, not '{kind}': use ridge or random.")

@@ -33,10 +33,10 @@ class Mlp(Head):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(dim_in, space, common)
-        if not hidden or min(*hidden, bottleneck or 1) < 1:
-            raise TLError(
-                f"head.hidden: {list(hidden)}, head.bottleneck: {bottleneck} must be widths above 0: try [256]."
-            )
+        if not hidden or min(hidden) < 1:
+            raise TLError(f"head.hidden: {list(hidden)} must be one or more widths above 0; [256] is usual.")
+        if bottleneck is not None and bottleneck < 1:
+            raise TLError(f"head.bottleneck: {bottleneck} must be a width above 0, or null for none.")
         if not 0 <= dropout < 1:
             raise TLError(f"head.dropout: {dropout:g} must be from 0 to below 1.")
         widths = [dim_in, *hidden]
