@@ -66,9 +66,10 @@ def phase_borders(frame: Frame, phases: Sequence[PhaseFact]) -> str:
 
 def bars(names: Sequence[str], counts: Mapping[str, Mapping[str, int]], *, title: str) -> str:
     """A row of bars per name and a column per split, each column on its own scale from 0."""
-    label, panel, gap, row, top = 132.0, 150.0, 18.0, 20.0, 26.0
+    shown = [shorten(name, 20) for name in names]
+    label, panel, gap, row, top = 14 + 7.0 * max(columns(name) for name in shown), 150.0, 18.0, 20.0, 26.0
     width, height = label + len(counts) * (panel + gap), top + row * len(names) + 4
-    body = [text(label - 8, top + row * i + 14, shorten(name, 19), "end") for i, name in enumerate(names)]
+    body = [text(label - 8, top + row * i + 14, name, "end") for i, name in enumerate(shown)]
     for j, (split, of) in enumerate(counts.items()):
         left, most = label + j * (panel + gap), max([1, *of.values()])
         body.append(text(left, 14, f"{split}, {count(sum(of.values()))}", "name"))
@@ -77,7 +78,7 @@ def bars(names: Sequence[str], counts: Mapping[str, Mapping[str, int]], *, title
             amount, y = of.get(name, 0), top + row * i
             length = (panel - 40) * amount / most
             tip = f"{name}: {count(amount)} in {split}"
-            body.append(rect(left, y + 2, length, row - 5, f"fill s{j % LINE_STYLES + 1}", tip=tip))
+            body.append(rect((left, y + 2, length, row - 5), f"fill s{j % LINE_STYLES + 1}", tip=tip))
             body.append(text(left + length + 5, y + 14, brief_count(amount), "small" if amount else "small alarm"))
     return drawing(width, height, "".join(body), title=title, kind="wide")
 
@@ -93,11 +94,11 @@ def reliability(bins: Sequence[Bin], *, title: str) -> str:
         tip = f"confidence {number(b.confidence)}, accuracy {number(b.accuracy)}, {count(b.count)} samples"
         left, right = frame.x(b.low) + 1, frame.x(b.high) - 1
         tall = 0.25 * (frame.bottom - frame.top) * b.count / most
-        back.append(rect(left, frame.bottom - tall, right - left, tall, "fill s6 faint", tip=tip))
+        back.append(rect((left, frame.bottom - tall, right - left, tall), "fill s6 faint", tip=tip))
         x, y = frame.x(b.confidence), frame.y(b.accuracy)
         front.append(line(x, frame.y(b.confidence), x, y, "gap"))
         front.append(circle(x, y, 2.5 + 3.5 * math.sqrt(b.count / most), "dot s1", tip=tip))
-    return drawing(340, 270, "".join(back + front), title=title)
+    return drawing(340, 270, "".join(back + front), title=title, kind="square")
 
 
 def scatter(true: Sequence[float], predicted: Sequence[float], *, title: str) -> str:
@@ -111,7 +112,7 @@ def scatter(true: Sequence[float], predicted: Sequence[float], *, title: str) ->
     body.append(line(frame.x(low), frame.y(low), frame.x(high), frame.y(high), "ideal"))
     for t, p in pairs:
         body.append(circle(frame.x(t), frame.y(p), 3.2, "cloud s1", tip=f"true {number(t)}, predicted {number(p)}"))
-    return drawing(394, 376, "".join(body), title=title)
+    return drawing(394, 376, "".join(body), title=title, kind="square")
 
 
 def interval_bar(value: float, low: float | None, high: float | None, baseline: float | None) -> str:
@@ -119,13 +120,12 @@ def interval_bar(value: float, low: float | None, high: float | None, baseline: 
     frame = Frame(8, 8, 232, 24)
     body = [line(frame.left, 16, frame.right, 16, "rail")]
     if low is not None and high is not None:
-        body.append(rect(frame.x(low), 10, frame.x(high) - frame.x(low), 12, "fill s1 faint"))
+        body.append(rect((frame.x(low), 10, frame.x(high) - frame.x(low), 12), "fill s1 faint"))
     if baseline is not None:
         body.append(line(frame.x(baseline), 8, frame.x(baseline), 24, "guess"))
         anchor = "mid" if 0.12 < baseline < 0.8 else "" if baseline <= 0.12 else "end"
         body.append(text(frame.x(baseline), 38, "guessing", f"small {anchor}"))
     body.append(circle(frame.x(value), 16, 5, "fill s1"))
-    for at in (0.0, 1.0):
-        if baseline is None or abs(at - baseline) > 0.3:
-            body.append(text(frame.x(at), 38, tick_text(at, 1), "small mid"))
+    ends = [at for at in (0.0, 1.0) if baseline is None or abs(at - baseline) > 0.3]
+    body += [text(frame.x(at), 38, tick_text(at, 1), "small mid") for at in ends]
     return drawing(240, 42, "".join(body), title=f"{number(value)} on the scale from 0 to 1", kind="gauge")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tl.report.charts import Series
 from tl.report.words import finite, lower_is_better, metric_name, split_name
 
+_BESIDES = frozenset({"grad_norm"})
 _POSITION = frozenset({"step", "split", "phase", "task", "epoch", "time", "seconds", "n"})
 MOST_POINTS = 200
 """A longer line is drawn as means over equal stretches of steps."""
@@ -62,7 +63,7 @@ def thin(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list
 
 def losses(all_curves: Sequence[Curve]) -> list[Curve]:
     """The training loss and its terms, then other splits' values of the same names; a sum of one term is the term."""
-    terms = [c for c in all_curves if c.split == "train" and not is_rate(c.key)]
+    terms = [c for c in all_curves if c.split == "train" and not is_rate(c.key) and c.key not in _BESIDES]
     total = [c for c in terms if c.key == "loss"]
     if len(terms) == 2 and total:
         terms = total
@@ -78,20 +79,30 @@ def metrics(all_curves: Sequence[Curve], main: str | None) -> list[Curve]:
     first = [c for c in judged if c.key == key]
     if len(first) != 1 or not _is_share(first[0]):
         return first
-    alike = [
-        c
-        for c in judged
-        if c.split == first[0].split and c.key != key and _is_share(c) and lower_is_better(c.key) == lower_is_better(str(key))
-    ]
-    return first + alike[:2]
+    lower = lower_is_better(first[0].key)
+    alike = [c for c in judged if c.key != key and _is_share(c) and lower_is_better(c.key) == lower]
+    return first + [c for c in alike if c.split == first[0].split][:2]
 
 
 def _is_share(curve: Curve) -> bool:
     return all(math.isnan(y) or 0 <= y <= 1 for _, y in curve.points)
 
 
-def rates(all_curves: Sequence[Curve]) -> list[Curve]:
-    return [c for c in all_curves if is_rate(c.key)]
+def rates(all_curves: Sequence[Curve]) -> list[Series]:
+    """Learning rates over steps: parts that always share theirs share a line; it breaks where they are frozen."""
+    own = {c.key: dict(c.points) for c in all_curves if c.split == "train" and is_rate(c.key)}
+    steps = sorted({step for points in own.values() for step in points})
+    alike: dict[tuple[tuple[float, float], ...], list[str]] = {}
+    for key, points in own.items():
+        alike.setdefault(tuple(points.items()), []).append(key[3:] or "all parts")
+    return [
+        Series(_joined(parts), thin([(step, dict(points).get(step, math.nan)) for step in steps]))
+        for points, parts in alike.items()
+    ]
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return " and ".join(parts) if len(parts) <= 2 else f"{parts[0]} to {parts[-1]}"
 
 
 def best(curve: Curve) -> tuple[float, float]:

@@ -40,37 +40,41 @@ def worst_pairs(confusion: Confusion, limit: int = 8) -> list[tuple[str, str, in
 
 
 def heat_map(confusion: Confusion, *, title: str) -> str:
-    """Rows are true classes, columns predicted ones; a cell's depth is its share of the row's samples."""
+    """Rows are true classes, columns predicted ones; a cell deepens with its share of the row."""
     names, size = confusion.names, len(confusion.names)
-    cell = min(64.0, max(21.0, 520.0 / size))
-    shown = [shorten(name, 16) for name in names]
+    cell = min(64.0, max(21.0, 480.0 / size))
+    shown, rows = [shorten(name, 16) for name in names], [shorten(name, 22) for name in names]
     longest = max(4, *(columns(name) for name in shown))
     turned = cell < 7.0 * longest
-    left = 34 + 7.0 * longest
-    top = 32 + (5.4 * longest if turned else 12)
-    body = [text(left, 14, "predicted", "name"), text(12, top + cell * size / 2, "true", "mid name", turn=-90)]
+    left = 14 + 7.0 * max(11, *(columns(name) for name in rows))
+    top = 14 + (5.4 * longest if turned else 24)
+    body = [text(left - 7, top - 22, "predicted →", "end name"), text(left - 7, top - 7, "true ↓", "end name")]
     for i, name in enumerate(shown):
         middle = cell * (i + 0.5)
-        body.append(text(left - 7, top + middle + 4, name, "end"))
+        body.append(text(left - 7, top + middle + 4, rows[i], "end"))
         x = left + middle + (4 if turned else 0)
         body.append(text(x, top - 7, name, "" if turned else "mid", turn=-45 if turned else 0))
-    for i, row in enumerate(confusion.counts):
-        total = sum(row) or 1
-        for j, times in enumerate(row):
-            x, y = left + cell * j, top + cell * i
-            tip = f"true {names[i]}, predicted {names[j]}: {count(times)} of {count(sum(row))}"
-            body.append(_cell(x, y, cell, times / total, times, right=i == j, tip=tip))
+    body += _cells(confusion, left, top, cell)
     tail = 5.4 * columns(shown[-1]) if turned else 0
     width = left + cell * size + max(8.0, tail - cell / 2 + 12)
-    return drawing(width, top + cell * size + 6, "".join(body), title=title, kind=f"wide {'big' if size > 12 else ''}")
+    return drawing(width, top + cell * size + 6, "".join(body), title=title, kind="wide")
 
 
-def _cell(x: float, y: float, side: float, share: float, times: int, *, right: bool, tip: str) -> str:
-    depth = share if right else math.sqrt(share)
-    kind = ("heat" if right else "miss") if times else "none"
-    square = rect(x + 0.75, y + 0.75, side - 1.5, side - 1.5, kind, tip=tip, opacity=0.12 + 0.88 * depth if times else 1)
-    size = "tiny" if side < 30 else ""
-    return square + (text(x + side / 2, y + side / 2 + (3.5 if size else 4.5), brief_count(times), f"mid on {size}") if times else "")
+def _cells(confusion: Confusion, left: float, top: float, side: float) -> list[str]:
+    names, marks = confusion.names, []
+    kind, drop = ("mid on tiny", 3.5) if side < 30 else ("mid on", 4.5)
+    for i, row in enumerate(confusion.counts):
+        for j, times in enumerate(row):
+            x, y = left + side * j, top + side * i
+            tip = f"true {names[i]}, predicted {names[j]}: {count(times)} of {count(sum(row))}"
+            area = (x + 0.75, y + 0.75, side - 1.5, side - 1.5)
+            if not times:
+                marks.append(rect(area, "none", tip=tip))
+                continue
+            share = times / sum(row) if i == j else math.sqrt(times / sum(row))
+            marks.append(rect(area, "heat" if i == j else "miss", tip=tip, opacity=0.12 + 0.88 * share))
+            marks.append(text(x + side / 2, y + side / 2 + drop, brief_count(times), kind))
+    return marks
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,8 @@ def timeline(phases: Sequence[PhaseFact], *, title: str) -> str:
     if not rows:
         return ""
     tall = 30.0 if len(rows) <= 8 else 22.0
-    frame = Frame(132, 30, 846, 30 + tall * len(rows), 0, max(p.last for p in real))
+    left = 22 + 7.0 * min(18, max(columns(row.name) for row in rows))
+    frame = Frame(left, 30, 846, 30 + tall * len(rows), 0, max(p.last for p in real))
     known = [r for row in rows for r in row.rates if r is not None and r > 0]
     low, high = (min(known), max(known)) if known else (1.0, 1.0)
     body = [_HATCH]
@@ -122,10 +127,10 @@ def timeline(phases: Sequence[PhaseFact], *, title: str) -> str:
             where = f"{row.name}, {phase.name}, steps {count(phase.first)} to {count(phase.last)}"
             area = (left + 0.75, y + 1, right - left - 1.5, tall - 2)
             if value is None:
-                body.append(rect(*area, "frozen", tip=f"{where}: frozen"))
+                body.append(rect(area, "frozen", tip=f"{where}: frozen"))
                 continue
             tip = f"{where}: learning rate {rate(value)}"
-            body.append(rect(*area, "heat", tip=tip, opacity=depth(value, low, high)))
+            body.append(rect(area, "heat", tip=tip, opacity=depth(value, low, high)))
             if right - left > 7.5 * len(rate(value)) + 6:
                 body.append(text((left + right) / 2, y + tall / 2 + 4, rate(value), "mid on"))
     body += [phase_borders(frame, real), _steps(frame)]
@@ -142,7 +147,7 @@ _HATCH = (
 def _steps(frame: Frame) -> str:
     marks = [line(frame.left, frame.bottom + 3, frame.right, frame.bottom + 3, "axis")]
     step = max(1.0, tick_step(0, frame.x_high, 8))
-    for value in ticks(0, frame.x_high, 8, whole=True):
-        marks.append(text(frame.x(value), frame.bottom + 20, tick_text(value, step), "mid"))
+    across = ticks(0, frame.x_high, 8, whole=True)
+    marks += [text(frame.x(value), frame.bottom + 20, tick_text(value, step), "mid") for value in across]
     marks.append(text((frame.left + frame.right) / 2, frame.bottom + 36, "step", "mid name"))
     return "".join(marks)

@@ -15,11 +15,10 @@ def px(value: float) -> str:
 
 
 def drawing(width: float, height: float, body: str, *, title: str, kind: str = "") -> str:
-    """A whole SVG that scales with its container and tells screen readers its title."""
-    return (
-        f'<svg class="chart {kind}" viewBox="0 0 {px(width)} {px(height)}" role="img" aria-label="{esc(title)}">'
-        f"<title>{esc(title)}</title>{body}</svg>"
-    )
+    """A whole SVG that scales with its container (a wide one only down to 4/5) and tells screen readers its title."""
+    size = f'style="--w:{px(width)}px" viewBox="0 0 {px(width)} {px(height)}"'
+    head = f'<svg class="{f"chart {kind}".strip()}" {size} role="img" aria-label="{esc(title)}">'
+    return f"{head}<title>{esc(title)}</title>{body}</svg>"
 
 
 def text(x: float, y: float, words: str, kind: str = "", *, turn: float = 0) -> str:
@@ -32,8 +31,9 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<line x1="{px(x1)}" y1="{px(y1)}" x2="{px(x2)}" y2="{px(y2)}" class="{kind}"/>'
 
 
-def rect(x: float, y: float, width: float, height: float, kind: str, *, tip: str = "", opacity: float = 1) -> str:
-    """A rectangle; `tip` is what hovering it says, `opacity` that of its fill."""
+def rect(area: tuple[float, float, float, float], kind: str, *, tip: str = "", opacity: float = 1) -> str:
+    """A rectangle (x, y, width, height); `tip` is what hovering it says, `opacity` that of its fill."""
+    x, y, width, height = area
     faint = f' fill-opacity="{opacity:.3f}"' if opacity < 1 else ""
     shape = f'<rect x="{px(x)}" y="{px(y)}" width="{px(max(0, width))}" height="{px(max(0, height))}" class="{kind}"'
     return f"{shape}{faint}>{hint(tip)}</rect>" if tip else f"{shape}{faint}/>"
@@ -109,7 +109,9 @@ def nice(low: float, high: float, most: int = 5) -> tuple[float, float]:
 
 def tick_text(value: float, step: float) -> str:
     """A tick's label with as many decimals as its step needs."""
-    if value and (step < 1e-3):
+    if step < 1e-3:
+        if not value:
+            return "0"
         return rate(value) if value > 0 else f"−{rate(-value)}"
     if step >= 1:
         sign = "−" if value < 0 else ""
@@ -126,7 +128,7 @@ def axes(frame: Frame, *, x_label: str = "", y_label: str = "", whole: bool = Tr
         y = frame.y(value)
         marks.append(line(frame.left, y, frame.right, y, "grid"))
         marks.append(text(frame.left - 7, y + 4, tick_text(value, rows[1] - rows[0] if len(rows) > 1 else 1), "end"))
-    across = ticks(frame.x_low, frame.x_high, max(2, int((frame.right - frame.left) / 70)), whole=whole)
+    across = ticks(frame.x_low, frame.x_high, max(2, int((frame.right - frame.left) / 55)), whole=whole)
     for value in across:
         step = across[1] - across[0] if len(across) > 1 else 1
         marks.append(line(frame.x(value), frame.bottom, frame.x(value), frame.bottom + 4, "axis"))

@@ -22,7 +22,7 @@ def data_uri(picture: bytes) -> str | None:
     if len(picture) > LARGEST_BYTES:
         try:
             picture, kind = _shrunk(picture)
-        except OSError:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             return None
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
 

@@ -1,0 +1,104 @@
+"""What came of a run: one sentence, the key numbers, and every score."""
+
+from __future__ import annotations
+
+from tl.report.blocks import paragraph, score, section, table, td, tile
+from tl.report.charts import interval_bar
+from tl.report.facts import Facts, Verdict
+from tl.report.words import (
+    LEVEL,
+    clean,
+    count,
+    duration,
+    finite,
+    interval,
+    lower_is_better,
+    memory,
+    metric_name,
+    number,
+    some,
+    split_name,
+    spoken_metric,
+)
+
+
+def sentence(facts: Facts) -> str:
+    """The verdict in plain English; it is text, not HTML."""
+    verdict = facts.verdict
+    if verdict is None:
+        return "Nothing was measured: this run has no test or validation split."
+    where = some_of(verdict, facts.samples)
+    if verdict.n == 0:
+        return f"Nothing was measured: the {split_name(verdict.split)} split holds no {clean(facts.samples)}."
+    name = spoken_metric(verdict.metric)
+    if finite(verdict.value) is None:
+        return f"The {name} could not be computed on {where}."
+    ends = interval(verdict.low, verdict.high)
+    score = f"{name} {number(verdict.value)}{f' ({LEVEL} {ends})' if ends else ''} on {where}"
+    if facts.kind != "number" and len(facts.names) == 1:
+        return f"All {clean(facts.samples)} belong to one group, so there was nothing to tell apart: {score}."
+    return f"{_skill(facts)} with {score}."
+
+
+def some_of(verdict: Verdict, samples: str) -> str:
+    return some(verdict.n, f"{split_name(verdict.split)} {clean(samples)}")
+
+
+def _skill(facts: Facts) -> str:
+    size = len(facts.names)
+    if facts.kind == "single":
+        return f"Tells {size} groups apart"
+    if facts.kind == "multi":
+        return f"Finds which of {size} labels apply"
+    return f"Predicts {clean(facts.names[0])}" if size == 1 else f"Predicts {size} numbers"
+
+
+def tiles(facts: Facts) -> str:
+    """The numbers a reader looks for first; the ones that nobody knows are left out."""
+    shown = [_main_tile(facts.verdict, facts.samples)] if facts.verdict else []
+    sizes = facts.data.sizes if facts.data else {}
+    if "train" in sizes:
+        rest = [f"{count(n)} {split_name(split)}" for split, n in sizes.items() if split != "train"]
+        note = f"judged on {', '.join(rest)}" if rest else ""
+        shown.append(tile(f"learned from {clean(facts.samples)}", count(sizes["train"]), note))
+    if facts.model and facts.model.parameters:
+        learned = max(facts.model.learned.values(), default=0)
+        share = f"of {count(facts.model.parameters)} ({number(100 * learned / facts.model.parameters)} %)"
+        shown.append(tile("parameters learned", count(learned), share))
+    environment = facts.environment
+    if environment and environment.wall_s is not None:
+        peak = f", {memory(environment.peak_memory)} peak memory" if environment.peak_memory else ""
+        shown.append(tile("wall time", duration(environment.wall_s), f"{environment.device}{peak}".removeprefix(", ")))
+    return f'<div class="tiles">{"".join(shown)}</div>' if shown else ""
+
+
+def _main_tile(verdict: Verdict, samples: str) -> str:
+    ends = interval(verdict.low, verdict.high)
+    guess = finite(verdict.baseline)
+    scale = [x for x in (verdict.value, verdict.low, verdict.high, guess) if x is not None]
+    bounded = not lower_is_better(verdict.metric) and all(0 <= x <= 1 for x in scale)
+    graph = interval_bar(verdict.value, verdict.low, verdict.high, guess) if bounded else ""
+    notes = [f"{LEVEL} {ends}" if ends else "", f"guessing scores {number(guess)}" if guess is not None else ""]
+    note = "; ".join(one for one in notes if one)
+    name = f"{metric_name(verdict.metric)} on {some_of(verdict, samples)}"
+    return tile(name, number(verdict.value), note, html=graph, main=True)
+
+
+def results(facts: Facts) -> str:
+    """Every metric in every split."""
+    if not facts.scores:
+        return section("scores", "Scores", paragraph("No split was scored.", "empty"))
+    keys = list(dict.fromkeys(key for scores in facts.scores.values() for key in scores))
+    rows = []
+    for key in keys:
+        arrow = " ↓" if lower_is_better(key) else ""
+        cells = [td(f"{metric_name(key)}{arrow}")]
+        for scores in facts.scores.values():
+            value, low, high = scores.get(key, (None, None, None))
+            cells.append(score(value, low, high))
+        rows.append(cells)
+    head = ["metric", *(split_name(split) for split in facts.scores)]
+    note = f"Small print: the {LEVEL}."
+    if any(lower_is_better(key) for key in keys):
+        note += " ↓: lower is better."
+    return section("scores", "Scores", table("Scores by split", head, rows), paragraph(note, "note"))

@@ -1,0 +1,42 @@
+"""From logged rows to lines, against values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+from tl.report.curves import best, curves, losses, metrics, rates, stretch, thin
+
+ROWS: list[dict[str, object]] = [
+    {"step": 1, "split": "train", "phase": "all", "loss": 3.0, "ce": 2.0, "l2": 1.0, "grad_norm": 9.0, "lr/a": 0.1},
+    {"step": 2, "split": "train", "phase": "all", "loss": math.nan, "ce": None, "l2": 1.0, "lr/a": 0.2, "lr/b": 0.2},
+    {"step": 2, "split": "val", "phase": "all", "accuracy": 0.5, "ece": 0.2, "loss": 2.0},
+    {"step": 4, "split": "val", "phase": "all", "accuracy": 0.5, "macro_f1": 0.4},
+]
+
+
+def test_rows_become_curves() -> None:
+    found = {(c.split, c.key): c.points for c in curves(ROWS)}
+    assert found["val", "accuracy"] == ((2, 0.5), (4, 0.5))
+    assert found["train", "loss"][0] == (1, 3.0)
+    assert math.isnan(found["train", "loss"][1][1])
+    assert [(c.split, c.key) for c in losses(curves(ROWS))] == [
+        ("train", "loss"), ("train", "ce"), ("train", "l2"), ("val", "loss"),
+    ]  # fmt: skip
+    assert [c.key for c in metrics(curves(ROWS), "accuracy")] == ["accuracy", "macro_f1"]
+    assert [c.key for c in metrics(curves(ROWS), None)] == ["accuracy", "macro_f1"]
+    assert best(metrics(curves(ROWS), "accuracy")[0]) == (2, 0.5)
+
+
+def test_rates_break_where_a_part_is_frozen() -> None:
+    first, second = rates(curves(ROWS))
+    assert (first.name, second.name) == ("a", "b")
+    assert list(first.points) == [(1, 0.1), (2, 0.2)]
+    assert math.isnan(second.points[0][1])
+    assert second.points[1] == (2, 0.2)
+
+
+def test_long_lines_are_drawn_as_means_over_stretches() -> None:
+    points = [(float(i), float(i % 2)) for i in range(1, 11)]
+    assert stretch(points, 5) == 2
+    assert thin(points, 5) == [(2, 0.5), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)]
+    assert thin(points, 10) == points
