@@ -15,9 +15,13 @@ from tl.space import Kind, Space
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that is no file of its own: `read` gives the bytes of a PNG, JPEG..., `name` changes when they do."""
+    """A picture that is no file of its own: `read` gives the bytes of a PNG, JPEG..., and `mark` changes when they do.
+
+    `name` tells its origin in messages.
+    """
 
     name: str
+    mark: str
     read: Callable[[], bytes]
 
 
@@ -103,7 +107,7 @@ def digest(samples: Sequence[Sample]) -> str:
             case Path():
                 content: object = (s.input.name, s.input.stat().st_size)
             case Picture():
-                content = s.input.name
+                content = s.input.mark
             case _:
                 content = s.input
         total.update(repr((s.id, content, s.target, s.split)).encode())

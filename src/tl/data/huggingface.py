@@ -51,10 +51,9 @@ class HuggingFace(DataSource):
         inputs = self._pictures(rows, split) if self.image else self._texts(rows)
         labels = self._labels(rows, split)
         groups = [None if v is None else str(v) for v in rows[self.group]] if self.group else [None] * len(rows)
+        prefix, place = f"{split}/" if split else "", self._place(split)
         return [
-            Sample(
-                f"{split}/{i}" if split else str(i), value, label, f"{self._place(split)}:{i + 1}", split or None, group
-            )
+            Sample(f"{prefix}{i}", value, label, f"{place}:{i + 1}", split or None, group)
             for i, (value, label, group) in enumerate(zip(inputs, labels, groups, strict=True))
         ]
 
@@ -73,9 +72,9 @@ class HuggingFace(DataSource):
         assert self.image is not None
         if not isinstance(rows.features[self.image], Image):
             raise TLError(f"data.image: column '{self.image}' of {self._place(split)} holds no pictures.")
-        name = f"{rows._fingerprint}/{self.image}"
+        place, mark = self._place(split), f"{rows._fingerprint}/{self.image}"
         reads = (partial(_bytes, self.root, split, self.image, i) for i in range(len(rows)))
-        return [Picture(f"{self._place(split)}:{i + 1} {name}", read) for i, read in enumerate(reads)]
+        return [Picture(f"{place}:{i + 1}", f"{mark}/{i}", read) for i, read in enumerate(reads)]
 
     def _labels(self, rows: Any, split: str) -> list[str | None]:
         from datasets import ClassLabel, Value

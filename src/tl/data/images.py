@@ -33,7 +33,7 @@ def decoded(source: Raw) -> Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        image = Image.open(source if isinstance(source, Path) else BytesIO(content(source)))
+        image = Image.open(BytesIO(content(source)))
         image.load()
     except FileNotFoundError as error:
         raise TLError(f"{name_of(source)}: there is no such picture.") from error

@@ -75,7 +75,11 @@ def _empty_texts(data: Data) -> list[str]:
     if data.modality != "text":
         return []
     empty = [s for rows in data.splits.values() for s in rows if not all(t.strip() for t in _texts(s))]
-    return [f"{len(empty)} texts are empty: {_some(s.where for s in empty)}."] if empty else []
+    return (
+        [f"{_many(len(empty), 'text')} without any words: {_some(s.where for s in empty)}; remove them."]
+        if empty
+        else []
+    )
 
 
 def _texts(sample: Sample) -> tuple[str, ...]:
@@ -94,7 +98,9 @@ def _shared_groups(splits: Splits) -> list[str]:
         both = sorted(set(members[one]) & set(members[two]), key=str)
         if both:
             example = f"'{both[0]}' in {members[one][both[0]].where} and {members[two][both[0]].where}"
-            found.append(f"{one} and {two} share {len(both)} groups, so {two} is no fair test: {example}.")
+            found.append(
+                f"{one} and {two} share {_many(len(both), 'group')}, such as {example}: keep each group in one split."
+            )
     return found
 
 
@@ -111,12 +117,12 @@ def _twins(splits: Splits) -> list[str]:
         pairs = [pair for rows in twins.values() if (pair := _across(rows, one, two))]
         if pairs:
             listed = _some(f"{a.where} = {b.where}" for a, b in pairs)
-            found.append(f"{one} and {two} share {len(pairs)} exact duplicates: {listed}.")
+            found.append(f"{one} and {two} share {_many(len(pairs), 'exact duplicate')}: {listed}; remove one of each.")
     known = [[s for _, s in rows if s.target is not None] for rows in twins.values()]
     torn = [rows for rows in known if len({s.target for s in rows}) > 1]
     if torn:
         listed = _some(f"{rows[0].where} = {_other(rows).where}" for rows in torn)
-        found.append(f"{len(torn)} inputs occur with different targets: {listed}.")
+        found.append(f"Equal inputs have different targets ({len(torn)}): {listed}; keep the right one.")
     return found
 
 
@@ -167,6 +173,10 @@ def _alike(names: Sequence[str]) -> list[str]:
     for name in names:
         same["".join(name.casefold().replace("_", " ").replace("-", " ").split())].append(name)
     return [f"The classes {' and '.join(map(repr, g))} may be one: merge them." for g in same.values() if len(g) > 1]
+
+
+def _many(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' if n != 1 else ''}"
 
 
 def _some(items: Iterable[str]) -> str:

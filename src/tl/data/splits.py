@@ -96,7 +96,7 @@ def _divide(samples: Sequence[Sample], split: Split, kind: Kind, notes: list[str
         name = given.get(sample.id) or sample.split or "train"
         splits.setdefault(name, []).append(replace(sample, split=name))
     if len(splits["train"]) < 2:
-        raise TLError(f"There are {len(splits['train'])} training samples: at least 2 are needed.")
+        raise TLError(f"There is {len(splits['train'])} training sample: at least 2 are needed.")
     notes.extend(f"There is no {name} split." for name in ("val", "test") if not splits[name])
     return {name: rows for name, rows in splits.items() if rows}
 

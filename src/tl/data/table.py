@@ -156,7 +156,7 @@ def _word(value: Any) -> str:
 
 
 def _picture(row: Row, data: bytes) -> Picture:
-    return Picture(f"{row.where} {hashlib.sha256(data).hexdigest()[:16]}", partial(bytes, data))
+    return Picture(row.where, hashlib.sha256(data).hexdigest(), partial(bytes, data))
 
 
 def _text(row: Row, column: str) -> str:

@@ -33,7 +33,7 @@ class TinyShapes(DataSource):
     def _sample(self, i: int) -> Sample:
         shape = SHAPES[i % len(SHAPES)]
         name = f"tiny_shapes/{self.seed}/{i:05d}"
-        return Sample(f"{i:05d}", Picture(name, partial(draw, shape, self.seed, i)), shape, name)
+        return Sample(f"{i:05d}", Picture(name, name, partial(draw, shape, self.seed, i)), shape, name)
 
 
 def draw(shape: str, seed: int, i: int) -> bytes:

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import io
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tl.data.base import Picture
+from tl.data.images import open_image
+from tl.errors import TLError
+
+
+def pixel(path: Path) -> tuple[int, ...]:
+    image = open_image(path)
+    assert image.mode == "RGB"
+    return tuple(int(v) for v in np.asarray(image)[0, 0])
+
+
+def test_what_is_transparent_becomes_white(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    for mode, colour, seen in (
+        ("RGBA", (200, 0, 0, 0), (255, 255, 255)),
+        ("RGBA", (200, 0, 0, 255), (200, 0, 0)),
+        ("LA", (10, 0), (255, 255, 255)),
+        ("L", 10, (10, 10, 10)),
+        ("1", 1, (255, 255, 255)),
+    ):
+        Image.new(mode, (2, 2), colour).save(path)
+        assert pixel(path) == seen
+
+
+def test_palettes_with_a_transparent_colour(tmp_path: Path) -> None:
+    image = Image.new("P", (2, 2), 0)
+    image.putpalette([9, 8, 7, 1, 2, 3])
+    image.save(tmp_path / "solid.png")
+    image.save(tmp_path / "clear.png", transparency=0)
+    assert pixel(tmp_path / "solid.png") == (9, 8, 7)
+    assert pixel(tmp_path / "clear.png") == (255, 255, 255)
+
+
+def test_cmyk_and_sixteen_bits(tmp_path: Path) -> None:
+    Image.new("CMYK", (8, 8), (0, 0, 0, 255)).save(tmp_path / "a.jpg", quality=100)
+    assert max(pixel(tmp_path / "a.jpg")) < 8
+    Image.fromarray(np.full((2, 2), 40_000, np.uint16)).save(tmp_path / "a.png")
+    assert pixel(tmp_path / "a.png") == (156, 156, 156)
+    Image.fromarray(np.full((2, 2), 90, np.int32)).save(tmp_path / "a.tif")
+    assert pixel(tmp_path / "a.tif") == (90, 90, 90)
+
+
+def test_orientation_is_applied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (6, 3)).save(tmp_path / "a.jpg", exif=exif)
+    assert open_image(tmp_path / "a.jpg").size == (3, 6)
+
+
+def test_pictures_that_are_no_files() -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (3, 2), "blue").save(stream, "PNG")
+    assert open_image(Picture("row 1", "x", partial(bytes, stream.getvalue()))).size == (3, 2)
+    with pytest.raises(TLError, match="row 2: is no picture"):
+        open_image(Picture("row 2", "y", partial(bytes, b"nothing")))
+
+
+def test_broken_pictures_are_named(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    for name in ("a.jpg", "a.png"):
+        path = tmp_path / name
+        Image.fromarray(noise).save(path)
+        path.write_bytes(path.read_bytes()[:2000])
+        with pytest.raises(TLError, match=rf"{path}: the picture cannot be read \(.*\): replace or remove it\."):
+            open_image(path)
+    with pytest.raises(TLError, match=r"gone\.jpg: there is no such picture"):
+        open_image(tmp_path / "gone.jpg")
