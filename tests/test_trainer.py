@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 import torch
-from flat_twin import twin
+from tests.flat_twin import twin
 
-from conftest import IMAGE, SHORT, TEXT
+from tests.conftest import IMAGE, SHORT, TEXT
 from tl.errors import Stopped, TLError
 from tl.options import options
 
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
-FLAT = ["head.standardize=false", "optimizer.warmup=0step", "optimizer.schedule=cosine", "freeze.lr_after=0.1"]
+FLAT = ["head.standardize=false", "optimizer.warmup=0%", "optimizer.schedule_span=run", "optimizer.head_factor=1"]
 
 
 def losses(rows: list[dict[str, Any]]) -> list[float]:
@@ -42,7 +42,7 @@ def test_losses_equal_those_of_a_flat_loop(kind: list[str], train: Train, rows: 
     from tl.assemble import assemble
     from tl.recipe import load
 
-    recipe = [*kind, *SHORT, *FLAT, "freeze=linear_then_all", "freeze.probe=50%", "optimizer.lr=0.002"]
+    recipe = [*kind, *SHORT, *FLAT, "freeze.probe=50%", "freeze.lr_after=0.1", "optimizer.lr=0.002"]
     run = train(*recipe)
     expected = twin(
         assemble(load("base", recipe)), steps=12, batch=16, probe_steps=6, lr=0.002, lr_after=0.1, decay=0.01

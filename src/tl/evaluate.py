@@ -64,7 +64,7 @@ class Evaluator:
         return self._gather(outputs, len(items)), self._gather(targets, len(items))
 
     def _batches(self, items: Items) -> Iterable[Batch]:
-        batches: Iterable[Batch] = in_order(items, self.batch, self.share, self.workers)  # type: ignore[assignment]
+        batches: Iterable[Batch] = in_order(items, self.batch, self.share, self.workers)
         return batches
 
     def _gather(self, own: Tensor, n: int) -> Tensor:

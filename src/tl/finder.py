@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from tl.optimizer.groups import groups
-from tl.rng import derive
+from tl.rng import derive, seed_device
 from tl.streams import to_device
 from tl.trainer import Job, Plan, Step
 
@@ -58,14 +58,16 @@ def _sweep(
     all_parts: dict[str, nn.Module] = {**job.model.parts(), "method": job.method}
     relative = {part: rate / job.optimizer.common["lr"] for part, rate in job.optimizer.rates(list(all_parts)).items()}
     optimizer = job.optimizer.build(groups(all_parts, relative, job.optimizer.common["weight_decay"]))
-    steps, rates, losses, average = min(100, max(30, plan.total)), [], [], 0.0
+    steps, average = min(100, max(30, plan.total)), 0.0
+    rates: list[float] = []
+    losses: list[float] = []
     step.train()
     batches = zip(*(stream.steps(0, steps) for stream in job.streams.values()), strict=True)
     for number, pieces in enumerate(batches):
         rate = span[0] * (span[1] / span[0]) ** (number / (steps - 1))
         for group in optimizer.param_groups:
             group["lr"] = group["peak_lr"] * rate
-        torch.manual_seed(derive(plan.seed, "find", number))
+        seed_device(derive(plan.seed, "find", number), device)
         loss = 0.0
         for together in zip(*pieces, strict=True):
             streams = {name: to_device(piece.batch, device) for name, piece in zip(job.streams, together, strict=True)}

@@ -99,7 +99,7 @@ def _accelerator(recipe: Recipe) -> Accelerator:
     if loop.precision == "fp16" and (loop.device == "cpu" or not torch.cuda.is_available()):
         raise TLError("loop.precision is fp16, which needs a GPU: use bf16 or no.")
     trackers = tracker_names(loop.trackers)
-    accelerator = Accelerator(mixed_precision=loop.precision, cpu=loop.device == "cpu", log_with=trackers)
+    accelerator = Accelerator(mixed_precision=loop.precision, cpu=loop.device == "cpu", log_with=trackers or None)
     if loop.batch < accelerator.num_processes:
         raise TLError(f"loop.batch is {loop.batch}, fewer than the {accelerator.num_processes} processes: raise it.")
     return accelerator

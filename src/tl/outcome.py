@@ -65,7 +65,7 @@ class Outcome:
 def answers(space: Space, scores: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
     """Class numbers (N,), 0/1 decisions at one half (N, C), or the numbers themselves."""
     if space.kind == "single":
-        return scores.argmax(-1)
+        return np.asarray(scores.argmax(-1))
     return (scores >= 0.5).astype(int) if space.kind == "multi" else scores
 
 

@@ -28,7 +28,7 @@ def predict(trained: Trained, inputs: Sequence[str], batch: int) -> Iterator[dic
     numbers = iter(samples)
     with torch.inference_mode():
         for some in in_order(items, batch):
-            moved = to_device(some, device)  # type: ignore[arg-type]
+            moved = to_device(some, device)
             scores = model.head.scores(model(moved.x), trained.temperature).double().cpu().numpy()
             for row, answer in zip(scores, answers(space, scores), strict=True):
                 named = {name: float(value) for name, value in zip(space.names, row, strict=True)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from tl.augment.base import Augment
 from tl.batch import Batch, Inputs
-from tl.data.base import Sample
+from tl.data.base import Picture, Sample
 from tl.data.images import open_image
 from tl.data.splits import label_index
 from tl.preprocess import ImagePreprocess, Preprocess, TextPreprocess
@@ -24,7 +25,7 @@ from tl.space import Space
 class Draw(NamedTuple):
     """One sample to be read, and the seed of its augmentation."""
 
-    index: int
+    number: int
     seed: int
 
 
@@ -64,7 +65,7 @@ class Items(Dataset[Item]):
         return len(self.samples)
 
     def __getitem__(self, draw: Draw) -> Item:
-        sample = self.samples[draw.index]
+        sample = self.samples[draw.number]
         target = _target(sample, self.space)
         if self.augment is None:
             return self._item(sample, target)
@@ -74,14 +75,15 @@ class Items(Dataset[Item]):
     def _item(self, sample: Sample, target: Tensor) -> Item:
         match self.preprocess:
             case ImagePreprocess():
-                image = open_image(sample.input)
+                image = open_image(cast("Path | Picture", sample.input))
                 if self.augment is None:
                     return Item(self.preprocess.tensor(self.preprocess.crop(image)), None, target)
                 pixels = self.preprocess.tensor(self.augment.sample(image, self.preprocess))
                 return Item(self.augment.erase(pixels), None, target)
             case TextPreprocess():
-                text = sample.input if self.augment is None else self.augment.sample(sample.input, self.preprocess)
-                ids, segments = self.preprocess.ids(text)
+                text = cast("str | tuple[str, str]", sample.input)
+                changed = text if self.augment is None else self.augment.sample(text, self.preprocess)
+                ids, segments = self.preprocess.ids(changed)
                 return Item(torch.tensor(ids), torch.tensor(segments), target)
 
     def collate(self, items: list[Item]) -> Batch:

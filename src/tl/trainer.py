@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from accelerate import Accelerator
@@ -22,7 +22,7 @@ from tl.optimizer.base import Optimizer
 from tl.optimizer.groups import groups
 from tl.phases import Stretch, due
 from tl.recipe import Loop
-from tl.rng import derive
+from tl.rng import derive, seed_device
 from tl.run import Listener, Run
 from tl.streams import Piece, Stream, to_device
 
@@ -68,6 +68,11 @@ class Job:
     evaluate: Callable[[Model], dict[str, float]]
 
 
+def averaged(model: Model, decay: float) -> AveragedModel:
+    """A copy that follows the model's weights as a moving average; its buffers are the model's own."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+
+
 class Trainer:
     """Trains a model by a method; logs, evaluates and checkpoints when due; resumes bit for bit."""
 
@@ -81,14 +86,14 @@ class Trainer:
         parts: dict[str, nn.Module] = {**self.model.parts(), "method": self.method}
         rates = job.optimizer.rates(list(parts))
         self.optim = job.optimizer.build(groups(parts, rates, job.optimizer.common["weight_decay"]))
-        self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(loop.ema)) if loop.ema else None
+        self.ema = averaged(self.model, loop.ema) if loop.ema is not None else None
         self.sums: dict[str, Tensor] = {}
         self.summed = 0
 
     @property
     def answering(self) -> Model:
         """The weights that answer: the moving average where there is one."""
-        return self.ema.module if self.ema is not None else self.model
+        return cast("Model", self.ema.module) if self.ema is not None else self.model
 
     def fit(self, signals: Signals) -> Cursor:
         """Run every phase from where the cursor is; the model ends with its best weights."""
@@ -133,7 +138,7 @@ class Trainer:
         accelerator, number = self.accelerator, self.cursor.step
         self._set_rates(stretch)
         self.method.progress.fill_(number / self.plan.total)
-        torch.manual_seed(derive(self.plan.seed, "step", number, accelerator.process_index))
+        seed_device(derive(self.plan.seed, "step", number, accelerator.process_index), accelerator.device)
         for i, (streams, piece) in enumerate(zip(self._streams(pieces), pieces[0], strict=True)):
             last = i + 1 == len(pieces[0])
             with nullcontext() if last else accelerator.no_sync(step):

@@ -70,8 +70,7 @@ class Live(Quiet):
 
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
         description = f"[bold]{name}[/] {_names(learning)}"
-        fields = {"loss": "", "metric": "", "speed": ""}
-        self.task = self.progress.add_task(description, total=last - first, **fields)
+        self.task = self.progress.add_task(description, total=last - first, loss="", metric="", speed="")
         self.first, self.began, self.size = first, time.monotonic(), 0
 
     def step(self, step: int, size: int) -> None:

@@ -1,0 +1,67 @@
+"""Does the transfer help? Test accuracy against training from scratch, at 10, 20 and 50 labels a class, over seeds.
+
+Three arms on each of the quickstart's two tasks: the pretrained backbone; the same backbone from random weights; a small
+network suited to the data, from random weights. Those from scratch get three times the epochs and no freezing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from tl.cli.progress import Quiet
+from tl.finetune import Request, finetune
+from tl.recipe import load
+from tl.run import Run
+
+SCRATCH = ["freeze=full", "head.standardize=false", "optimizer.lr=1e-3", "optimizer.head_factor=1", "loop.length=36ep"]
+ARMS = {
+    "quickstart_images": {
+        "transfer": [],
+        "same backbone, random": ["backbone.weights=none", *SCRATCH],
+        "small network": ["backbone=tiny_image", "backbone.size=64", "backbone.weights=none", *SCRATCH, "loop.length=60ep"],
+    },
+    "quickstart_texts": {
+        "transfer": [],
+        "same backbone, random": ["backbone.weights=none", *SCRATCH, "optimizer.lr=1e-4"],
+        "small network": ["backbone=tiny_text", "backbone.weights=none", *SCRATCH, "loop.length=60ep"],
+    },
+}
+
+
+def accuracy(story: str, overrides: list[str]) -> float:
+    """Test accuracy of a run."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = finetune(Request(load(story, overrides), Path(folder), None, "bench"), Quiet())
+        value: float = Run.open(path).read_json("evaluation/test.json")["metrics"]["accuracy"]["value"]
+        return value
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--per-class", type=int, nargs="+", default=[10, 20, 50])
+    parser.add_argument("--story", choices=sorted(ARMS), nargs="+", default=sorted(ARMS))
+    chosen = parser.parse_args()
+    for story in chosen.story:
+        print(f"\n| {story}: labels a class | " + " | ".join(ARMS[story]) + " |")
+        print("|---" * (len(ARMS[story]) + 1) + "|", flush=True)
+        for many in chosen.per_class:
+            cells = []
+            for arm in ARMS[story].values():
+                began = time.monotonic()
+                values = [
+                    accuracy(story, [f"data.per_class={many}", f"data.split.seed={s}", f"seed={s}", "loop.bootstrap=10", *arm])
+                    for s in range(chosen.seeds)
+                ]
+                spread = statistics.stdev(values) if len(values) > 1 else 0.0
+                took = (time.monotonic() - began) / len(values)
+                cells.append(f"{statistics.mean(values):.3f} ± {spread:.3f} ({took:.0f} s)")
+            print(f"| {many} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

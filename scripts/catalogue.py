@@ -1,0 +1,44 @@
+"""Write the tables of recipes/README.md from the recipe folder; with --check, only say whether they are up to date."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tl.options import GROUPS, RECIPES, options, stories
+from tl.signature import signature
+
+README = Path(__file__).parents[1] / "recipes" / "README.md"
+BEGIN, END = "<!-- catalogue -->", "<!-- end of catalogue -->"
+
+
+def catalogue() -> str:
+    """The shipped recipes, then each group's options with their keys."""
+    lines = ["### Recipes", "", "| recipe | what for |", "|---|---|"]
+    for name, path in stories().items():
+        first = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ").strip()
+        lines.append(f"| `{name}` | {first} |")
+    for group in GROUPS:
+        lines += ["", f"### {group}", "", "| option | what it is | keys |", "|---|---|---|"]
+        for option in options(group).values():
+            keys = ", ".join(f"`{key}`" for key in signature(option.source, option.module).record.fields)
+            lines.append(f"| `{option.name}` | {option.what()} | {keys} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    new = f"{before}{BEGIN}\n\n{catalogue()}\n\n{END}{after}"
+    if "--check" in sys.argv:
+        if new != text:
+            print(f"{README.relative_to(Path.cwd())} is out of date: run make catalogue")
+        return int(new != text)
+    README.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    assert RECIPES.is_dir()
+    sys.exit(main())
