@@ -9,6 +9,7 @@ keys can be reached from a recipe; its DictConfig does not leave this module.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def _chosen(draft: Draft) -> dict[str, Any]:
     for group, name in usable.items():
         option = options(group)[name]
         file = read(option.yaml)
-        _mark(option, file, draft)
+        _mark(option, draft)
         if option.yaml.parent != RECIPES / group:
             node = {"defaults": [entry for entry, _ in file.defaults] or ["_self_"], **file.values}
             store.store(group=group, name=name, node=OmegaConf.create(node))
@@ -166,14 +167,20 @@ def _chosen(draft: Draft) -> dict[str, Any]:
     return {**{group: {} for group in usable}, **{str(key): value for key, value in values.items()}}
 
 
-def _mark(option: Option, file: YamlFile, draft: Draft) -> None:
+def _mark(option: Option, draft: Draft) -> None:
     """Remember where the option's file and those it starts from set each key; a key to be given has no place yet."""
-    shared = [read(_shared(option, entry)) for entry, _ in file.defaults if entry != "_self_"]
-    for layer in (file, *shared):
+    for layer in reversed(layers(option)):
         for key, at in layer.where.items():
             top = key.partition(".")[0]
             if top != "defaults" and layer.values[top] != "???":
                 draft.where.setdefault(f"{option.group}.{key}", at)
+
+
+@cache
+def layers(option: Option) -> list[YamlFile]:
+    """The option's file behind those that it starts from."""
+    file = read(option.yaml)
+    return [*(read(_shared(option, str(entry))) for entry, _ in file.defaults if entry != "_self_"), file]
 
 
 def _shared(option: Option, name: str) -> Path:

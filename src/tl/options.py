@@ -31,8 +31,13 @@ class Option:
 
     def what(self) -> str:
         """The first comment line of the option's YAML file: what it is for."""
-        first = self.yaml.read_text(encoding="utf-8").partition("\n")[0]
-        return first.lstrip("# ").strip() if first.startswith("#") else ""
+        return first_line(self.yaml)
+
+
+def first_line(path: Path) -> str:
+    """The comment on a YAML file's first line, '' where there is none."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.lstrip("# ").strip() if first.startswith("#") else ""
 
 
 @cache
