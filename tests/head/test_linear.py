@@ -44,7 +44,7 @@ def test_a_probe_is_as_good_as_scikit_learns(init: str, rule: str, lr: float) ->
     head = ten_classes(init=init)
     head.fit(x, y)
     group = {"params": list(head.parameters()), "lr": lr, "decays": True}
-    optimizer = option("optimizer", rule, weight_decay=1e-3).build([group])
+    optimizer = option("optimizer", rule).build([group])
     for _ in range(150):
         optimizer.zero_grad()
         head.loss(head(x), y).backward()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
+from tl.errors import TLError
 from tl.freeze.base import FreezeSchedule, Phase, matching, share
 
 
@@ -13,6 +14,8 @@ class Surgical(FreezeSchedule):
     """Which stages should learn depends on what changed between source and target (Lee et al. 2023)."""
 
     def __init__(self, *, train: tuple[str, ...]) -> None:
+        if not train:
+            raise TLError("freeze.train: [] names no part that learns: name some, as in [backbone.0, head].")
         self.train = train
 
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:

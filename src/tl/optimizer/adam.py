@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
-from tl.optimizer.base import Common, Optimizer, pair, with_l1
+from tl.optimizer.base import Common, Optimizer, not_negative, pair, with_l1
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer as TorchOptimizer
@@ -18,7 +18,7 @@ class Adam(Optimizer):
 
     def __init__(self, *, betas: tuple[float, ...], eps: float, l1: float, **common: Unpack[Common]) -> None:
         super().__init__(common)
-        self.betas, self.eps, self.l1 = pair("betas", betas), eps, l1
+        self.betas, self.eps, self.l1 = pair("betas", betas), eps, not_negative("l1", l1)
 
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
         from torch.optim import Adam as TorchAdam

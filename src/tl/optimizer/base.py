@@ -37,8 +37,7 @@ class Optimizer(ABC):
         for key, value in positive.items():
             if value <= 0:
                 raise TLError(f"optimizer.{key}: {value:g} must be above 0.")
-        if common["weight_decay"] < 0:
-            raise TLError(f"optimizer.weight_decay: {common['weight_decay']:g} must be 0 or more; 0.01 is usual.")
+        not_negative("weight_decay", common["weight_decay"])
         self.common = common
 
     @abstractmethod
@@ -62,8 +61,6 @@ class Optimizer(ABC):
 
 def with_l1(optimizer: TorchOptimizer, strength: float) -> TorchOptimizer:
     """Before each step, add the subgradient of strength * |w|₁ to the gradients of the parameters that decay."""
-    if strength < 0:
-        raise TLError(f"optimizer.l1: {strength:g} must be 0 or more; 1e-5 is a careful start.")
 
     def add(of: TorchOptimizer, _args: Any, _kwargs: Any) -> None:
         for group in of.param_groups:
@@ -74,6 +71,13 @@ def with_l1(optimizer: TorchOptimizer, strength: float) -> TorchOptimizer:
     if strength > 0:
         optimizer.register_step_pre_hook(add)
     return optimizer
+
+
+def not_negative(key: str, value: float) -> float:
+    """The value; TLError where it is below 0."""
+    if value < 0:
+        raise TLError(f"optimizer.{key}: {value:g} must be 0 or more.")
+    return value
 
 
 def pair(key: str, values: tuple[float, ...]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 from tl.errors import TLError
-from tl.optimizer.base import Common, Optimizer, with_l1
+from tl.optimizer.base import Common, Optimizer, not_negative, with_l1
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer as TorchOptimizer
@@ -23,7 +23,7 @@ class Sgd(Optimizer):
             raise TLError(f"optimizer.momentum: {momentum:g} must be from 0 to below 1; 0.9 is usual.")
         if nesterov and momentum == 0:
             raise TLError("optimizer.nesterov: true needs optimizer.momentum above 0; 0.9 is usual.")
-        self.momentum, self.nesterov, self.l1 = momentum, nesterov, l1
+        self.momentum, self.nesterov, self.l1 = momentum, nesterov, not_negative("l1", l1)
 
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
         from torch.optim import SGD

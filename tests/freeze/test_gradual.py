@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from tl.errors import TLError
+
+from .samples import DEEP, FOUR, ends, phases_of
+
+
+def test_one_stage_joins_each_epoch_from_the_top() -> None:
+    phases = phases_of("gradual", FOUR)
+    assert [phase.train for phase in phases] == [("head",), FOUR[3:], FOUR[2:], FOUR[1:], FOUR]
+    assert ends(phases) == [100, 200, 300, 400, 1000]
+
+
+def test_shares_of_the_run_stop_at_its_end() -> None:
+    assert ends(phases_of("gradual", FOUR, every="30%")) == [300, 600, 900, 1000, 1000]
+
+
+def test_what_does_not_fit_into_the_run_comes_to_nothing() -> None:
+    assert ends(phases_of("gradual", DEEP))[9:] == [1000] * 17
+
+
+def test_it_refuses_no_time_at_all() -> None:
+    with pytest.raises(TLError, match=r"freeze\.every: 0step must be above 0"):
+        phases_of("gradual", every="0step")

@@ -1,0 +1,118 @@
+"""What every optimizer keeps: frozen parameters stand still, norms and biases never decay, states resume."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import nn
+
+from tests.built import mistakes
+from tl.errors import TLError
+from tl.options import options
+
+from .samples import over, parts_of, rule_of, step
+
+EVERY = list(options("optimizer"))
+every = pytest.mark.parametrize("name", EVERY)
+WITH_L1 = [name for name in EVERY if not mistakes("optimizer", name, l1=1e-3)]
+
+
+def values(module: nn.Module) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in module.parameters()]
+
+
+@every
+def test_its_yaml_binds(name: str) -> None:
+    assert mistakes("optimizer", name) == []
+
+
+@every
+def test_the_loss_falls(name: str) -> None:
+    parts = parts_of()
+    optimizer = over(parts, name, lr=0.02, head_factor=1.0)
+    losses = [step(parts, optimizer) for _ in range(60)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+@every
+def test_what_freezes_after_it_learned_stands_still(name: str) -> None:
+    parts = parts_of()
+    optimizer = over(parts, name, lr=0.02, weight_decay=0.1, **({"l1": 1e-3} if name in WITH_L1 else {}))
+    for _ in range(5):
+        step(parts, optimizer)
+    parts["backbone.1"].requires_grad_(False)
+    parts["backbone.0"].requires_grad_(False)
+    still, moving = values(parts["backbone.1"]), values(parts["head"])
+    for _ in range(5):
+        step(parts, optimizer)
+    assert all(torch.equal(a, b) for a, b in zip(still, values(parts["backbone.1"]), strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(moving, values(parts["head"]), strict=True))
+
+
+@every
+def test_norms_and_biases_never_decay_and_the_rest_does(name: str) -> None:
+    parts = parts_of()
+    optimizer = over(parts, name, lr=0.01, weight_decay=0.1, **({"l1": 1e-2} if name in WITH_L1 else {}))
+    before = {part: values(module) for part, module in parts.items()}
+    for _ in range(3):
+        for module in parts.values():
+            for parameter in module.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+    for part, module in parts.items():
+        for old, new in zip(before[part], module.parameters(), strict=True):
+            if old.ndim == 1:
+                assert torch.equal(old, new)
+            else:
+                assert new.abs().sum() < old.abs().sum()
+
+
+@every
+def test_a_stored_state_goes_on_bit_for_bit(name: str) -> None:
+    parts = parts_of()
+    optimizer = over(parts, name, lr=0.02)
+    for _ in range(3):
+        step(parts, optimizer)
+    again = deepcopy(parts)
+    resumed = over(again, name, lr=0.02)
+    resumed.load_state_dict(deepcopy(optimizer.state_dict()))
+    assert [step(parts, optimizer) for _ in range(3)] == [step(again, resumed) for _ in range(3)]
+    assert all(
+        torch.equal(a, b) for part in parts for a, b in zip(values(parts[part]), values(again[part]), strict=True)
+    )
+
+
+@every
+def test_a_rate_of_zero_is_no_step(name: str) -> None:
+    parts = parts_of()
+    optimizer = over(parts, name, weight_decay=0.1)
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak_lr"] * 0
+    before = {part: values(module) for part, module in parts.items()}
+    step(parts, optimizer)
+    assert all(torch.equal(a, b) for part in parts for a, b in zip(before[part], values(parts[part]), strict=True))
+
+
+@every
+def test_rates_fall_by_the_stage_factor_from_the_top(name: str) -> None:
+    rule = rule_of(name, lr=0.01, stage_factor=2.6, head_factor=5.0)
+    rates = rule.rates(["backbone.0", "backbone.1", "backbone.2", "adapter", "head", "method"])
+    expected = [0.01 / 2.6**2, 0.01 / 2.6, 0.01, 0.05, 0.05, 0.05]
+    assert list(rates.values()) == pytest.approx(expected)
+
+
+@every
+@pytest.mark.parametrize(
+    "key, value", [("lr", 0.0), ("lr", -1.0), ("stage_factor", 0.0), ("head_factor", 0.0), ("weight_decay", -0.1)]
+)
+def test_it_refuses_values_out_of_range(name: str, key: str, value: float) -> None:
+    with pytest.raises(TLError, match=rf"optimizer\.{key}: {value:g} must be"):
+        rule_of(name, **{key: value})
+
+
+@pytest.mark.parametrize("name", WITH_L1)
+def test_it_refuses_a_negative_l1(name: str) -> None:
+    with pytest.raises(TLError, match=r"optimizer\.l1: -1 must be 0 or more"):
+        rule_of(name, l1=-1.0)
