@@ -91,7 +91,7 @@ def test_mistakes(texts: Path, tmp_path: Path) -> None:
     assert text.endswith("has no column 'txt', only 'text', 'other', 'label', 'tags', 'who'. Did you mean 'text'?")
     assert "column 'tags' of" in failure(text="text", label="tags")
     assert "column 'text' of" in failure(image="text")
-    assert "Give either data.text or data.image" in failure()
+    assert "data.text: give either this or data.image" in failure()
     assert "data.pair=other needs data.text" in failure(image="text", pair="other")
     assert "there is no such folder. Did you mean 'ds'?" in failure(tmp_path / "dss", text="text")
     (tmp_path / "empty").mkdir()

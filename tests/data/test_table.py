@@ -154,11 +154,11 @@ def test_several_labels(tmp_path: Path) -> None:
     [
         (
             {"text": "text"},
-            "Give exactly one of data.label, data.labels, data.label_columns, data.numbers (here: none)",
+            "data.label: give exactly one of data.label, data.labels, data.label_columns, data.numbers (here: none)",
         ),
         ({"text": "text", "label": "kind", "numbers": ["n"]}, "(here: data.label and data.numbers)"),
-        ({"label": "kind"}, "Give either data.text or data.image"),
-        ({"text": "text", "image": "i", "label": "kind"}, "Give either data.text or data.image"),
+        ({"label": "kind"}, "data.text: give either this or data.image"),
+        ({"text": "text", "image": "i", "label": "kind"}, "data.text: give either this or data.image"),
         ({"image": "i", "pair": "p", "label": "kind"}, "data.pair=p needs data.text"),
         ({"text": "txt", "label": "kind"}, "has no column 'txt', only 'text', 'kind'. Did you mean 'text'?"),
         ({"text": "text", "label": "zzz"}, "data.label: "),
@@ -174,7 +174,7 @@ def test_mistaken_keys(csv: str, keys: dict[str, Any], message: str) -> None:
 
 def test_file_or_files(csv: str) -> None:
     for keys in ({}, {"file": csv, "files": {"train": csv}}, {"files": {}}):
-        assert "Give either data.file, or data.files" in failure(text="text", label="kind", **keys)
+        assert "data.file: give either this, or data.files" in failure(text="text", label="kind", **keys)
     assert "both name splits" in failure(files={"train": csv}, text="text", label="kind", split_column="kind")
 
 

@@ -31,7 +31,7 @@ class HuggingFace(DataSource):
     ) -> None:
         super().__init__(common)
         if (text is None) == (image is None):
-            raise TLError("Give either data.text or data.image: the column that holds the input.")
+            raise TLError("data.text: give either this or data.image: the column that holds the input.")
         if pair is not None and text is None:
             raise TLError(f"data.pair={pair} needs data.text: the column of the first text.")
         self.root, self.label, self.group = root, label, group

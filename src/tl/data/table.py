@@ -52,15 +52,19 @@ class Table(DataSource):
 
     def _check(self) -> None:
         if (self.file is None) == (not self.files):
-            raise TLError("Give either data.file, or data.files with a path for each split, such as {train: a.csv}.")
+            raise TLError(
+                "data.file: give either this, or data.files with a path for each split, such as {train: a.csv}."
+            )
         if (self.text is None) == (self.image is None):
-            raise TLError("Give either data.text or data.image: the column that holds the input.")
+            raise TLError("data.text: give either this or data.image: the column that holds the input.")
         if self.pair is not None and self.text is None:
             raise TLError(f"data.pair={self.pair} needs data.text: the column of the first text.")
         given = [key for key in _TARGETS if getattr(self, key)]
         if len(given) != 1:
             said = " and ".join(f"data.{key}" for key in given) or "none"
-            raise TLError(f"Give exactly one of {', '.join(f'data.{key}' for key in _TARGETS)} (here: {said}).")
+            raise TLError(
+                f"data.label: give exactly one of {', '.join(f'data.{key}' for key in _TARGETS)} (here: {said})."
+            )
         if self.files and self.split_column is not None:
             raise TLError(f"data.split_column={self.split_column} and data.files both name splits: give one.")
 
