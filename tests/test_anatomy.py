@@ -90,7 +90,8 @@ def test_an_adapter_is_a_part_where_there_is_one() -> None:
 
 
 def test_torch_is_not_needed() -> None:
-    code = "import sys; from tl.anatomy import parts; from tl.recipe import load; print(parts(load('base', ['data=tiny_shapes'])))"
-    code += "; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'torchvision')))"
+    code = "import sys; from tl.anatomy import parts; from tl.recipe import load; "
+    code += "print(parts(load('base', ['data=tiny_shapes']))); "
+    code += "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'torchvision')))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.startswith("('backbone.0', ")

@@ -156,6 +156,23 @@ def test_a_folder_that_asks_to_run_its_code_is_refused(bert: Path, tmp_path: Pat
         at(copy)
 
 
+class Wild:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return eval, ("1 / 0",)
+
+
+@pytest.mark.parametrize("broken", ["model.safetensors", "pytorch_model.bin"])
+def test_broken_or_wild_weights_are_refused(broken: str, bert: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(bert, tmp_path / "copy")
+    (copy / "model.safetensors").unlink()
+    if broken == "model.safetensors":
+        (copy / broken).write_bytes(b"cut")
+    else:
+        torch.save({"embeddings": Wild()}, copy / broken)
+    with pytest.raises(TLError, match="holds no model that Transformers can build here"):
+        at(copy)
+
+
 def test_a_vocabulary_without_tokenizer_json_is_converted(bert: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(bert, tmp_path / "copy")
     (copy / "tokenizer.json").unlink()

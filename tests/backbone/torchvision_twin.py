@@ -15,7 +15,7 @@ from tl.batch import Inputs
 from .samples import option
 
 
-def twin(option_name: str, name: str, at: Path, size: int, **native: Any) -> tuple[Backbone, nn.Module]:
+def twin(option_name: str, name: str, at: Path, size: int | None, **native: Any) -> tuple[Backbone, nn.Module]:
     """torchvision's model with random weights and statistics, and our backbone with the same from a file."""
     torch.manual_seed(0)
     model = get_model(name, weights=None, **native).eval()

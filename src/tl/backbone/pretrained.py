@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+
+from safetensors import SafetensorError
 
 from tl.backbone.loading import LoadReport, refuse
 from tl.errors import TLError
@@ -19,6 +22,10 @@ _HUB_FILES += ["tokenizer*", "vocab.*", "merges.txt", "*.model"]
 _HUB_FILES += ["model.safetensors", "model.safetensors.index.json", "model-*.safetensors"]
 _PICKLED = ["pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin"]
 _HEADS = ("pooler.", "classifier.", "cls.", "lm_head.", "head.", "vocab_", "qa_outputs.", "mask_token", "decoder.")
+
+
+_UNUSABLE = (OSError, ValueError, KeyError, UnpicklingError, SafetensorError, RuntimeError)
+"""What Transformers raises for a folder without a model, of an unknown type, with code in it, or cut short."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ def build(source: Source) -> tuple[Any, LoadReport | None]:
                 ignore_mismatched_sizes=True,
                 **options,
             )
-        except (OSError, ValueError, KeyError) as error:
+        except _UNUSABLE as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise TLError(f"{source.name} holds no model that Transformers can build here: {reason}") from error
     net = _pruned(net)
