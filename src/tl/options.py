@@ -6,15 +6,18 @@ A plug-in declares an entry point in the group `tl.<group>`, named like the opti
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 
 from tl.errors import TLError
 
 GROUPS = ("data", "backbone", "head", "adapter", "freeze", "augment", "optimizer", "method")
+_SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z])")
 _HERE = Path(__file__).parent
 RECIPES = _HERE / "recipes" if (_HERE / "recipes").is_dir() else _HERE.parents[1] / "recipes"
 
@@ -30,14 +33,19 @@ class Option:
     source: Path
 
     def what(self) -> str:
-        """The first comment line of the option's YAML file: what it is for."""
+        """The first sentence of the option's YAML file: what it is for."""
         return first_line(self.yaml)
 
 
 def first_line(path: Path) -> str:
-    """The comment on a YAML file's first line, '' where there is none."""
-    first = path.read_text(encoding="utf-8").partition("\n")[0]
-    return first.lstrip("# ").strip() if first.startswith("#") else ""
+    """The comment on a YAML file's first line, to the end of its sentence; '' where there is none."""
+    comment = takewhile(lambda line: line.startswith("# "), path.read_text(encoding="utf-8").splitlines())
+    text, *more = [line[2:].strip() for line in comment] or [""]
+    for line in more:
+        if text.endswith(".") or line.startswith("Run:"):
+            break
+        text = f"{text} {_SENTENCE.split(line)[0]}"
+    return text
 
 
 @cache

@@ -13,7 +13,7 @@ from tl.compose import layers
 from tl.errors import TLError, did_you_mean
 from tl.options import GROUPS, RECIPES, Option, first_line, options, stories
 from tl.recipe import loop_shape
-from tl.shape import Maybe, Record, Scalar, Shape
+from tl.shape import Choice, Maybe, Record, Scalar, Shape
 from tl.signature import signature
 from tl.yamlfile import YamlFile, flow, read
 
@@ -63,7 +63,8 @@ def group(name: str) -> Group:
         return Group(name, _docstring(name), tuple(entry(option) for option in options(name).values()), ())
     if name in ("loop", "seed"):
         what = {"loop": "How a run goes, whatever is learnt.", "seed": "The one seed that all chance follows from."}
-        return Group(name, what[name], (), tuple(k for k in base_keys() if k.name.partition(".")[0] == name))
+        keys = [key for key in base_keys() if key.name.startswith(f"{name}.") or key.name == name != "loop"]
+        return Group(name, what[name], (), tuple(keys))
     raise TLError(f"'{name}' is no group of options.{did_you_mean(name, (*GROUPS, 'loop', 'seed'))}")
 
 
@@ -122,11 +123,15 @@ def _keys(record: Record, files: list[YamlFile], inside: str, prefix: str) -> It
         full = f"{prefix}.{dotted}" if prefix else dotted
         owner = next((file for file in reversed(files) if dotted in file.where), None)
         if owner is not None:
-            default = flow(_value(owner.values, dotted))
-            takes = shape.words()
-            shown = "must be given" if default in (_GIVEN, f"'{_GIVEN}'") else default
-            yield Key(full, (), takes, shown, owner.where[dotted], owner.comments[dotted])
+            default = _as_chosen(shape, _value(owner.values, dotted))
+            shown = "must be given" if default == _GIVEN else flow(default)
+            yield Key(full, (), shape.words(), shown, owner.where[dotted], owner.comments[dotted])
         yield from _keys(_fields(shape), files, dotted, prefix)
+
+
+def _as_chosen(shape: Shape, value: Any) -> Any:
+    """YAML reads a bare `no` as false."""
+    return "no" if value is False and isinstance(shape, Choice) else value
 
 
 def _fields(shape: Shape) -> Record:

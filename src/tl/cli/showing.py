@@ -1,0 +1,160 @@
+"""What `tl show` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from tl.anatomy import parts, stored_preprocess
+from tl.build import build
+from tl.cli.tables import plain_table, print_json
+from tl.compose import layers
+from tl.freeze.base import FreezeSchedule, Phase
+from tl.optimizer.base import Optimizer
+from tl.options import RECIPES, options
+from tl.recipe import Recipe, load
+from tl.yamlfile import dump, flow, shown
+
+_WIDE = 4
+
+
+def show_recipe(reference: str, overrides: list[str], plain: bool, as_json: bool) -> None:
+    """The resolved recipe with the origin of what is no default, then which part learns when and how fast."""
+    recipe = load(reference, overrides)
+    if plain:
+        return print(dump(recipe.plain()), end="")
+    names = parts(recipe)
+    schedule: FreezeSchedule = build(recipe.freeze)
+    optimizer: Optimizer = build(recipe.optimizer)
+    phases = schedule.phases(names) if names is not None else ()
+    rates = optimizer.rates(names or ())
+    if as_json:
+        return print_json(_as_plain(recipe, names, phases, rates))
+    console = Console(highlight=False)
+    for note in recipe.notes:
+        console.print(f"[yellow]note[/]  {escape(note)}", soft_wrap=True)
+    for line in _lines(recipe):
+        console.print(line, soft_wrap=True)
+    console.print()
+    _print_phases(console, names, phases, rates)
+    stored = stored_preprocess(recipe.backbone)
+    for fact in stored.lines() if stored is not None else ():
+        console.print(f"preprocess  {fact}", soft_wrap=True)
+    return None
+
+
+def _as_plain(
+    recipe: Recipe, names: Sequence[str] | None, phases: Sequence[Phase], rates: Mapping[str, float]
+) -> dict[str, Any]:
+    stored = stored_preprocess(recipe.backbone)
+    table = [
+        {
+            "name": phase.name,
+            "until": str(phase.until),
+            "patience": phase.patience,
+            "rates": {part: rates[part] * phase.lr for part in names or () if part in phase.train},
+        }
+        for phase in phases
+    ]
+    return {
+        "name": recipe.name,
+        "recipe": recipe.plain(),
+        "where": recipe.where,
+        "notes": recipe.notes,
+        "parts": names,
+        "phases": table,
+        "preprocess": stored.lines() if stored is not None else None,
+    }
+
+
+def _lines(recipe: Recipe) -> Iterator[Text]:
+    """The recipe as YAML, a line at a time, each with the place of what some recipe or the command line set."""
+    defaults = _default_files(recipe)
+    plain = recipe.plain()
+    yield Text("defaults:")
+    for chosen in plain.pop("defaults"):
+        for group, option in chosen.items():
+            yield _line(f"  - {group}: {option}", recipe.where[f"{group}="], defaults)
+    yield from _mapping(plain, "", recipe.where, defaults)
+
+
+def _mapping(values: Mapping[str, Any], prefix: str, where: Mapping[str, str], defaults: set[str]) -> Iterator[Text]:
+    for key, value in values.items():
+        dotted = f"{prefix}{key}"
+        indent = "  " * dotted.count(".")
+        if isinstance(value, dict) and value:
+            yield Text(f"{indent}{key}:")
+            yield from _mapping(value, f"{dotted}.", where, defaults)
+        else:
+            yield _line(f"{indent}{key}: {flow(value)}", _nearest(dotted, where), defaults)
+
+
+def _line(text: str, place: str, defaults: set[str]) -> Text:
+    line = Text(text)
+    if place and place.rpartition(":")[0] not in defaults:
+        line.append(f"  # {place}", style="dim")
+    return line
+
+
+def _nearest(key: str, where: Mapping[str, str]) -> str:
+    while key and key not in where:
+        key = key.rpartition(".")[0]
+    return where.get(key, "")
+
+
+def _default_files(recipe: Recipe) -> set[str]:
+    chosen = [options(group)[node.option] for group, node in recipe.nodes().items()]
+    files: list[Path] = [RECIPES / "base.yaml", *(layer.path for option in chosen for layer in layers(option))]
+    return {shown(file) for file in files}
+
+
+def _print_phases(
+    console: Console, names: Sequence[str] | None, phases: Sequence[Phase], rates: Mapping[str, float]
+) -> None:
+    if names is None:
+        console.print("Which parts there are is known once the weights are on this machine.")
+        return None
+    table = plain_table()
+    if len(phases) > _WIDE:
+        return _print_long(console, phases, rates)
+    table.add_column("peak learning rate")
+    for phase in phases:
+        table.add_column(f"{escape(phase.name)}\n{_end(phase)}", justify="right")
+    for part in reversed(names):
+        cells = (f"{rates[part] * phase.lr:.3g}" if part in phase.train else "[dim]frozen[/]" for phase in phases)
+        table.add_row(part, *cells)
+    return console.print(table)
+
+
+def _print_long(console: Console, phases: Sequence[Phase], rates: Mapping[str, float]) -> None:
+    table = plain_table()
+    top = [part for part in rates if not part.startswith("backbone.")]
+    for name in ("peak learning rate", "", *top, "backbone"):
+        table.add_column(name)
+    for phase in phases:
+        of = {part: rates[part] * phase.lr for part in rates if part in phase.train}
+        cells = [f"{of[part]:.3g}" if part in of else "[dim]frozen[/]" for part in top]
+        stages = {part.removeprefix("backbone."): rate for part, rate in of.items() if part not in top}
+        table.add_row(escape(phase.name), _end(phase), *cells, _span(stages) or "[dim]frozen[/]")
+    return console.print(table)
+
+
+def _span(stages: Mapping[str, float]) -> str:
+    """Stages that learn, and their rates, as `4-8 at 2e-06 .. 0.0001`."""
+    names, rates = list(stages), [f"{rate:.3g}" for rate in stages.values()]
+    if not names:
+        return ""
+    whole = len(names) > 2 and int(names[-1]) - int(names[0]) == len(names) - 1
+    numbers = f"{names[0]}-{names[-1]}" if whole else ", ".join(names)
+    return f"{numbers} at {rates[0] if rates[0] == rates[-1] else f'{rates[0]} .. {rates[-1]}'}"
+
+
+def _end(phase: Phase) -> str:
+    if phase.patience is None:
+        return f"until {phase.until}"
+    return f"until {phase.patience} evaluations bring no gain"
