@@ -43,7 +43,7 @@ def twin(
         x = _inputs(assembly, [sample.input for sample in chosen])
         y = torch.tensor([names.index(str(sample.target)) for sample in chosen])
         torch.manual_seed(derive(derive(seed, "train"), "step", step, 0))
-        loss = cross_entropy(model.head(model.backbone(x)), y)
+        loss = cross_entropy(model.head(model.backbone(x)), y, reduction="none").mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -15,7 +15,10 @@ def cross_entropy(
     `target` is int64 (B,) or soft (B, C). The sum of weighted losses is divided by B, not by the sum of the weights, so
     that a batch cut in pieces gives the same loss. Focal: each class term is scaled by (1 - p)^gamma.
     """
-    log_p = logits_bc.float().log_softmax(-1)
+    logits_bc = logits_bc.float()
+    if not gamma and not target.is_floating_point():
+        return F.cross_entropy(logits_bc, target, weights_c, label_smoothing=smoothing, reduction="none").mean()
+    log_p = logits_bc.log_softmax(-1)
     classes = logits_bc.shape[-1]
     soft = target if target.is_floating_point() else F.one_hot(target, classes)
     soft = soft.to(log_p.dtype) * (1 - smoothing) + smoothing / classes

@@ -15,7 +15,7 @@ from tl.options import GROUPS, options
 from tl.shape import Record, Scalar, Shape
 from tl.signature import dataclass_shape, signature
 
-_PLAIN = ("loop", "seed")
+_PLAIN = ("name", "loop", "seed")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Recipe:
         loop = {key: plain(value) for key, value in vars(self.loop).items()}
         chosen = [{group: node.option} for group, node in self.nodes().items()]
         groups = {group: node.values for group, node in self.nodes().items() if node.values}
-        return {"defaults": chosen, "seed": self.seed, "loop": loop, **groups}
+        return {"defaults": chosen, "name": self.name, "seed": self.seed, "loop": loop, **groups}
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Reading:
         if self.mistakes or self.loop is None:
             raise Mistakes(self.mistakes)
         return Recipe(
-            name=self.draft.name,
+            name=self.draft.values["name"],
             loop=self.loop,
             seed=self.draft.values["seed"],
             where=dict(self.draft.where),
@@ -134,6 +134,7 @@ def load(reference: str, overrides: list[str] | None = None) -> Recipe:
 def read_recipe(reference: str, overrides: list[str]) -> Reading:
     """Compose a recipe and bind what is right; TLError only where its files cannot be read at all."""
     draft = compose(reference, overrides)
+    draft.values.setdefault("name", draft.name)
     mistakes = list(draft.mistakes)
     wrong: set[str] = set()
 
@@ -147,6 +148,8 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
     shapes = _shapes(draft)
     for key, shape in shapes.items():
         shape.check(draft.values[key], key, report)
+    if "name" not in wrong and not re.fullmatch(r"\w[\w.-]*", draft.values["name"]):
+        report("name", f"is '{draft.values['name']}', but it names a folder: use letters, digits, _, - and . only.")
     loop = Loop(**bind(shapes["loop"], draft.values["loop"])) if "loop" in shapes.keys() - wrong else None
     for key, text in loop.mistakes().items() if loop is not None else ():
         report(f"loop.{key}", text)
@@ -173,7 +176,7 @@ def _unknown(key: str) -> str:
 
 def _shapes(draft: Draft) -> dict[str, Shape]:
     """What the value of each key that is there must look like."""
-    found: dict[str, Shape] = {}
+    found: dict[str, Shape] = {"name": Scalar("str")}
     if "loop" in draft.values:
         found["loop"] = loop_shape()
     if "seed" in draft.values:
