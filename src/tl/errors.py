@@ -37,10 +37,12 @@ class Stopped(TLError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A clause that suggests the nearest of the known words, or lists them when none is near and they are few."""
     choices = sorted(set(known))
-    folded = {choice.lower(): choice for choice in choices}
+    listed = f" There is: {', '.join(choices)}." if choices and len(choices) <= 12 else ""
+    return nearest(word, choices) or listed
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A clause that suggests the nearest of the known words; '' where none is near."""
+    folded = {choice.lower(): choice for choice in known}
     near = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
-    if near:
-        return f" Did you mean '{folded[near[0]]}'?"
-    if choices and len(choices) <= 12:
-        return f" There is: {', '.join(choices)}."
-    return ""
+    return f" Did you mean '{folded[near[0]]}'?" if near else ""

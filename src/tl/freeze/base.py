@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from tl.duration import Duration
-from tl.errors import TLError
+from tl.errors import TLError, nearest
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def matching(pattern: str, parts: Sequence[str], key: str) -> tuple[str, ...]:
         stages = len(backbone_parts(parts))
         raise TLError(
             f"{key}: '{pattern}' matches no part: the parts are backbone.0 .. backbone.{stages - 1}, "
-            f"{', '.join(top_parts(parts))}."
+            f"{', '.join(top_parts(parts))}.{nearest(pattern, ['backbone.*', *parts])}"
         )
     return found
 
