@@ -1,0 +1,61 @@
+"""What `tl show --augment` writes and prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from tl.augment.base import Augment
+from tl.backbone.base import Backbone
+from tl.build import build
+from tl.cli.tables import print_json
+from tl.contact_sheet import contact_sheet, lines, views
+from tl.data.base import Data, Picture, Sample
+from tl.data.images import open_image
+from tl.data.splits import load as load_data
+from tl.errors import TLError
+from tl.preprocess import ImagePreprocess, TextPreprocess
+from tl.recipe import load
+from tl.rng import derive
+
+_SAMPLES, _VIEWS = 6, 6
+
+
+def show_augmented(reference: str, overrides: list[str], to: Path, as_json: bool) -> None:
+    """A contact sheet of training pictures and what augmentation makes of them; texts are printed."""
+    recipe = load(reference, overrides)
+    data: Data = load_data(build(recipe.data))
+    backbone: Backbone = build(recipe.backbone)
+    augment: Augment = build(recipe.augment)
+    if data.modality != backbone.preprocess.modality or augment.modality not in (None, data.modality):
+        raise TLError(f"The data holds {data.modality}s, but backbone or augment do not take them: see tl check.")
+    samples = _spread(data.splits["train"])
+    match backbone.preprocess:
+        case ImagePreprocess() as preprocess:
+            images = [open_image(cast("Path | Picture", sample.input)) for sample in samples]
+            if not to.parent.is_dir():
+                raise TLError(f"--to {to}: there is no folder '{to.parent}'.")
+            captions = [f"{sample.target}: {sample.id}" for sample in samples]
+            contact_sheet(views(images, augment, preprocess, recipe.seed, _VIEWS), captions, to)
+            print_json({"to": str(to)}) if as_json else print(f"{to}: as evaluated, then {_VIEWS} views each")
+        case TextPreprocess() as preprocess:
+            texts = [cast("str | tuple[str, str]", sample.input) for sample in samples]
+            found = [lines(t, augment, preprocess, derive(recipe.seed, "text", i), _VIEWS) for i, t in enumerate(texts)]
+            print_json(found) if as_json else _print_texts(found)
+
+
+def _spread(samples: Sequence[Sample]) -> list[Sample]:
+    count = min(_SAMPLES, len(samples))
+    return [samples[i * len(samples) // count] for i in range(count)]
+
+
+def _print_texts(found: Sequence[Sequence[str | tuple[str, str]]]) -> None:
+    for text, *changed in found:
+        print(_spoken(text))
+        for view in changed:
+            print(f"  {_spoken(view)}")
+
+
+def _spoken(text: str | tuple[str, str]) -> str:
+    return text if isinstance(text, str) else " | ".join(text)

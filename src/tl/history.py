@@ -1,0 +1,56 @@
+"""The runs in a folder, told from what each left behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tl.errors import TLError
+from tl.run import META, Run
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run; `best` is the validation metric that picked its weights, `test` the same metric of the test split."""
+
+    path: str
+    recipe: str
+    when: str
+    status: str
+    metric: str | None
+    best: float | None
+    test: float | None
+    seconds: float | None
+
+
+def history(root: Path) -> list[Past]:
+    """Every run below a folder, newest first; TLError where there is no such folder."""
+    if not root.is_dir():
+        raise TLError(f"There is no folder '{root}': runs are in ./runs unless 'tl finetune --runs' says otherwise.")
+    return sorted((_past(path) for path in _folders(root)), key=lambda past: past.when, reverse=True)
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    return (file.parent for depth in ("", "*/", "*/*/") for file in root.glob(f"{depth}{META}"))
+
+
+def _past(path: Path) -> Past:
+    recipe, when = path.absolute().parent.name, path.absolute().name
+    try:
+        run = Run.open(path)
+        meta = run.meta
+        best = meta.get("best") or {"metric": None, "value": None}
+        test = _test(path, best["metric"])
+    except (TLError, json.JSONDecodeError, UnicodeDecodeError):
+        return Past(str(path), recipe, when, "unreadable", None, None, None, None)
+    return Past(str(path), recipe, when, meta["status"], best["metric"], best["value"], test, meta["seconds"])
+
+
+def _test(path: Path, metric: str | None) -> float | None:
+    file = path / "evaluation" / "test.json"
+    if metric is None or not file.is_file():
+        return None
+    value: float = json.loads(file.read_text(encoding="utf-8"))["metrics"][metric]["value"]
+    return value
