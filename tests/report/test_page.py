@@ -190,6 +190,25 @@ def test_the_verdict_of_each_kind() -> None:
     assert sentence(replace(numeric(), names=["a", "b"])).startswith("Predicts 2 numbers with ")
 
 
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "baseline", "expected"),
+    [
+        ("accuracy", 0.6, 0.7, 0.65, " Guessing scores 0.65: no clear difference."),
+        ("accuracy", 0.6, 0.7, 0.8, " Guessing does better: 0.80."),
+        ("accuracy", 0.6, 0.7, 0.5, "."),
+        ("mae", 0.6, 0.7, 0.5, " Guessing does better: 0.50."),
+        ("mae", None, None, 0.8, "."),
+        ("accuracy", 0.6, 0.7, None, "."),
+    ],
+)
+def test_the_verdict_admits_that_guessing_does_as_well(
+    metric: str, low: float | None, high: float | None, baseline: float | None, expected: str
+) -> None:
+    verdict = Verdict(metric=metric, split="test", value=0.65, low=low, high=high, n=9, baseline=baseline)
+    words = sentence(replace(single(), verdict=verdict))
+    assert words.endswith(f"9 test pictures.{expected}" if expected != "." else "9 test pictures.")
+
+
 def test_the_verdict_of_runs_without_one() -> None:
     judged = single()
     assert judged.verdict is not None

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from tl.report.charts import LINE_STYLES
 from tl.report.words import esc, finite, interval, number
 
+_WORDS = '<td dir="auto">'
+
 
 def section(name: str, heading: str, *html: str) -> str:
     title = f'<h2 id="{name}-title">{esc(heading)}</h2>'
@@ -58,8 +60,9 @@ def region(label: str, html: str, kind: str = "") -> str:
 
 
 def table(caption: str, head: Iterable[str], rows: Sequence[Sequence[str]], *, tall: bool = False) -> str:
-    """Rows of cells made by `td`, `num` and `bar`; a tall one scrolls. The script makes its columns sortable."""
-    top = "".join(f'<th scope="col">{esc(name)}</th>' for name in head)
+    """At least one row of cells from `td`, `num` and `bar`; a tall table scrolls. The script lets columns be sorted."""
+    kinds = [' class="words"' if cell.startswith(_WORDS) else "" for cell in rows[0]]
+    top = "".join(f'<th scope="col"{kind}>{esc(name)}</th>' for name, kind in zip(head, kinds, strict=True))
     body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
     hidden = f'<caption class="hidden">{esc(caption)}</caption>'
     html = f'<table class="sort">{hidden}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
@@ -67,7 +70,7 @@ def table(caption: str, head: Iterable[str], rows: Sequence[Sequence[str]], *, t
 
 
 def td(words: object) -> str:
-    return f'<td dir="auto">{esc(words)}</td>'
+    return f"{_WORDS}{esc(words)}</td>"
 
 
 def num(value: float | None, words: str | None = None) -> str:

@@ -20,7 +20,7 @@ def confidence(facts: Facts) -> str:
     if known is None or not any(b.count for b in known.before):
         words = "Its confidence was not checked."
         return section("confidence", "Can its confidence be trusted?", paragraph(words, "empty"))
-    lead = "On the dotted diagonal, answers of confidence 0.8 are right in 8 of 10 cases; below it, too few are."
+    lead = "On the dotted diagonal, answers of confidence 0.8 are right 8 times in 10; a point below is too sure."
     first = f"As trained, ECE {number(known.ece_before, 3)}"
     charts = [figure(first, reliability(known.before, title=f"Reliability. {first}"))]
     if known.after:

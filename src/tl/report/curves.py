@@ -10,6 +10,7 @@ from tl.report.charts import Series
 from tl.report.words import finite, lower_is_better, metric_name, split_name
 
 _BESIDES = frozenset({"grad_norm"})
+_COMPANIONS = ("accuracy", "macro_f1", "micro_f1")
 _POSITION = frozenset({"step", "split", "phase", "task", "epoch", "time", "seconds", "n"})
 MOST_POINTS = 200
 """A longer line is drawn as means over equal stretches of steps."""
@@ -73,15 +74,14 @@ def losses(all_curves: Sequence[Curve]) -> list[Curve]:
 
 
 def metrics(all_curves: Sequence[Curve], main: str | None) -> list[Curve]:
-    """The main metric in every split but train, joined by others of its kind where there is but one such split."""
+    """The main metric in every split but train, joined by one of its kind where there is but one such split."""
     judged = [c for c in all_curves if c.split != "train" and c.key != "loss"]
     key = main if main in {c.key for c in judged} else judged[0].key if judged else None
     first = [c for c in judged if c.key == key]
     if len(first) != 1 or not _is_share(first[0]):
         return first
-    lower = lower_is_better(first[0].key)
-    alike = [c for c in judged if c.key != key and _is_share(c) and lower_is_better(c.key) == lower]
-    return first + [c for c in alike if c.split == first[0].split][:2]
+    beside = [c for name in _COMPANIONS for c in judged if c.key == name != key and c.split == first[0].split]
+    return first + ([] if lower_is_better(first[0].key) else beside[:1])
 
 
 def _is_share(curve: Curve) -> bool:

@@ -15,7 +15,7 @@ def px(value: float) -> str:
 
 
 def drawing(width: float, height: float, body: str, *, title: str, kind: str = "") -> str:
-    """A whole SVG that scales with its container (a wide one only down to 4/5) and tells screen readers its title."""
+    """A whole SVG that scales with its container (a wide one only so far) and tells screen readers its title."""
     size = f'style="--w:{px(width)}px" viewBox="0 0 {px(width)} {px(height)}"'
     head = f'<svg class="{f"chart {kind}".strip()}" {size} role="img" aria-label="{esc(title)}">'
     return f"{head}<title>{esc(title)}</title>{body}</svg>"

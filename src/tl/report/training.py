@@ -96,7 +96,7 @@ def _phase_table(facts: Facts) -> str:
     rows = []
     for phase in facts.phases:
         steps = f"{count(phase.first)} to {count(phase.last)}" if phase.last >= phase.first else "none"
-        cells = [td(phase.name), num(phase.first, steps), num(phase.epochs, f"{phase.epochs:g}")]
+        cells = [td(phase.name), num(phase.first, steps), num(phase.epochs, f"{round(phase.epochs, 2):g}")]
         cells.append(num(_open_parts(phase), f"{_open_parts(phase)} of {len(phase.rates)}"))
         if learned:
             amount = learned.get(phase.name)

@@ -37,7 +37,18 @@ def sentence(facts: Facts) -> str:
     score = f"{name} {number(verdict.value)}{f' ({LEVEL} {ends})' if ends else ''} on {where}"
     if facts.kind != "number" and len(facts.names) == 1:
         return f"All {clean(facts.samples)} belong to one group, so there was nothing to tell apart: {score}."
-    return f"{_skill(facts)} with {score}."
+    return f"{_skill(facts)} with {score}.{_doubt(verdict)}"
+
+
+def _doubt(verdict: Verdict) -> str:
+    """A second sentence where guessing does as well or better."""
+    guess = finite(verdict.baseline)
+    if guess is None:
+        return ""
+    if verdict.low is not None and verdict.high is not None and verdict.low <= guess <= verdict.high:
+        return f" Guessing scores {number(guess)}: no clear difference."
+    worse = verdict.value > guess if lower_is_better(verdict.metric) else verdict.value < guess
+    return f" Guessing does better: {number(guess)}." if worse else ""
 
 
 def some_of(verdict: Verdict, samples: str) -> str:
