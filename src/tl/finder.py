@@ -73,7 +73,7 @@ def _sweep(
             streams = {name: to_device(piece.batch, device) for name, piece in zip(job.streams, together, strict=True)}
             part = torch.stack(list(step(streams).values())).sum() * together[0].weight
             part.backward()
-            loss += float(part)
+            loss += float(part.detach())
         average = _SMOOTHING * average + (1 - _SMOOTHING) * loss
         smooth = average / (1 - _SMOOTHING ** (number + 1))
         if not math.isfinite(smooth) or (losses and smooth > _DIVERGED * min(losses)):
