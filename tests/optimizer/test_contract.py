@@ -105,7 +105,7 @@ def test_rates_fall_by_the_stage_factor_from_the_top(name: str) -> None:
 
 @every
 @pytest.mark.parametrize(
-    "key, value", [("lr", 0.0), ("lr", -1.0), ("stage_factor", 0.0), ("head_factor", 0.0), ("weight_decay", -0.1)]
+    "key, value", [("lr", -1.0), ("stage_factor", 0.0), ("head_factor", -1.0), ("weight_decay", -0.1)]
 )
 def test_it_refuses_values_out_of_range(name: str, key: str, value: float) -> None:
     with pytest.raises(TLError, match=rf"optimizer\.{key}: {value:g} must be"):

@@ -33,11 +33,11 @@ class Optimizer(ABC):
     """
 
     def __init__(self, common: Common) -> None:
-        positive = {key: common[key] for key in ("lr", "stage_factor", "head_factor")}
-        for key, value in positive.items():
-            if value <= 0:
-                raise TLError(f"optimizer.{key}: {value:g} must be above 0.")
+        not_negative("lr", common["lr"])
+        not_negative("head_factor", common["head_factor"])
         not_negative("weight_decay", common["weight_decay"])
+        if common["stage_factor"] <= 0:
+            raise TLError(f"optimizer.stage_factor: {common['stage_factor']:g} must be above 0; 1 is one rate for all.")
         self.common = common
 
     @abstractmethod
