@@ -93,7 +93,7 @@ def ticks(low: float, high: float, most: int = 5, *, whole: bool = False) -> tup
     if whole:
         step = max(1.0, step)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return tuple(round(i * step, 12) for i in range(first, last + 1))
+    return tuple(_clean(i * step) for i in range(first, last + 1))
 
 
 def nice(low: float, high: float, most: int = 5) -> tuple[float, float]:
@@ -104,7 +104,12 @@ def nice(low: float, high: float, most: int = 5) -> tuple[float, float]:
         pad = 0.5 * abs(high) or 0.5
         low, high = low - pad, high + pad
     step = tick_step(low, high, most)
-    return round(math.floor(low / step + 1e-9) * step, 12), round(math.ceil(high / step - 1e-9) * step, 12)
+    return _clean(math.floor(low / step + 1e-9) * step), _clean(math.ceil(high / step - 1e-9) * step)
+
+
+def _clean(value: float) -> float:
+    """Without the last bits that a multiplication leaves."""
+    return float(f"{value:.12g}")
 
 
 def tick_text(value: float, step: float) -> str:
