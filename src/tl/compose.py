@@ -77,7 +77,7 @@ def find(reference: str) -> Path:
 def compose(reference: str, overrides: list[str]) -> Draft:
     """Compose a recipe; mistakes that stop nothing else are collected in the draft."""
     path = find(reference)
-    draft = Draft(_name(path))
+    draft = Draft(path.stem)
     _layer(read(path), draft, ())
     assignments = [found for text in overrides if (found := parse(text, draft.mistakes)) is not None]
     for key, value in assignments:
@@ -94,12 +94,6 @@ def compose(reference: str, overrides: list[str]) -> Draft:
                 draft.where.setdefault(top, COMMAND_LINE)
     draft.values = _resolved(values, draft)
     return draft
-
-
-def _name(path: Path) -> str:
-    """A stored recipe is named like the recipe that its run was made by."""
-    stored = path.name == _STORED and (path.parent / "meta.json").is_file()
-    return path.absolute().parent.parent.name if stored else path.stem
 
 
 def _layer(file: YamlFile, draft: Draft, seen: tuple[Path, ...]) -> None:

@@ -128,6 +128,8 @@ def _fits(reading: Reading, data: Data, inquiry: _Inquiry) -> None:
 
         kind = data.space.kind
         inquiry.ask(lambda: _named("loop.best", lambda: unknown_metric(loop.best, kind)))
+    if "head" in nodes:
+        _head_fits(nodes["head"], data, inquiry)
     if "method" in nodes:
         _method_fits(nodes["method"], data, inquiry)
 
@@ -142,9 +144,19 @@ def _backbone_fits(backbone: Node, data: Data, inquiry: _Inquiry) -> None:
         inquiry.wrong("backbone.weights", text)
 
 
+def _head_fits(head: Node, data: Data, inquiry: _Inquiry) -> None:
+    kind, kinds, starts = data.space.kind, _tuple(head, "kinds"), _tuple(head, "starts")
+    if kinds and kind not in kinds:
+        others = [name for name in options("head") if kind in _tuple(Node("head", name, {}), "kinds")]
+        text = f"head '{head.option}' cannot answer in the space of this data, '{kind}': take {' or '.join(others)}."
+        inquiry.wrong("head=", text)
+    if starts and head.values["init"] not in starts:
+        text = f"head.init: '{head.values['init']}' is no start of head '{head.option}': take {' or '.join(starts)}."
+        inquiry.wrong("head.init", text)
+
+
 def _method_fits(method: Node, data: Data, inquiry: _Inquiry) -> None:
-    streams = _said(method, "streams")
-    for name in streams if isinstance(streams, tuple) else ("train",):
+    for name in _tuple(method, "streams") or ("train",):
         if name not in data.splits:
             there = ", ".join(data.splits)
             inquiry.wrong("method=", f"method '{method.option}' needs a split '{name}', but the data has {there}.")
@@ -160,6 +172,11 @@ def _said(node: Node, name: str) -> object:
         return literal(options(node.group)[node.option].source, name)
     except LookupError:
         return None
+
+
+def _tuple(node: Node, name: str) -> tuple[str, ...]:
+    said = _said(node, name)
+    return said if isinstance(said, tuple) else ()
 
 
 def _named(key: str, question: Callable[[], T]) -> T:

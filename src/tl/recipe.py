@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from tl.compose import Draft, compose
 from tl.duration import Duration
 from tl.errors import Mistakes, did_you_mean
 from tl.options import GROUPS, options
-from tl.shape import Record, Scalar, Shape
+from tl.shape import Record, Scalar, Shape, fields_of
 from tl.signature import dataclass_shape, signature
 
 _PLAIN = ("name", "loop", "seed")
@@ -134,7 +135,7 @@ def load(reference: str, overrides: list[str] | None = None) -> Recipe:
 def read_recipe(reference: str, overrides: list[str]) -> Reading:
     """Compose a recipe and bind what is right; TLError only where its files cannot be read at all."""
     draft = compose(reference, overrides)
-    draft.values.setdefault("name", draft.name)
+    draft.values.setdefault("name", re.sub(r"[^\w.-]+", "_", draft.name).lstrip(".-") or "recipe")
     mistakes = list(draft.mistakes)
     wrong: set[str] = set()
 
@@ -142,10 +143,10 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
         wrong.add(key.partition(".")[0])
         mistakes.append(f"{draft.place(key)}: {key} {text}")
 
+    shapes = _shapes(draft)
     for key in draft.values:
         if key not in (*GROUPS, *_PLAIN):
-            report(key, _unknown(key))
-    shapes = _shapes(draft)
+            report(key, _unknown(key, shapes))
     for key, shape in shapes.items():
         shape.check(draft.values[key], key, report)
     if "name" not in wrong and not re.fullmatch(r"\w[\w.-]*", draft.values["name"]):
@@ -167,7 +168,10 @@ def _position(mistake: str) -> tuple[str, int]:
     return (match[1], int(match[2] or 0)) if match else ("", 0)
 
 
-def _unknown(key: str) -> str:
+def _unknown(key: str, shapes: Mapping[str, Shape]) -> str:
+    inside = [f"{group}.{key}" for group, shape in shapes.items() if key in fields_of(shape)]
+    if inside:
+        return f"is no key of a recipe. Did you mean '{inside[0]}'?"
     group, dot, rest = key.partition(".")
     if dot and group in (*GROUPS, "loop"):
         return f"is written in two lines in a file: '{group}:' and, indented below it, '{rest}: ...'."

@@ -13,11 +13,16 @@ from tl.compose import layers
 from tl.errors import TLError, did_you_mean
 from tl.options import GROUPS, RECIPES, Option, first_line, options, stories
 from tl.recipe import loop_shape
-from tl.shape import Choice, Maybe, Record, Scalar, Shape
+from tl.shape import Choice, Scalar, Shape, fields_of
 from tl.signature import signature
 from tl.yamlfile import YamlFile, flow, read
 
 _GIVEN = "???"
+_PLAIN = {
+    "loop": "How a run goes, whatever is learnt.",
+    "seed": "The one seed that all chance follows from.",
+    "name": "What the recipe is called.",
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Group:
-    """A group with its options; `loop` and `seed` have none."""
+    """A group with its options; `loop`, `seed` and `name` have none."""
 
     name: str
     what: str
@@ -58,27 +63,27 @@ def recipes() -> dict[str, str]:
 
 
 def group(name: str) -> Group:
-    """A group with its options, or `loop` or `seed` with its keys; TLError for another name."""
+    """A group with its options, or one that has keys only; TLError for another name."""
     if name in GROUPS:
         return Group(name, _docstring(name), tuple(entry(option) for option in options(name).values()), ())
-    if name in ("loop", "seed"):
-        what = {"loop": "How a run goes, whatever is learnt.", "seed": "The one seed that all chance follows from."}
+    if name in _PLAIN:
         keys = [key for key in base_keys() if key.name.startswith(f"{name}.") or key.name == name != "loop"]
-        return Group(name, what[name], (), tuple(keys))
-    raise TLError(f"'{name}' is no group of options.{did_you_mean(name, (*GROUPS, 'loop', 'seed'))}")
+        return Group(name, _PLAIN[name], (), tuple(keys))
+    raise TLError(f"'{name}' is no group of options.{did_you_mean(name, (*GROUPS, *_PLAIN))}")
 
 
 def entry(option: Option) -> Entry:
     """An option with its keys and their defaults."""
     record = signature(option.source, option.module).record
-    found = _keys(record, layers(option), "", option.group)
+    found = _keys(record.fields, layers(option), "", option.group)
     return Entry(option.group, option.name, option.what(), tuple(replace(key, options=(option.name,)) for key in found))
 
 
 def base_keys() -> list[Key]:
-    """The keys of `loop`, and `seed`."""
+    """The keys that are in no group."""
     files = [read(RECIPES / "base.yaml")]
-    return [*_keys(Record({"seed": Scalar("int"), "loop": loop_shape()}, ""), files, "", "")]
+    name = Key("name", (), "a text", "the file's name", "no file sets it", "the folder of its runs below runs/")
+    return [name, *_keys({"seed": Scalar("int"), "loop": loop_shape()}, files, "", "")]
 
 
 def explain(name: str) -> list[Group | Entry | Key]:
@@ -97,7 +102,7 @@ def _known() -> tuple[dict[str, list[Group | Entry | Key]], dict[str, Key]]:
     """Groups, options and keys by name; and keys by the name that tells their option too, such as head.mlp.hidden."""
     known: dict[str, list[Group | Entry | Key]] = {}
     within: dict[str, Key] = {}
-    for name in (*GROUPS, "loop", "seed"):
+    for name in (*GROUPS, *_PLAIN):
         here = group(name)
         known[name] = [here]
         for one in here.entries:
@@ -117,8 +122,8 @@ def _shared(keys: list[Key]) -> list[Key]:
     return [replace(key, options=names) for key, names in same.items()]
 
 
-def _keys(record: Record, files: list[YamlFile], inside: str, prefix: str) -> Iterator[Key]:
-    for name, shape in record.fields.items():
+def _keys(fields: Mapping[str, Shape], files: list[YamlFile], inside: str, prefix: str) -> Iterator[Key]:
+    for name, shape in fields.items():
         dotted = f"{inside}.{name}" if inside else name
         full = f"{prefix}.{dotted}" if prefix else dotted
         owner = next((file for file in reversed(files) if dotted in file.where), None)
@@ -126,21 +131,12 @@ def _keys(record: Record, files: list[YamlFile], inside: str, prefix: str) -> It
             default = _as_chosen(shape, _value(owner.values, dotted))
             shown = "must be given" if default == _GIVEN else flow(default)
             yield Key(full, (), shape.words(), shown, owner.where[dotted], owner.comments[dotted])
-        yield from _keys(_fields(shape), files, dotted, prefix)
+        yield from _keys(fields_of(shape), files, dotted, prefix)
 
 
 def _as_chosen(shape: Shape, value: Any) -> Any:
     """YAML reads a bare `no` as false."""
     return "no" if value is False and isinstance(shape, Choice) else value
-
-
-def _fields(shape: Shape) -> Record:
-    match shape:
-        case Record():
-            return shape
-        case Maybe(item=Record() as inner):
-            return inner
-    return Record({}, "")
 
 
 def _value(values: Mapping[str, Any], dotted: str) -> Any:

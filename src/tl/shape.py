@@ -147,6 +147,14 @@ class Record:
 Shape = Scalar | Choice | Maybe | Many | Table | Record
 
 
+def fields_of(shape: Shape) -> Mapping[str, Shape]:
+    """The keys of a mapping that may be null; none of any other shape."""
+    match shape:
+        case Record(fields=fields) | Maybe(item=Record(fields=fields)):
+            return fields
+    return {}
+
+
 def spoken(value: Any) -> str:
     """A value as YAML writes it."""
     if value is None:

@@ -12,12 +12,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from tl.shape import Choice, Many, Maybe, Record, Scalar, Shape, Table
 
 _SCALARS = ("int", "float", "bool", "str", "Path", "Duration", "Weights")
-_ROOT = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,26 @@ class _Source:
         return (node for node in self.tree.body if isinstance(node, ast.ClassDef))
 
     def find(self, name: str) -> tuple[_Source, ast.ClassDef, str]:
-        """The class of that name, followed through `from tl... import name`, with the module it is defined in."""
+        """The class of that name, followed through `from module import name`, with the module it is defined in."""
         for node in self.classes():
             if node.name == name:
                 return self, node, ""
         for statement in ast.walk(self.tree):
             if isinstance(statement, ast.ImportFrom) and any(alias.name == name for alias in statement.names):
                 module = statement.module or ""
-                other = _source(_ROOT.parent.joinpath(*module.split(".")).with_suffix(".py"))
+                other = _source(_file(module))
                 source, found, inner = other.find(name)
                 return source, found, inner or module
-        raise LookupError(f"'{name}' is neither defined nor imported from tl here")
+        raise LookupError(f"'{name}' is neither defined here nor imported by its module's full name")
+
+
+def _file(module: str) -> Path:
+    """A module's file, found without importing it or what holds it."""
+    top, *rest = module.split(".")
+    spec = find_spec(top)
+    if spec is None or spec.origin is None:
+        raise LookupError(f"the module '{module}' cannot be found")
+    return Path(spec.origin).parent.joinpath(*rest).with_suffix(".py")
 
 
 @cache

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from tl.errors import TLError, did_you_mean
+from tl.errors import TLError, nearest
 
 RUN_MODEL = "model.safetensors"
 RUN_ASSETS = "assets"
@@ -38,7 +38,7 @@ class Weights:
             return cls("run" if (path / RUN_MODEL).is_file() and (path / "recipe.yaml").is_file() else "folder", path)
         raise TLError(
             f"'{text}' names no weights: nothing is at {path}."
-            + (did_you_mean(path.name, (p.name for p in path.parent.iterdir())) if path.parent.is_dir() else "")
+            + (nearest(path.name, (p.name for p in path.parent.iterdir())) if path.parent.is_dir() else "")
             + " Write none, package:NAME/path, hub:ID, or the path of a file, a folder or a run."
         )
 
