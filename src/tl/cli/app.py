@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
 from tl.cli import answer, recipes, runs, train
 from tl.errors import TLError
+
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # of the click that this typer brings or depends on
 
 app = typer.Typer(
     name="tl",
@@ -22,12 +25,15 @@ for module in (train, answer, recipes, runs):
 
 
 def main() -> None:
-    """Exit codes: 0 done, 1 a bug, 2 the user's mistake, 3 a gate that did not hold, 130 and 143 stopped by a signal."""
+    """Exit codes: 0 done, 1 a bug, 2 the user's mistake, 3 a gate that did not hold, 130/143 stopped by a signal."""
     try:
         code = app(standalone_mode=False)
     except TLError as error:
         print(error, file=sys.stderr)
         code = error.exit_code
+    except UsageError as error:
+        print(_spoken(error), file=sys.stderr)
+        code = 2
     except KeyboardInterrupt:
         code = 130
     except typer.Abort:
@@ -35,6 +41,13 @@ def main() -> None:
     except BrokenPipeError:
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _spoken(error: Any) -> str:
+    """What is wrong with the command line, in one line, and where help is."""
+    path = error.ctx.command_path if error.ctx is not None else "tl"
+    message = error.format_message()
+    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {path} --help."
 
 
 if __name__ == "__main__":
