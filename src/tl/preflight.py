@@ -71,6 +71,8 @@ def preflight(reference: str, overrides: Sequence[str], root: Path) -> Ready:
     parts, phases = _phases(reading, inquiry)
     if "optimizer" in reading.nodes:
         inquiry.ask(lambda: build(reading.nodes["optimizer"]))
+    if "method" in reading.nodes:
+        _paths(reading.nodes["method"], inquiry)
     data = inquiry.ask(lambda: load_data(build(reading.nodes["data"]))) if "data" in reading.nodes else None
     if reading.loop is not None:
         _trackers(reading.loop, inquiry)
@@ -160,10 +162,15 @@ def _method_fits(method: Node, data: Data, inquiry: _Inquiry) -> None:
         if name not in data.splits:
             there = ", ".join(data.splits)
             inquiry.wrong("method=", f"method '{method.option}' needs a split '{name}', but the data has {there}.")
-    option = options("method")[method.option]
+
+
+def _paths(node: Node, inquiry: _Inquiry) -> None:
+    """Paths that are read long after the data: of a teacher, for instance."""
+    option = options(node.group)[node.option]
     for key, shape in signature(option.source, option.module).record.fields.items():
-        if shape == Scalar("Path") and not Path(method.values[key]).exists():
-            inquiry.wrong(f"method.{key}", f"method.{key}: there is nothing at '{method.values[key]}'.")
+        if shape == Scalar("Path") and not Path(node.values[key]).exists():
+            text = f"{node.group}.{key}: there is nothing at '{node.values[key]}'."
+            inquiry.wrong(f"{node.group}.{key}", text)
 
 
 def _said(node: Node, name: str) -> object:

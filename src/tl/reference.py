@@ -128,15 +128,16 @@ def _keys(fields: Mapping[str, Shape], files: list[YamlFile], inside: str, prefi
         full = f"{prefix}.{dotted}" if prefix else dotted
         owner = next((file for file in reversed(files) if dotted in file.where), None)
         if owner is not None:
-            default = _as_chosen(shape, _value(owner.values, dotted))
-            shown = "must be given" if default == _GIVEN else flow(default)
-            yield Key(full, (), shape.words(), shown, owner.where[dotted], owner.comments[dotted])
+            default = _default(shape, _value(owner.values, dotted))
+            yield Key(full, (), shape.words(), default, owner.where[dotted], owner.comments[dotted])
         yield from _keys(fields_of(shape), files, dotted, prefix)
 
 
-def _as_chosen(shape: Shape, value: Any) -> Any:
-    """YAML reads a bare `no` as false."""
-    return "no" if value is False and isinstance(shape, Choice) else value
+def _default(shape: Shape, value: Any) -> str:
+    """A default as a user would write it; YAML reads a bare `no` as false."""
+    if value == _GIVEN:
+        return "must be given"
+    return "no" if value is False and isinstance(shape, Choice) else flow(value)
 
 
 def _value(values: Mapping[str, Any], dotted: str) -> Any:

@@ -32,7 +32,7 @@ def main() -> None:
         print(error, file=sys.stderr)
         code = error.exit_code
     except UsageError as error:
-        print(_spoken(error), file=sys.stderr)
+        print(_spoken(error), end="", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
         code = 130
@@ -44,10 +44,10 @@ def main() -> None:
 
 
 def _spoken(error: Any) -> str:
-    """What is wrong with the command line, in one line, and where help is."""
+    """What is wrong with the command line, in one line, and where help is; nothing where help has been shown."""
     path = error.ctx.command_path if error.ctx is not None else "tl"
     message = error.format_message()
-    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {path} --help."
+    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {path} --help.\n" if message else ""
 
 
 if __name__ == "__main__":
