@@ -247,6 +247,24 @@ def test_check_goes_on_past_a_recipes_mistakes(tl: Run) -> None:
     )
 
 
+def test_check_refuses_hub_weights_that_nobody_may_fetch(tl: Run) -> None:
+    recipe = ["data=tiny_sentences", "backbone=text_encoder", "backbone.weights=hub:nobody/has-this"]
+    with pytest.raises(Mistakes) as caught:
+        tl("check", "base", *recipe)
+    assert caught.value.mistakes == (
+        "command line: backbone.weights: 'hub:nobody/has-this' is not on this machine: set backbone.download=true.",
+    )
+    assert json.loads(tl("check", "base", *recipe, "backbone.download=true", "--json"))["phases"] == []
+    assert "known once the weights are on this machine" in tl("show", "base", *recipe)
+
+
+def test_check_places_a_mistake_in_the_users_recipe(tl: Run) -> None:
+    Path("mine.yaml").write_text("defaults:\n  - base\n  - data: table\n")
+    with pytest.raises(Mistakes) as caught:
+        tl("check", "mine.yaml")
+    assert [text.partition(" ")[0] for text in caught.value.mistakes] == ["mine.yaml:3:"]
+
+
 def test_check_finds_leaks_and_broken_pictures(tl: Run) -> None:
     pictures(Path("photos/train"), cat=3, dog=3)
     pictures(Path("photos/test"), cat=1, dog=1)

@@ -130,6 +130,9 @@ def test_three_mistakes_are_told_at_once_with_file_line_and_suggestion(write: Wr
          "nosuch. Write none, package:NAME/path, hub:ID, or the path of a file, a folder or a run."),
         ("backbone:\n  weights: package:nosuch/x",
          "mine.yaml:6: backbone.weights 'package:nosuch/x' needs the Python package 'nosuch', which is not installed."),
+        ("backbone:\n  weights: hub:a/b/c",
+         "mine.yaml:6: backbone.weights 'hub:a/b/c' is no name on a hub: write hub:NAME or hub:OWNER/NAME."),
+        ("data:\n  classes: [disc, 0]", "mine.yaml:6: data.classes.1 '0' is not a text: write it in quotes, '0'."),
         ("optimiser:\n  lr: 1", "mine.yaml:5: optimiser is no key of a recipe. Did you mean 'optimizer'?"),
         ("head: linear", "mine.yaml:5: an option is chosen in 'defaults': write '- head: linear' there."),
         ("head: [linear]", "mine.yaml:5: '['linear']' is no head option. Did you mean 'linear'?"),
@@ -231,7 +234,7 @@ def test_a_list_of_defaults_that_names_nothing_known(write: Write) -> None:
 
 def test_a_recipe_that_starts_from_nothing_is_told_to(write: Write) -> None:
     absent = "data, backbone, head, adapter, freeze, augment, optimizer, method, loop, seed"
-    text = f"mine: has no {absent}: write '- base' first in 'defaults'."
+    text = f"mine.yaml: has no {absent}: write '- base' first in 'defaults'."
     assert mistakes(write("")) == [text]
 
 
@@ -245,6 +248,13 @@ def test_files_that_are_no_recipes(write: Write, tmp_path: Path) -> None:
     assert mistakes("mine.yaml") == ["mine.yaml: is not UTF-8 text (byte 3)."]
     assert mistakes("mein.yaml") == ["There is no recipe file 'mein.yaml'. Did you mean 'mine.yaml'?"]
     assert mistakes("bass")[0].startswith("There is no recipe 'bass'. Did you mean 'base'?")
+
+
+def test_the_users_own_recipe_is_named_where_it_lacks_something(write: Write) -> None:
+    assert mistakes(write("defaults: [base]\n")) == ["mine.yaml: data.root has no value: the recipe must give a path."]
+    assert mistakes(write("defaults:\n  - base\n  - data: huggingface\n")) == [
+        "mine.yaml:3: data.root has no value: the recipe must give a path."
+    ]
 
 
 def test_references_between_keys_see_overrides(write: Write) -> None:

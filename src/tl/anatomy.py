@@ -69,10 +69,7 @@ def _config(weights: Weights) -> Path | None:
         case "run", Path() as run:
             return run / RUN_ASSETS / "config.json"
         case "hub", _:
-            from huggingface_hub import try_to_load_from_cache
-
-            found = try_to_load_from_cache(weights.hub, "config.json")
-            return Path(found) if isinstance(found, str) else None
+            return weights.cached("config.json")
     return None
 
 

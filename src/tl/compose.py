@@ -27,7 +27,7 @@ _STORED = "recipe.yaml"
 class Draft:
     """What composing gave: unbound values, and where each dotted key was set."""
 
-    name: str
+    file: str
     choices: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)
@@ -36,11 +36,15 @@ class Draft:
     broken: set[str] = field(default_factory=set)
 
     def place(self, key: str) -> str:
-        """Where a dotted key was set, else the nearest mapping around it, else where its group's option was chosen."""
-        group = key.partition(".")[0]
+        """Where a dotted key was set, else the nearest mapping around it, else where its group's option was chosen.
+
+        A shipped file is named only where the recipe itself is one: what a user must mend is in the user's recipe.
+        """
+        chosen = f"{key.partition('.')[0]}="
         while key and key not in self.where:
             key = key.rpartition(".")[0]
-        return self.where.get(key) or self.where.get(f"{group}=") or self.name
+        found = [self.where[name] for name in (key, chosen) if name in self.where]
+        return next((at for at in found if _is_shipped(self.file) or not _is_shipped(at)), self.file)
 
     def choose(self, group: str, name: str, at: str) -> None:
         """Take an option for a group; another option than before drops the keys set for that one."""
@@ -58,6 +62,10 @@ class Draft:
         self.broken.discard(group)
 
 
+def _is_shipped(at: str) -> bool:
+    return Path(at).absolute().is_relative_to(RECIPES)
+
+
 def find(reference: str) -> Path:
     """The recipe file a user means: a path, a run's folder, or the name of a shipped recipe."""
     path = Path(reference)
@@ -66,7 +74,7 @@ def find(reference: str) -> Path:
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         if path.is_file():
             return path
-        near = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        near = [*stories(), *(p.name for p in path.parent.glob("*.y*ml"))]
         raise TLError(f"There is no recipe file '{reference}'.{did_you_mean(path.name, near)}")
     known = stories()
     if reference not in known:
@@ -77,7 +85,7 @@ def find(reference: str) -> Path:
 def compose(reference: str, overrides: list[str]) -> Draft:
     """Compose a recipe; mistakes that stop nothing else are collected in the draft."""
     path = find(reference)
-    draft = Draft(path.stem)
+    draft = Draft(shown(path))
     _layer(read(path), draft, ())
     assignments = [found for text in overrides if (found := parse(text, draft.mistakes)) is not None]
     for key, value in assignments:
@@ -191,7 +199,6 @@ def _resolved(values: dict[str, Any], draft: Draft) -> dict[str, Any]:
         plain = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
     except OmegaConfBaseException as error:
         key = str(error.full_key or "")
-        at = draft.where.get(key, draft.name)
-        raise Mistakes([*draft.mistakes, f"{at}: {key}: {str(error).splitlines()[0]}."]) from error
+        raise Mistakes([*draft.mistakes, f"{draft.place(key)}: {key}: {str(error).splitlines()[0]}."]) from error
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}

@@ -80,15 +80,9 @@ def weight_count(weights: Weights) -> int | None:
             files = [*folder.glob("*.safetensors")] or [*folder.glob("pytorch_model*.bin")]
             return sum(_numbers(file, "") for file in files) or None
         case "hub", _:
-            return _cached(weights.hub)
+            here = weights.cached(RUN_MODEL)
+            return None if here is None else _numbers(here, "")
     return None
-
-
-def _cached(name: str) -> int | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(name, RUN_MODEL)
-    return _numbers(Path(found), "") if isinstance(found, str) else None
 
 
 def _numbers(file: Path, prefix: str) -> int:

