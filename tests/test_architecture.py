@@ -13,7 +13,21 @@ from tl.options import GROUPS, RECIPES
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "tl"
 FLOORS: dict[int, tuple[str, ...]] = {
-    0: ("errors", "duration", "space", "weights", "signature", "shape", "options", "yamlfile", "overrides", "compose", "binding", "recipe", "batch"),
+    0: (
+        "errors",
+        "duration",
+        "space",
+        "weights",
+        "signature",
+        "shape",
+        "options",
+        "yamlfile",
+        "overrides",
+        "compose",
+        "binding",
+        "recipe",
+        "batch",
+    ),
     1: (
         *("functional", "metrics", "calibration", "bootstrap", "classification", "regression", "weighted", "gate"),
         *("schedule", "build", "run", "preprocess", "anatomy", "rng", "environment"),
@@ -23,7 +37,22 @@ FLOORS: dict[int, tuple[str, ...]] = {
     4: ("method",),
     5: ("streams", "phases", "cursor", "checksum"),
     6: ("trainer", "evaluate", "finder", "contact_sheet", "signals", "trackers"),
-    7: ("assemble", "preflight", "forecast", "timing", "doctor", "reference", "history", "outcome", "report", "finetune", "score", "predict", "features", "launch"),
+    7: (
+        "assemble",
+        "preflight",
+        "forecast",
+        "timing",
+        "doctor",
+        "reference",
+        "history",
+        "outcome",
+        "report",
+        "finetune",
+        "score",
+        "predict",
+        "features",
+        "launch",
+    ),
     8: ("cli",),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
@@ -101,7 +130,11 @@ def test_no_drawers() -> None:
 
 def test_only_the_command_line_prints() -> None:
     for path in FILES:
-        called = {n.func.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        called = {
+            n.func.id
+            for n in ast.walk(ast.parse(path.read_text()))
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        }
         assert "print" not in called or home(path) == "cli", path
 
 

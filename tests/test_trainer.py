@@ -146,7 +146,14 @@ def tiny_bert(folder: Path) -> Path:
 @pytest.mark.parametrize("processes", [2, 3])
 def test_processes_equal_one_at_the_whole_batch(processes: int, train: Train, rows: Rows, tmp_path: Path) -> None:
     bert = tiny_bert(tmp_path)
-    recipe = [*TEXT, *SHORT, "freeze.probe=50%", "optimizer.lr=0.001", "backbone=text_encoder", f"backbone.weights={bert}"]
+    recipe = [
+        *TEXT,
+        *SHORT,
+        "freeze.probe=50%",
+        "optimizer.lr=0.001",
+        "backbone=text_encoder",
+        f"backbone.weights={bert}",
+    ]
     one = train(*recipe)
     command = [sys.executable, "-m", "tl.cli.app", "finetune", "base", *recipe]
     command += ["--processes", str(processes), "--runs", str(tmp_path / "many")]

@@ -97,7 +97,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--case", choices=sorted(CASES))
     chosen = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {chosen.rounds} rounds of {chosen.steps} steps")
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {chosen.rounds} rounds of {chosen.steps} steps"
+    )
     for name in [chosen.case] if chosen.case else CASES:
         recipe = load("base", [*CASES[name], "freeze=full", "head.standardize=false", "loop.batch=16"])
         ours, limit = [], []

@@ -22,7 +22,13 @@ ARMS = {
     "quickstart_images": {
         "transfer": [],
         "same backbone, random": ["backbone.weights=none", *SCRATCH],
-        "small network": ["backbone=tiny_image", "backbone.size=64", "backbone.weights=none", *SCRATCH, "loop.length=60ep"],
+        "small network": [
+            "backbone=tiny_image",
+            "backbone.size=64",
+            "backbone.weights=none",
+            *SCRATCH,
+            "loop.length=60ep",
+        ],
     },
     "quickstart_texts": {
         "transfer": [],
@@ -54,7 +60,10 @@ def main() -> None:
             for arm in ARMS[story].values():
                 began = time.monotonic()
                 values = [
-                    accuracy(story, [f"data.per_class={many}", f"data.split.seed={s}", f"seed={s}", "loop.bootstrap=10", *arm])
+                    accuracy(
+                        story,
+                        [f"data.per_class={many}", f"data.split.seed={s}", f"seed={s}", "loop.bootstrap=10", *arm],
+                    )
                     for s in range(chosen.seeds)
                 ]
                 spread = statistics.stdev(values) if len(values) > 1 else 0.0

@@ -101,7 +101,13 @@ def build_model(recipe: Recipe, space: Space) -> Model:
         head: Head = build(recipe.head, dim_in=backbone.dim, space=space)
     if recipe.loop.gradient_checkpointing and not backbone.checkpointing():
         raise TLError(f"loop.gradient_checkpointing: backbone '{recipe.backbone.option}' has none; set it to false.")
-    return Model(backbone, adapter, head)
+    return Model(backbone, adapter, head, keep_statistics=_keeps_statistics(recipe))
+
+
+def _keeps_statistics(recipe: Recipe) -> bool:
+    if recipe.loop.batch_norm == "auto":
+        return str(recipe.backbone.values["weights"]) != "none"
+    return recipe.loop.batch_norm == "keep"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tl.assemble import SPACE, Assembly, assemble
 from tl.calibration import fit_temperature
 from tl.environment import describe, peak_memory_mb
 from tl.errors import TLError
-from tl.evaluate import Evaluator, best_metric
+from tl.evaluate import Answers, Evaluator, best_metric
 from tl.finder import Finding, find_rate
 from tl.model import Model
 from tl.outcome import Outcome, csv_text, outcome
@@ -61,11 +61,12 @@ def finetune(request: Request, listener: Listener) -> Path:
             _start_head(assembly, evaluator)
         with StopSignals(accelerator) as signals:
             cursor = trainer.fit(signals)
-        temperature = _calibrate(assembly, evaluator)
+        validated = _validated(assembly, evaluator)
+        temperature = _temperature(assembly, validated)
         _keep(run, assembly, temperature)
         best = {"metric": metric, "value": cursor.best, "step": cursor.best_step}
         run.update_meta(best=best, peak_memory_mb=peak_memory_mb(accelerator.device), temperature=temperature)
-        outcomes = _outcomes(run, assembly, evaluator, temperature)
+        outcomes = _outcomes(run, assembly, evaluator, validated, temperature)
     if run.writes:
         write_report(run, assembly, outcomes)
     return run.path
@@ -156,12 +157,15 @@ def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run
     return run
 
 
-def _calibrate(assembly: Assembly, evaluator: Evaluator) -> float:
-    val, kind = assembly.items("val"), assembly.data.space.kind
-    if not len(val) or kind == "number":
+def _validated(assembly: Assembly, evaluator: Evaluator) -> Answers | None:
+    val = assembly.items("val")
+    return evaluator.answers(assembly.model, val) if len(val) else None
+
+
+def _temperature(assembly: Assembly, validated: Answers | None) -> float:
+    if validated is None:
         return 1.0
-    found = evaluator.answers(assembly.model, val)
-    return fit_temperature(found.outputs.numpy(), found.targets.numpy(), kind)
+    return fit_temperature(validated.outputs.numpy(), validated.targets.numpy(), assembly.data.space.kind)
 
 
 def _keep(run: Run, assembly: Assembly, temperature: float) -> None:
@@ -173,13 +177,17 @@ def _keep(run: Run, assembly: Assembly, temperature: float) -> None:
         run.write(f"{RUN_ASSETS}/{name}", content)
 
 
-def _outcomes(run: Run, assembly: Assembly, evaluator: Evaluator, temperature: float) -> list[Outcome]:
+def _outcomes(
+    run: Run, assembly: Assembly, evaluator: Evaluator, validated: Answers | None, temperature: float
+) -> list[Outcome]:
+    answered = {"val": validated} if validated is not None else {}
+    if len(test := assembly.items("test")):
+        answered["test"] = evaluator.answers(assembly.model, test)
     found = []
-    for split in ("val", "test"):
-        items = assembly.items(split)
-        if len(items):
-            one = outcome(split, assembly.model, items, evaluator, temperature, assembly.recipe.loop.bootstrap)
-            run.write_json(f"evaluation/{split}.json", one.as_json())
-            run.write(f"predictions/{split}.csv", csv_text(*one.rows()))
-            found.append(one)
+    for split, answers in answered.items() if run.writes else ():
+        items, resamples = assembly.items(split), assembly.recipe.loop.bootstrap
+        one = outcome(split, assembly.model, items, answers, temperature, resamples)
+        run.write_json(f"evaluation/{split}.json", one.as_json())
+        run.write(f"predictions/{split}.csv", csv_text(*one.rows()))
+        found.append(one)
     return found

@@ -14,11 +14,17 @@ from tl.head.base import Head
 
 
 class Model(nn.Module):
-    """Its parts are backbone.0 .. backbone.N-1, the adapter where it has parameters, and the head."""
+    """Its parts are backbone.0 .. backbone.N-1, the adapter where it has parameters, and the head.
 
-    def __init__(self, backbone: Backbone, adapter: Adapter, head: Head) -> None:
+    With `keep_statistics` the backbone's batch norms stay in eval mode while their stage learns (weights and biases do
+    learn): batches of a small set estimate the statistics worse than pretraining did, and a head that was started on the
+    features of eval mode sees the same features at the first step.
+    """
+
+    def __init__(self, backbone: Backbone, adapter: Adapter, head: Head, *, keep_statistics: bool = False) -> None:
         super().__init__()
         self.backbone, self.adapter, self.head = backbone, adapter, head
+        self.keep_statistics = keep_statistics
         self._learning: frozenset[str] = frozenset(self.parts())
 
     def parts(self) -> dict[str, nn.Module]:
@@ -55,4 +61,8 @@ class Model(nn.Module):
         for name, part in self.parts().items():
             if name not in self._learning:
                 part.eval()
+        if self.keep_statistics:
+            for module in self.backbone.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
         return self

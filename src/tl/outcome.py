@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tl.bootstrap import intervals
 from tl.data.base import Sample
 from tl.errors import TLError
-from tl.evaluate import Evaluator
+from tl.evaluate import Answers
 from tl.metrics import evaluate
 from tl.model import Model
 from tl.space import Space
@@ -69,13 +69,8 @@ def answers(space: Space, scores: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
     return (scores >= 0.5).astype(int) if space.kind == "multi" else scores
 
 
-def outcome(
-    split: str, model: Model, items: Items, evaluator: Evaluator, temperature: float, resamples: int
-) -> Outcome:
-    """Evaluate a model over a split, with 95 % bootstrap intervals."""
-    if not len(items):
-        raise TLError(f"The data has no split '{split}'.")
-    found = evaluator.answers(model, items)
+def outcome(split: str, model: Model, items: Items, found: Answers, temperature: float, resamples: int) -> Outcome:
+    """What the answers over a split are worth, with 95 % bootstrap intervals."""
     space, targets = items.space, found.targets.numpy()
     scores = found.scores(model, temperature)
     values = evaluate(space.kind, scores, targets, space.names)

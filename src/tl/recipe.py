@@ -48,6 +48,7 @@ class Loop:
     device: Literal["auto", "cpu", "cuda"]
     clip: float | None
     ema: float | None
+    batch_norm: Literal["auto", "keep", "update"]
     gradient_checkpointing: bool
     workers: int
     bootstrap: int

@@ -26,7 +26,9 @@ def score(path: Path, split: str, other: Path | None) -> Outcome:
     items = Items(samples, trained.model.head.space, trained.model.backbone.preprocess)
     named = split if other is None else other.name
     loop = trained.recipe.loop
-    return outcome(named, trained.model, items, evaluator(trained.recipe), trained.temperature, loop.bootstrap)
+    by = evaluator(trained.recipe)
+    answers = by.answers(trained.model.to(by.device), items)
+    return outcome(named, trained.model, items, answers, trained.temperature, loop.bootstrap)
 
 
 def evaluator(recipe: Recipe) -> Evaluator:
