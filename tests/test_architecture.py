@@ -103,7 +103,7 @@ def test_imports_point_down_and_siblings_are_strangers(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
 def test_light_rooms_import_nothing_heavy_at_start(path: Path) -> None:
-    if home(path) in LIGHT or home(path) == "cli" and path.stem in ("app", "train", "answer", "recipes", "runs"):
+    if home(path) in LIGHT or (home(path) == "cli" and path.stem in ("app", "train", "answer", "recipes", "runs")):
         heavy = {module.split(".")[0] for module in at_start(ast.parse(path.read_text()))} & TORCH
         assert not heavy
 

@@ -1,4 +1,4 @@
-"""The first losses of small runs stay what they were; scripts/golden.py writes them anew, with the reason in the commit."""
+"""The first losses of small runs stay what they were; scripts/golden.py writes them anew."""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import torch
-from tests.flat_twin import twin
 
 from tests.conftest import IMAGE, SHORT, TEXT
+from tests.flat_twin import twin
 from tl.errors import Stopped, TLError
 from tl.options import options
 
@@ -188,7 +188,7 @@ def test_frozen_parts_are_bit_equal_with_their_buffers(train: Train) -> None:
 
 
 def test_an_unknown_metric_stops_before_training(train: Train) -> None:
-    with pytest.raises(TLError, match="'acuracy' is no metric for single outputs. Did you mean 'accuracy'?"):
+    with pytest.raises(TLError, match=r"'acuracy' is no metric for single outputs\. Did you mean 'accuracy'\?"):
         train(*TEXT, *SHORT, "loop.best=acuracy")
 
 

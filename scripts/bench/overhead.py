@@ -18,7 +18,6 @@ from torch.nn.functional import cross_entropy
 
 from tl.assemble import Assembly, assemble
 from tl.cli.progress import Quiet
-from tl.optimizer.groups import groups
 from tl.phases import lay_out
 from tl.recipe import load
 from tl.rng import derive

@@ -1,7 +1,7 @@
 """Does the transfer help? Test accuracy against training from scratch, at 10, 20 and 50 labels a class, over seeds.
 
-Three arms on each of the quickstart's two tasks: the pretrained backbone; the same backbone from random weights; a small
-network suited to the data, from random weights. Those from scratch get three times the epochs and no freezing.
+Three arms on each of the quickstart's two tasks: the pretrained backbone; the same backbone from random weights; a
+small network suited to the data, from random weights. Those from scratch get three times the epochs and no freezing.
 """
 
 from __future__ import annotations

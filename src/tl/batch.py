@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Inputs(NamedTuple):
-    """Images (B, 3, H, W), token ids (B, T), or an activation; texts carry a mask (B, T) of real tokens and segments."""
+    """Images (B, 3, H, W), token ids (B, T), or an activation; texts have a mask (B, T) of real tokens and segments."""
 
     values: Tensor
     mask: Tensor | None = None

@@ -1,4 +1,4 @@
-"""Where a run is, what was best so far, and when a phase or the run ends: all that a checkpoint needs beside tensors."""
+"""Where a run is, what was best so far, when a phase or the run ends: all that a checkpoint needs beside tensors."""
 
 from __future__ import annotations
 

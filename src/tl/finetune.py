@@ -1,4 +1,4 @@
-"""The verb `finetune`: assemble, start the head, train, calibrate, evaluate, and leave a run folder that can be used."""
+"""The verb `finetune`: assemble, start the head, train, calibrate, evaluate, and leave a run that can be used."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ class Model(nn.Module):
     """Its parts are backbone.0 .. backbone.N-1, the adapter where it has parameters, and the head.
 
     With `keep_statistics` the backbone's batch norms stay in eval mode while their stage learns (weights and biases do
-    learn): batches of a small set estimate the statistics worse than pretraining did, and a head that was started on the
-    features of eval mode sees the same features at the first step.
+    learn): batches of a small set estimate the statistics worse than pretraining did, and a head that was started on
+    the features of eval mode sees the same features at the first step.
     """
 
     def __init__(self, backbone: Backbone, adapter: Adapter, head: Head, *, keep_statistics: bool = False) -> None:

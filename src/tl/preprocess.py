@@ -17,7 +17,7 @@ Modality = Literal["image", "text"]
 
 @dataclass(frozen=True)
 class ImagePreprocess:
-    """Resize the short side to `resize`, crop the centre `size` square, scale to 0..1, normalise by `mean` and `std`."""
+    """Resize the short side to `resize`, crop the centre `size` square, scale to 0..1, normalise by mean and std."""
 
     size: int
     resize: int

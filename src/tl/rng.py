@@ -1,4 +1,4 @@
-"""One seed: every generator is derived from it by name and number, so that nothing random needs to be stored to resume."""
+"""One seed: every generator is derived from it by name and number, so nothing random is stored to resume."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def seed_device(seed: int, device: torch.device) -> None:
-    """Seed the generators that a step on this device draws from (torch.manual_seed takes 2 ms for all there might be)."""
+    """Seed the generators that a step on this device draws from (torch.manual_seed spends 2 ms on all there may be)."""
     import torch
 
     torch.default_generator.manual_seed(seed)

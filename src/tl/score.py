@@ -43,8 +43,8 @@ def split_samples(trained: Trained, split: str) -> tuple[Sample, ...]:
     known = trained.run.meta["data"]["fingerprint"]
     if data.fingerprint != known:
         raise TLError(
-            f"The data of '{trained.run.path}' changed since it was trained ({known} then, {data.fingerprint} now), so its "
-            "splits are no longer the same: bring it back, or evaluate on separate data with --data PATH."
+            f"The data of '{trained.run.path}' changed since it was trained ({known} then, {data.fingerprint} now), so "
+            "its splits are no longer the same: bring it back, or evaluate on separate data with --data PATH."
         )
     if split not in data.splits:
         raise TLError(f"The data has no split '{split}': it has {', '.join(data.splits)}.")

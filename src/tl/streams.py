@@ -1,10 +1,11 @@
-"""From samples to batches: what a step sees depends on the seed and the step's number alone, so any step can be sought."""
+"""From samples to batches: what a step sees depends on the seed and the step's number alone, so steps can be sought."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -110,8 +111,8 @@ def _target(sample: Sample, space: Space) -> Tensor:
 class Order:
     """An endless sequence of sample numbers: one shuffled pass after the other, sought by position.
 
-    Batch number t is positions t * batch .. (t + 1) * batch - 1, so that every sample is seen equally often and an epoch
-    need not be a whole number of steps. With `balance` (a weight for each sample) a pass is drawn with replacement.
+    Batch number t is positions t * batch .. (t + 1) * batch - 1, so that every sample is seen equally often and an
+    epoch need not be a whole number of steps. With `balance` (a weight for each sample) a pass is drawn with replacement.
     """
 
     def __init__(self, n: int, seed: int, balance: Tensor | None = None) -> None:
@@ -148,11 +149,10 @@ class Stream:
     def plan(self, step: int) -> list[list[Draw]]:
         """This process's pieces of the global batch at a step; never empty, at most `device_batch` draws each."""
         lo, hi = ((self.batch * (self.share.rank + i)) // self.share.world for i in (0, 1))
-        most = -(-self.batch // self.share.world)
         draws = self.order.draws(step * self.batch + lo, step * self.batch + hi)
-        pieces = -(-most // self.device_batch)
+        pieces = -(-len(draws) // self.device_batch)
         cuts = [len(draws) * i // pieces for i in range(pieces + 1)]
-        return [draws[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        return [draws[a:b] for a, b in pairwise(cuts)]
 
     def steps(self, first: int, last: int) -> Iterator[list[Piece]]:
         """The pieces of every step in first..last-1."""

@@ -1,4 +1,4 @@
-"""The one loop: phases, then steps. What a step minimises is the method's business, what learns the freeze schedule's."""
+"""The one loop: phases, then steps. What a step minimises is the method's business, what learns the schedule's."""
 
 from __future__ import annotations
 
