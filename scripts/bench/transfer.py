@@ -17,7 +17,8 @@ from tl.finetune import Request, finetune
 from tl.recipe import load
 from tl.run import Run
 
-SCRATCH = ["freeze=full", "head.standardize=false", "optimizer.lr=1e-3", "optimizer.head_factor=1", "loop.length=36ep"]
+SCRATCH = ["freeze=full", "head.init=random", "head.standardize=false", "optimizer.lr=1e-3", "optimizer.head_factor=1"]
+SCRATCH += ["loop.length=24ep", "loop.eval_every=6ep"]
 ARMS = {
     "quickstart_images": {
         "transfer": [],

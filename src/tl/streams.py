@@ -112,7 +112,7 @@ class Order:
     """An endless sequence of sample numbers: one shuffled pass after the other, sought by position.
 
     Batch number t is positions t * batch .. (t + 1) * batch - 1, so that every sample is seen equally often and an
-    epoch need not be a whole number of steps. With `balance` (a weight for each sample) a pass is drawn with replacement.
+    epoch need not be a whole number of steps. With `balance` (a weight per sample) a pass is drawn with replacement.
     """
 
     def __init__(self, n: int, seed: int, balance: Tensor | None = None) -> None:
