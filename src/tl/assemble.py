@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ class Assembly:
 
     def _balance(self) -> torch.Tensor:
         targets = [sample.target for sample in self.data.splits["train"]]
-        return torch.tensor([1.0 / targets.count(target) for target in targets])
+        counts = Counter(targets)
+        return torch.tensor([1.0 / counts[target] for target in targets])
 
 
 def assemble(recipe: Recipe) -> Assembly:
@@ -126,7 +128,8 @@ def open_run(path: Path) -> Trained:
 
     run = Run.open(path)
     if not (path / RUN_MODEL).is_file():
-        raise TLError(f"'{path}' has no model yet: its status is '{run.meta['status']}'. Resume it first.")
+        status = run.meta["status"]
+        raise TLError(f"'{path}' has no model yet (it is {status}). Go on with: tl finetune --resume {path}")
     recipe = load_recipe(str(path / RECIPE))
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
     recipe = replace(recipe, backbone=backbone)

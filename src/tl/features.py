@@ -17,7 +17,7 @@ from tl.model import Model
 from tl.outcome import write_table
 from tl.recipe import Recipe
 from tl.recipe import load as load_recipe
-from tl.score import evaluator, split_samples
+from tl.score import evaluator, own_splits
 from tl.space import Space
 from tl.streams import Items
 
@@ -26,7 +26,7 @@ ENDINGS = (".safetensors", ".npz", ".parquet", ".csv")
 
 @dataclass(frozen=True)
 class Features:
-    """Features (N, dim) and targets of a split, with the samples' ids."""
+    """Features (N, dim) and targets of a split, with the samples' ids; an unknown target is -1, or nan."""
 
     features: Tensor
     targets: Tensor
@@ -41,8 +41,7 @@ def extract(reference: str, overrides: list[str]) -> tuple[dict[str, Features], 
             raise TLError("A run is extracted as it is: give overrides to a recipe, not to a run.")
         trained = open_run(path)
         recipe, model = trained.recipe, trained.model
-        known = trained.run.meta["data"]["splits"]
-        splits: Mapping[str, tuple[Sample, ...]] = {name: split_samples(trained, name) for name in known}
+        splits = own_splits(trained)
     else:
         recipe = load_recipe(reference, overrides)
         assembly = assemble(recipe)
@@ -54,14 +53,13 @@ def _of(samples: tuple[Sample, ...], model: Model, recipe: Recipe) -> Features:
     by = evaluator(recipe)
     items = Items(samples, model.head.space, model.backbone.preprocess)
     features, targets = by.features(model.to(by.device), items)
+    unknown = torch.tensor([sample.target is None for sample in samples])
+    targets[unknown] = -1 if model.head.space.kind == "single" else torch.nan
     return Features(features, targets, tuple(sample.id for sample in samples))
 
 
 def save(found: Mapping[str, Features], space: Space, to: Path) -> None:
-    """Write by the name's ending: .safetensors and .npz hold <split>.features and <split>.targets, tables hold rows."""
-    if to.suffix not in ENDINGS:
-        raise TLError(f"--to '{to}' ends in none of {', '.join(ENDINGS)}.")
-    to.parent.mkdir(parents=True, exist_ok=True)
+    """Write by the name's ending, one of ENDINGS: tensors <split>.features and <split>.targets, or a table of rows."""
     tensors = {
         f"{split}.{what}": getattr(one, what) for split, one in found.items() for what in ("features", "targets")
     }
@@ -89,9 +87,9 @@ def _rows(found: Mapping[str, Features], space: Space) -> tuple[list[str], list[
     header = ["id", "split", *targets, *(f"f{i}" for i in range(dim))]
     rows: list[list[object]] = []
     for split, one in found.items():
-        for i, name in enumerate(one.ids):
-            target = [space.names[int(one.targets[i])]] if space.kind == "single" else one.targets[i].tolist()
-            rows.append([name, split, *target, *one.features[i].tolist()])
+        for name, target, features in zip(one.ids, one.targets.tolist(), one.features.tolist(), strict=True):
+            known = [space.names[target] if target >= 0 else None] if space.kind == "single" else target
+            rows.append([name, split, *known, *features])
     return header, rows
 
 

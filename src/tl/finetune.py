@@ -50,6 +50,7 @@ def finetune(request: Request, listener: Listener) -> Path:
     evaluator = _evaluator(recipe, accelerator)
     plan, job = _plan(assembly, metric, evaluator, accelerator)
     run = _open(request, assembly, accelerator)
+    listener.begins(metric, "image" if assembly.data.modality == "image" else "token")
     for line in (*recipe.notes, *assembly.data.notes, *assembly.model.backbone.described()):
         listener.note(line)
         run.note(line)

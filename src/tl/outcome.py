@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,7 @@ class Outcome:
         """A header, and for each sample its id, what is true, what is answered and every score."""
         names = list(self.space.names)
         if self.space.kind == "number":
-            header = ["id", *(f"true_{n}" for n in names), *names]
+            header = ["id", *(f"true_{n}" for n in names), *(f"predicted_{n}" for n in names)]
             rows = [[s.id, *t, *p] for s, t, p in zip(self.samples, self.targets, self.scores, strict=True)]
             return header, rows
         header = ["id", "true", "predicted", *(f"p_{name}" for name in names)]
@@ -88,20 +90,30 @@ def csv_text(header: list[str], rows: list[list[Any]]) -> str:
 
 
 def _short(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else value
+    return f"{value:.9g}" if isinstance(value, float) else value
+
+
+def check_writable(key: str, path: Path, endings: Sequence[str] = (".csv", ".parquet")) -> None:
+    """Before the work: can a file of that name be written? Makes its folder; TLError otherwise."""
+    if path.suffix not in endings:
+        raise TLError(f"{key} '{path}' ends in none of {', '.join(endings)}.")
+    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise TLError(f"{key} '{path}' needs pyarrow: pip install 'tl-toolkit[parquet]'.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TLError(f"{key} '{path}' cannot be written: {error.strerror}.") from error
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise TLError(f"{key} '{path}' cannot be written: {'it is a folder' if path.is_dir() else 'not allowed'}.")
 
 
 def write_table(path: Path, header: list[str], rows: list[list[Any]]) -> None:
-    """Write rows as .csv or .parquet, by the name's ending."""
+    """Write rows as .csv or .parquet, by the name's ending, which `check_writable` has approved."""
     if path.suffix == ".csv":
         path.write_text(csv_text(header, rows), encoding="utf-8")
-    elif path.suffix == ".parquet":
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ModuleNotFoundError as error:
-            raise TLError(f"'{path}' needs pyarrow: pip install 'tl-toolkit[parquet]'.") from error
-        columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
-        pyarrow.parquet.write_table(pyarrow.table(columns), path)
-    else:
-        raise TLError(f"'{path}' ends in neither .csv nor .parquet.")
+        return
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)

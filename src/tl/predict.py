@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,17 @@ import torch
 
 from tl.assemble import Trained
 from tl.data.base import Sample
+from tl.data.images import SUFFIXES
 from tl.errors import TLError
 from tl.outcome import answers
 from tl.score import evaluator
 from tl.streams import Items, in_order, to_device
 
-_IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
-
 
 def predict(trained: Trained, inputs: Sequence[str], batch: int) -> Iterator[dict[str, Any]]:
     """One answer for each input, in order: the answer, its probability and every score by name."""
     model, space = trained.model, trained.model.head.space
-    samples = _samples(inputs, model.backbone.preprocess.modality)
+    samples = _samples(inputs, model.backbone.preprocess.modality, pairs=bool(trained.recipe.data.values.get("pair")))
     device = evaluator(trained.recipe).device
     model.to(device)
     items = Items(samples, space, model.backbone.preprocess)
@@ -45,21 +45,33 @@ def _answer(kind: str, names: Sequence[str], answer: Any, row: Any) -> dict[str,
             return {"predicted": [float(value) for value in row]}
 
 
-def _samples(inputs: Sequence[str], modality: str) -> list[Sample]:
+def _samples(inputs: Sequence[str], modality: str, pairs: bool) -> list[Sample]:
     if not inputs:
-        raise TLError("Give at least one file or text to answer for.")
+        raise TLError("Give at least one picture or text to answer for; - reads them line by line.")
     if modality == "text":
-        return [Sample(text, text, None, "command line") for text in inputs]
-    paths = [path for name in inputs for path in _files(Path(name))]
+        return [Sample(text, _text(text, pairs), None, "command line") for text in inputs]
+    paths = [path for name in inputs for path in _files(name)]
     return [Sample(str(path), path, None, str(path)) for path in paths]
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in _IMAGES]
+def _text(text: str, pairs: bool) -> str | tuple[str, str]:
+    if os.path.exists(text):
+        what = "a picture" if Path(text).suffix.lower() in SUFFIXES else "a file or folder"
+        raise TLError(f"'{text}' is {what}, but this run reads texts: pass them as such, or as lines: - < FILE.")
+    if not pairs:
+        return text
+    first, tab, second = text.partition("\t")
+    if not tab:
+        raise TLError(f"This run reads pairs of texts: put a tab between the two (here: '{text}').")
+    return first, second
+
+
+def _files(name: str) -> list[Path]:
+    if os.path.isdir(name):
+        found = [path for path in sorted(Path(name).rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
         if not found:
-            raise TLError(f"'{path}' holds no pictures.")
+            raise TLError(f"'{name}' holds no pictures.")
         return found
-    if not path.is_file():
-        raise TLError(f"There is no file '{path}'.")
-    return [path]
+    if not os.path.isfile(name):
+        raise TLError(f"This run reads pictures, but there is no file '{name}'.")
+    return [Path(name)]

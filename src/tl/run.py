@@ -23,6 +23,9 @@ RECIPE, META, METRICS, LOG = "recipe.yaml", "meta.json", "metrics.jsonl", "log.t
 class Listener(Protocol):
     """Whoever wants to know how a run goes; the command line prints what it hears."""
 
+    def begins(self, metric: str, unit: str) -> None:
+        """A run begins; `metric` picks its best weights, and what it takes in is counted in `unit`s."""
+
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
         """A phase begins at step `first` and lasts at most until `last`."""
 
@@ -45,16 +48,19 @@ class Run:
     @classmethod
     def create(cls, root: Path, name: str, recipe: Mapping[str, Any], meta: Mapping[str, Any]) -> Run:
         """A new folder `root`/`name`/<stamp>, never one that is there."""
-        stamp = datetime.now(UTC).strftime("%Y-%m-%d_%H-%M-%S")
+        now = datetime.now(UTC)
+        stamp = now.strftime("%Y-%m-%d_%H-%M-%S")
         for attempt in range(1000):
             path = root / name / (f"{stamp}_{attempt}" if attempt else stamp)
             try:
                 path.mkdir(parents=True)
             except FileExistsError:
                 continue
+            except OSError as error:
+                raise TLError(f"{path}: cannot be made ({error.strerror}): give another folder with --runs.") from error
             run = cls(path)
             run.write_yaml(RECIPE, recipe)
-            run.write_json(META, {**meta, "status": "running"})
+            run.write_json(META, {**meta, "created": now.isoformat(timespec="seconds"), "status": "running"})
             return run
         raise TLError(f"{root / name} already holds a thousand runs of this second.")
 

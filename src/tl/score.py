@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import torch
 from tl.assemble import Trained, open_run
 from tl.build import build
 from tl.data.base import DataSource, Sample
+from tl.data.labels import check_targets
 from tl.data.splits import label_index
 from tl.data.splits import load as load_data
-from tl.errors import TLError
+from tl.errors import TLError, did_you_mean, nearest
 from tl.evaluate import Evaluator
 from tl.outcome import Outcome, outcome
 from tl.recipe import Node, Recipe
@@ -22,7 +24,7 @@ from tl.streams import Items, Share
 def score(path: Path, split: str, other: Path | None) -> Outcome:
     """Evaluate the run at `path` on `split`, or on everything in `other`."""
     trained = open_run(path)
-    samples = split_samples(trained, split) if other is None else _other_samples(trained, other)
+    samples = _own_samples(trained, split) if other is None else _other_samples(trained, other)
     items = Items(samples, trained.model.head.space, trained.model.backbone.preprocess)
     named = split if other is None else other.name
     loop = trained.recipe.loop
@@ -37,8 +39,8 @@ def evaluator(recipe: Recipe) -> Evaluator:
     return Evaluator(max(64, recipe.loop.device_batch), Share(), torch.device("cuda" if use_cuda else "cpu"))
 
 
-def split_samples(trained: Trained, split: str) -> tuple[Sample, ...]:
-    """A split of the run's own data; TLError when the data is not what it was trained on."""
+def own_splits(trained: Trained) -> Mapping[str, tuple[Sample, ...]]:
+    """The splits of the run's own data; TLError when the data is not what it was trained on."""
     data = load_data(build(trained.recipe.data))
     known = trained.run.meta["data"]["fingerprint"]
     if data.fingerprint != known:
@@ -46,20 +48,33 @@ def split_samples(trained: Trained, split: str) -> tuple[Sample, ...]:
             f"The data of '{trained.run.path}' changed since it was trained ({known} then, {data.fingerprint} now), so "
             "its splits are no longer the same: bring it back, or evaluate on separate data with --data PATH."
         )
-    if split not in data.splits:
-        raise TLError(f"The data has no split '{split}': it has {', '.join(data.splits)}.")
-    return data.splits[split]
+    return data.splits
+
+
+def _own_samples(trained: Trained, split: str) -> tuple[Sample, ...]:
+    splits = own_splits(trained)
+    if split not in splits:
+        raise TLError(f"--split: the data has no split '{split}'.{did_you_mean(split, splits)}")
+    labelled = tuple(sample for sample in splits[split] if sample.target is not None)
+    if not labelled:
+        raise TLError(f"--split: the samples of '{split}' have no labels to evaluate against: use tl predict.")
+    return labelled
 
 
 def _other_samples(trained: Trained, path: Path) -> tuple[Sample, ...]:
-    node, space = trained.recipe.data, trained.model.head.space
     if not path.exists():
-        raise TLError(f"--data: there is nothing at '{path}'.")
-    source: DataSource = build(_pointed_at(node, path))
-    samples = tuple(sample for sample in source.read() if sample.target is not None)
+        near = (p.name for p in path.parent.iterdir()) if path.parent.is_dir() else ()
+        raise TLError(f"--data: there is nothing at '{path}'.{nearest(path.name, near)}")
+    source: DataSource = build(_pointed_at(trained.recipe.data, path))
+    samples = tuple(replace(sample, split=None) for sample in source.read() if sample.target is not None)
+    if not samples:
+        raise TLError(f"--data: the samples of '{path}' have no labels to evaluate against: use tl predict.")
+    check_targets(samples, source.target_names())
     for sample in samples:
-        assert sample.target is not None
-        label_index(space, sample.target)
+        try:
+            label_index(trained.model.head.space, sample.target)
+        except TLError as error:
+            raise TLError(f"{sample.where}: {error}") from error
     return samples
 
 

@@ -31,16 +31,19 @@ def evaluate(
 
     gates = [parse_gate(text) for text in fail_if or []]
     from tl.cli.tables import print_json, print_outcome
-    from tl.outcome import write_table
+    from tl.outcome import check_writable, write_table
+    from tl.run import Run
     from tl.score import score
 
+    if predictions is not None:
+        check_writable("--predictions", predictions)
     found = score(run, split, data)
     if predictions is not None:
         write_table(predictions, *found.rows())
     if json:
         print_json(found.as_json())
     else:
-        print_outcome(found.as_json())
+        print_outcome(Run.open(run).meta["best"]["metric"], found.as_json())
     failed = [text for text, gate in zip(fail_if or [], gates, strict=True) if gate.fails(found.values)]
     if failed:
         raise GateError("\n".join(f"gate: {text} holds on {found.split}." for text in failed))
@@ -81,8 +84,10 @@ def extract_features(
     if to is None:
         raise TLError("Say where to write: --to features.safetensors (or .npz, .parquet, .csv).")
     from tl.cli.tables import print_json
-    from tl.features import extract, save, sizes
+    from tl.features import ENDINGS, extract, save, sizes
+    from tl.outcome import check_writable
 
+    check_writable("--to", to, ENDINGS)
     found, space = extract(source, overrides or [])
     save(found, space, to)
     facts = {"to": str(to), "splits": sizes(found)}

@@ -26,28 +26,32 @@ for module in (train, answer, recipes, runs):
 
 def main() -> None:
     """Exit codes: 0 done, 1 a bug, 2 the user's mistake, 3 a gate that did not hold, 130/143 stopped by a signal."""
+    code, words = ended()
+    if words:
+        print(words, file=sys.stderr)
+    sys.exit(code)
+
+
+def ended() -> tuple[int, str]:
+    """Run the command: its exit code, and what is to be said of it."""
     try:
         code = app(standalone_mode=False)
     except TLError as error:
-        print(error, file=sys.stderr)
-        code = error.exit_code
+        return error.exit_code, str(error)
     except UsageError as error:
-        print(_spoken(error), end="", file=sys.stderr)
-        code = 2
-    except KeyboardInterrupt:
-        code = 130
-    except typer.Abort:
-        code = 130
+        return 2, _spoken(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130, ""
     except BrokenPipeError:
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+        return 0, ""
+    return (code if isinstance(code, int) else 0), ""
 
 
 def _spoken(error: Any) -> str:
     """What is wrong with the command line, in one line, and where help is; nothing where help has been shown."""
     path = error.ctx.command_path if error.ctx is not None else "tl"
     message = error.format_message()
-    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {path} --help.\n" if message else ""
+    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {path} --help." if message else ""
 
 
 if __name__ == "__main__":

@@ -9,7 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from tl.report.words import brief_count
 
 
 class Quiet:
@@ -20,6 +23,9 @@ class Quiet:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         return None
+
+    def begins(self, metric: str, unit: str) -> None:
+        self.metric, self.unit = metric, unit
 
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None: ...
 
@@ -33,12 +39,19 @@ class Quiet:
 class Lines(Quiet):
     """A line per phase and per evaluation, for logs and CI."""
 
+    def begins(self, metric: str, unit: str) -> None:
+        super().begins(metric, unit)
+        self.loss = ""
+
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
-        print(f"{name}: steps {first}-{last}, {_names(learning)} learn", flush=True)
+        if first < last:
+            print(_phase(name, first, last, learning), flush=True)
 
     def values(self, step: int, split: str, values: Mapping[str, float]) -> None:
-        if split != "train":
-            print(f"  step {step} {split}: {_headline(values)}", flush=True)
+        if split == "train":
+            self.loss = f"loss {values['loss']:.4f}, "
+        else:
+            print(f"  step {step}: {self.loss}{split} {self.metric} {values[self.metric]:.3f}", flush=True)
 
     def note(self, text: str) -> None:
         print(text, flush=True)
@@ -51,7 +64,7 @@ class Live(Quiet):
         self.console = Console(stderr=True)
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             TextColumn("{task.fields[loss]}"),
             TextColumn("{task.fields[metric]}"),
@@ -69,15 +82,15 @@ class Live(Quiet):
         self.progress.stop()
 
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
-        description = f"[bold]{name}[/] {_names(learning)}"
-        self.task = self.progress.add_task(description, total=last - first, loss="", metric="", speed="")
+        self.console.print(_phase(name, first, last, learning), highlight=False, markup=False)
+        self.task = self.progress.add_task(escape(name), total=last - first, loss="", metric="", speed="")
         self.first, self.began, self.size = first, time.monotonic(), 0
 
     def step(self, step: int, size: int) -> None:
         assert self.task is not None
         self.size += size
         speed = self.size / max(1e-9, time.monotonic() - self.began)
-        self.progress.update(self.task, completed=step - self.first, speed=f"{speed:,.0f}/s")
+        self.progress.update(self.task, completed=step - self.first, speed=f"{brief_count(speed)} {self.unit}s/s")
 
     def values(self, step: int, split: str, values: Mapping[str, float]) -> None:
         if self.task is None:
@@ -85,7 +98,7 @@ class Live(Quiet):
         if split == "train":
             self.progress.update(self.task, loss=f"loss {values['loss']:.4f}")
         else:
-            self.progress.update(self.task, metric=_headline(values))
+            self.progress.update(self.task, metric=f"{self.metric} {values[self.metric]:.3f}")
 
     def note(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, style="dim")
@@ -98,8 +111,8 @@ def listener(quiet: bool) -> Quiet:
     return Live() if sys.stderr.isatty() else Lines()
 
 
-def _headline(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in list(values.items())[:2])
+def _phase(name: str, first: int, last: int, learning: list[str]) -> str:
+    return f"{name}: steps {first + 1}-{last}, learning: {_names(learning)}"
 
 
 def _names(learning: list[str]) -> str:

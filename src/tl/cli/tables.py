@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -34,18 +35,20 @@ def plain_table() -> Table:
     return Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
 
 
-def print_outcome(*outcomes: Mapping[str, Any]) -> None:
-    """Metrics with their intervals, a column for each split; outcomes as `Outcome.as_json` gives them."""
+def print_outcome(main: str, *outcomes: Mapping[str, Any]) -> None:
+    """Metrics with their intervals, the main one first, a column for each split as `Outcome.as_json` gives it."""
+    if not outcomes:
+        return
     table = plain_table()
     table.add_column("metric")
     for found in outcomes:
-        table.add_column(f"{found['split']} (n={found['samples']})", justify="right")
+        table.add_column(f"{escape(found['split'])} (n={found['samples']})", justify="right", overflow="fold")
         table.add_column("95 % interval")
-    for name in outcomes[0]["metrics"] if outcomes else []:
+    for name in sorted(outcomes[0]["metrics"], key=lambda name: name != main):
         cells = [found["metrics"][name] for found in outcomes]
         texts = [t for c in cells for t in (_number(c["value"]), f"{_number(c['low'])} .. {_number(c['high'])}")]
-        table.add_row(name, *texts)
-    Console().print(table)
+        table.add_row(name, *texts, style="bold" if name == main else "")
+    Console(highlight=False).print(table)
 
 
 def print_answers(answers: Iterable[Mapping[str, Any]], top: int) -> None:
@@ -58,7 +61,7 @@ def print_answers(answers: Iterable[Mapping[str, Any]], top: int) -> None:
         predicted = answer["predicted"]
         shown = predicted if isinstance(predicted, str) else ", ".join(map(_text, predicted)) or "none"
         table.add_row(answer["input"], shown, "  ".join(f"{name} {_number(value)}" for name, value in best))
-    Console().print(table, markup=False)
+    Console(highlight=False).print(table, markup=False)
 
 
 def _text(value: Any) -> str:

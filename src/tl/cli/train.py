@@ -30,10 +30,14 @@ def finetune(
         raise TLError(
             "--resume goes on with the same recipe; for other settings start a new run with backbone.weights=RUN."
         )
+    if processes > 1 and find_lr:
+        raise TLError("--find-lr looks with one process: leave --processes out.")
+    from tl.cli.training import asked_for, run_finetune
+
+    wanted = asked_for(recipe, overrides or [], resume)
     if processes > 1:
-        from tl.launch import relaunch
+        from tl.launch import launched, relaunch
 
-        raise SystemExit(relaunch(processes))
-    from tl.cli.training import run_finetune
-
-    run_finetune(recipe, overrides or [], resume, runs, find_lr=find_lr, as_json=json)
+        if not launched():
+            return relaunch(processes)
+    return run_finetune(wanted, resume, runs, find_lr=find_lr, as_json=json)

@@ -10,30 +10,14 @@ from pathlib import Path
 from tl.cli.progress import listener
 from tl.cli.tables import print_json, print_outcome
 from tl.errors import TLError
-from tl.finetune import Request, finetune
 from tl.recipe import Recipe, load
 from tl.run import RECIPE, Run
 
 
-def run_finetune(
-    reference: str | None, overrides: list[str], resume: Path | None, root: Path, *, find_lr: bool, as_json: bool
-) -> None:
-    """Train, then say what came of it."""
-    recipe = load(reference, overrides) if reference is not None else _resumable(resume)
-    main = os.environ.get("RANK", "0") == "0"
-    heard = listener(quiet=as_json or not main)
-    if find_lr:
-        from tl.cli.finding import print_rates
-
-        return print_rates(recipe, heard, as_json)
-    with heard:
-        path = finetune(Request(recipe, root, resume, shlex.join(["tl", *sys.argv[1:]])), heard)
-    if main:
-        _say(Run.open(path), as_json)
-    return None
-
-
-def _resumable(resume: Path | None) -> Recipe:
+def asked_for(reference: str | None, overrides: list[str], resume: Path | None) -> Recipe:
+    """The recipe to train, or that of the run to go on with; what is wrong with it is said before torch is imported."""
+    if reference is not None:
+        return load(reference, overrides)
     assert resume is not None
     run = Run.open(resume)
     if run.meta["status"] == "done":
@@ -41,10 +25,27 @@ def _resumable(resume: Path | None) -> Recipe:
     return load(str(run.path / RECIPE))
 
 
+def run_finetune(recipe: Recipe, resume: Path | None, root: Path, *, find_lr: bool, as_json: bool) -> None:
+    """Train, then say what came of it."""
+    main = os.environ.get("RANK", "0") == "0"
+    heard = listener(quiet=as_json or not main)
+    if find_lr:
+        from tl.cli.finding import print_rates
+
+        return print_rates(recipe, heard, as_json)
+    from tl.finetune import Request, finetune
+
+    with heard:
+        path = finetune(Request(recipe, root, resume, shlex.join(["tl", *sys.argv[1:]])), heard)
+    if main:
+        _say(Run.open(path), as_json)
+    return None
+
+
 def _say(run: Run, as_json: bool) -> None:
     found = [run.read_json(f"evaluation/{p.name}") for p in sorted((run.path / "evaluation").glob("*.json"))]
     if as_json:
         print_json({"run": str(run.path), "evaluation": {one["split"]: one for one in found}, "meta": run.meta})
         return
-    print_outcome(*found)
-    print(f"run     {run.path}\nreport  {run.path / 'report.html'}")
+    print_outcome(run.meta["best"]["metric"], *found)
+    print(f"{run.meta['verdict']}\nrun     {run.path}\nreport  {run.path / 'report.html'}")

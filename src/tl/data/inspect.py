@@ -104,26 +104,36 @@ def _shared_groups(splits: Splits) -> list[str]:
     return found
 
 
+def duplicates(splits: Splits) -> int:
+    """How many samples are exact copies of another one, in whichever split."""
+    return sum(len(rows) - 1 for rows in _equal(splits))
+
+
 def _twins(splits: Splits) -> list[str]:
     """Exact duplicates: between splits, and with different targets anywhere."""
-    twins: dict[bytes, list[tuple[str, Sample]]] = defaultdict(list)
-    for block in _same_size(splits):
-        for split, sample in block:
-            if (key := _key(sample)) is not None:
-                twins[key].append((split, sample))
-    twins = {key: rows for key, rows in twins.items() if len(rows) > 1}
+    twins = _equal(splits)
     found = []
     for one, two in combinations(splits, 2):
-        pairs = [pair for rows in twins.values() if (pair := _across(rows, one, two))]
+        pairs = [pair for rows in twins if (pair := _across(rows, one, two))]
         if pairs:
             listed = _some(f"{a.where} = {b.where}" for a, b in pairs)
             found.append(f"{one} and {two} share {_many(len(pairs), 'exact duplicate')}: {listed}; remove one of each.")
-    known = [[s for _, s in rows if s.target is not None] for rows in twins.values()]
+    known = [[s for _, s in rows if s.target is not None] for rows in twins]
     torn = [rows for rows in known if len({s.target for s in rows}) > 1]
     if torn:
         listed = _some(f"{rows[0].where} = {_other(rows).where}" for rows in torn)
         found.append(f"Equal inputs have different targets ({len(torn)}): {listed}; keep the right one.")
     return found
+
+
+def _equal(splits: Splits) -> list[list[tuple[str, Sample]]]:
+    """Samples of equal input, each with its split, wherever there are at least two."""
+    found: dict[bytes, list[tuple[str, Sample]]] = defaultdict(list)
+    for block in _same_size(splits):
+        for split, sample in block:
+            if (key := _key(sample)) is not None:
+                found[key].append((split, sample))
+    return [rows for rows in found.values() if len(rows) > 1]
 
 
 def _across(rows: Sequence[tuple[str, Sample]], one: str, two: str) -> tuple[Sample, Sample] | None:

@@ -10,6 +10,8 @@ from tl.report.facts import DataCard, Facts, ModelCard
 from tl.report.words import count, duration, esc, memory, number, split_name
 
 MOST_BARS = 30
+_ANSWERS = "On the dotted diagonal, answers of confidence 0.8 are right 8 times in 10; a point below is too sure."
+_LABELS = "On the dotted diagonal, labels of probability 0.8 apply 8 times in 10; a point below is too sure."
 
 
 def confidence(facts: Facts) -> str:
@@ -20,7 +22,7 @@ def confidence(facts: Facts) -> str:
     if known is None or not any(b.count for b in known.before):
         words = "Its confidence was not checked."
         return section("confidence", "Can its confidence be trusted?", paragraph(words, "empty"))
-    lead = "On the dotted diagonal, answers of confidence 0.8 are right 8 times in 10; a point below is too sure."
+    lead = _LABELS if facts.kind == "multi" else _ANSWERS
     first = f"As trained, ECE {number(known.ece_before, 3)}"
     charts = [figure(first, reliability(known.before, title=f"Reliability. {first}"))]
     if known.after:
@@ -29,8 +31,18 @@ def confidence(facts: Facts) -> str:
         charts.append(figure(second, reliability(known.after, title=f"Reliability. {second}")))
     note = "Faint bars and the size of a point show how many samples share a confidence. "
     note += "ECE, the expected calibration error, is the mean distance from the diagonal: 0 is best."
-    html = paragraph(lead, "lead") + row(*charts) + paragraph(note, "note")
+    html = paragraph(lead + _heat(known.temperature), "lead") + row(*charts) + paragraph(note, "note")
     return section("confidence", "Can its confidence be trusted?", html)
+
+
+def _heat(temperature: float | None) -> str:
+    """What temperature scaling found, in words; nothing where none was fitted."""
+    if temperature is None:
+        return ""
+    if 0.95 <= temperature <= 1.05:
+        return " On the validation split its confidence needed no mending."
+    sure, way = ("too sure", "lowers") if temperature > 1 else ("not sure enough", "raises")
+    return f" On the validation split it was {sure}: a temperature of {number(temperature)} {way} its confidence."
 
 
 def data(facts: Facts) -> str:

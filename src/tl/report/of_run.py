@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from tl.assemble import Assembly
-from tl.calibration import reliability
-from tl.data.base import Sample
-from tl.data.images import open_image
-from tl.errors import TLError
-from tl.metrics import confusion, evaluate, per_class
-from tl.outcome import Outcome, answers
+from tl.data.inspect import duplicates
+from tl.outcome import Outcome
 from tl.report.facts import (
-    Bin,
-    Calibration,
-    ClassFact,
-    Confusion,
     DataCard,
     Environment,
     Facts,
-    Mistake,
     ModelCard,
     PhaseFact,
-    Residual,
-    Scatter,
-    Verdict,
 )
+from tl.report.judged import judgement, verdict_of
 from tl.report.page import render
+from tl.report.verdict import sentence
 from tl.run import RECIPE, Run
 
-_SHOWN = 12
-_THUMBNAIL = 192
+_MOST_COMPARED = 20_000
 
 
 def write_report(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> None:
-    """Write report.html into the run."""
-    run.write("report.html", render(gather(run, assembly, outcomes)))
+    """Write report.html into the run, and its verdict into what is known about the run."""
+    facts = gather(run, assembly, outcomes)
+    run.write("report.html", render(facts))
+    run.update_meta(verdict=sentence(facts))
 
 
 def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
@@ -51,8 +42,8 @@ def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
         names=space.names,
         samples="pictures" if assembly.data.modality == "image" else "texts",
         run=str(run.path),
-        created=run.path.name,
-        verdict=_verdict(meta["best"]["metric"], judged) if judged else None,
+        created=f"{datetime.fromisoformat(meta['created']):%-d %B %Y, %H:%M} UTC",
+        verdict=verdict_of(meta["best"]["metric"], judged) if judged else None,
         scores={o.split: {k: (v, *o.intervals[k]) for k, v in o.values.items()} for o in outcomes},
         curves=rows,
         phases=_phases(rows, assembly),
@@ -62,101 +53,8 @@ def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
         warnings=assembly.data.notes,
         command=meta["command"],
         recipe=(run.path / RECIPE).read_text(encoding="utf-8"),
-        **(_judgement(judged, meta["temperature"]) if judged else {}),
+        **(judgement(judged, meta["temperature"] if assembly.data.splits.get("val") else None) if judged else {}),
     )
-
-
-def _verdict(metric: str, judged: Outcome) -> Verdict:
-    low, high = judged.intervals[metric]
-    value, n = judged.values[metric], len(judged.samples)
-    baseline = None
-    if metric == "accuracy" and n:
-        baseline = max(Counter(judged.targets.tolist()).values()) / n
-    return Verdict(metric=metric, split=judged.split, value=value, low=low, high=high, n=n, baseline=baseline)
-
-
-def _judgement(judged: Outcome, temperature: float) -> dict[str, Any]:
-    space = judged.space
-    if space.kind == "number":
-        columns = range(space.dim)
-        pairs = [(judged.targets[:, i].tolist(), judged.scores[:, i].tolist()) for i in columns]
-        scatters = [Scatter(name=n, true=t, predicted=p) for n, (t, p) in zip(space.names, pairs, strict=True)]
-        return {"scatters": scatters, "residuals": _residuals(judged)}
-    classes = [ClassFact(**row) for row in per_class(space.kind, judged.scores, judged.targets, space.names)]  # type: ignore[arg-type]
-    if space.kind == "multi":
-        return {"classes": classes}
-    counts = confusion(judged.scores, judged.targets, space.dim)
-    return {
-        "classes": classes,
-        "confusion": Confusion(names=space.names, counts=counts.tolist()),
-        "calibration": _calibration(judged, temperature),
-        "mistakes": _mistakes(judged),
-    }
-
-
-def _calibration(judged: Outcome, temperature: float) -> Calibration:
-    def bins(scores: Any) -> list[Bin]:
-        found = reliability(scores, judged.targets)
-        return [Bin(low=b.lo, high=b.hi, count=b.count, confidence=b.confidence, accuracy=b.accuracy) for b in found]
-
-    def ece(scores: Any) -> float:
-        return evaluate("single", scores, judged.targets, judged.space.names, ["ece"])["ece"]
-
-    return Calibration(
-        before=bins(judged.raw),
-        ece_before=ece(judged.raw),
-        after=bins(judged.scores),
-        ece_after=ece(judged.scores),
-        temperature=temperature,
-    )
-
-
-def _mistakes(judged: Outcome) -> list[Mistake]:
-    predicted = answers(judged.space, judged.scores)
-    wrong = [i for i in range(len(predicted)) if predicted[i] != judged.targets[i]]
-    wrong.sort(key=lambda i: -judged.scores[i, predicted[i]])
-    names = judged.space.names
-    return [
-        Mistake(
-            id=judged.samples[i].id,
-            true=names[int(judged.targets[i])],
-            predicted=names[int(predicted[i])],
-            confidence=float(judged.scores[i, predicted[i]]),
-            **_shown(judged.samples[i]),
-        )
-        for i in wrong[:_SHOWN]
-    ]
-
-
-def _residuals(judged: Outcome) -> list[Residual]:
-    errors = abs(judged.scores - judged.targets)
-    worst = (-errors).ravel().argsort()[:_SHOWN]
-    cells = [divmod(int(cell), judged.space.dim) for cell in worst]
-    return [
-        Residual(
-            id=judged.samples[i].id,
-            target=judged.space.names[k],
-            true=float(judged.targets[i, k]),
-            predicted=float(judged.scores[i, k]),
-            **_shown(judged.samples[i]),
-        )
-        for i, k in cells
-    ]
-
-
-def _shown(sample: Sample) -> dict[str, Any]:
-    if isinstance(sample.input, str):
-        return {"text": sample.input}
-    if isinstance(sample.input, tuple):
-        return {"text": " / ".join(sample.input)}
-    try:
-        image = open_image(sample.input)
-    except TLError:
-        return {"text": f"{sample.where} cannot be opened any more"}
-    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=85)
-    return {"thumbnail": buffer.getvalue()}
 
 
 def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[PhaseFact]:
@@ -186,7 +84,9 @@ def _data_card(assembly: Assembly) -> DataCard:
             found = Counter(str(label) for many in labels for label in many)
             counts[split] = {name: found[name] for name in data.space.names}
     place = next((str(node.values[key]) for key in ("root", "file", "files") if node.values.get(key)), "")
+    pictures = sum(len(samples) for samples in data.splits.values()) if data.modality == "image" else 0
     return DataCard(
+        duplicates=duplicates(data.splits) if pictures <= _MOST_COMPARED else None,
         source=f"{node.option} {place}".strip(),
         sizes={split: len(samples) for split, samples in data.splits.items()},
         counts=counts,
