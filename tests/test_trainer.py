@@ -19,7 +19,7 @@ from tl.options import options
 
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
-FLAT = ["head.standardize=false", "optimizer.warmup=0%", "optimizer.schedule_span=run", "optimizer.head_factor=1"]
+FLAT = ["head.init=random", "head.standardize=false", "optimizer.warmup=0%", "optimizer.schedule_span=run", "optimizer.head_factor=1"]
 
 
 def losses(rows: list[dict[str, Any]]) -> list[float]:
@@ -66,7 +66,7 @@ def interrupt(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StopSignals, "pending", lambda self: 15 if next(asked) == at else 0)
 
 
-@pytest.mark.parametrize("at", [1, 3, 5, 6, 8, 11])
+@pytest.mark.parametrize("at", [1, 5, 6, 9])
 @pytest.mark.parametrize("kind", [TEXT, IMAGE], ids=["text", "image"])
 def test_resuming_equals_never_stopping(
     kind: list[str], at: int, train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
