@@ -48,7 +48,7 @@ def print_outcome(main: str, *outcomes: Mapping[str, Any]) -> None:
         cells = [found["metrics"][name] for found in outcomes]
         texts = [t for c in cells for t in (_number(c["value"]), f"{_number(c['low'])} .. {_number(c['high'])}")]
         table.add_row(name, *texts, style="bold" if name == main else "")
-    Console(highlight=False).print(table)
+    Console(highlight=False, emoji=False).print(table)
 
 
 def print_answers(answers: Iterable[Mapping[str, Any]], top: int) -> None:
@@ -61,7 +61,7 @@ def print_answers(answers: Iterable[Mapping[str, Any]], top: int) -> None:
         predicted = answer["predicted"]
         shown = predicted if isinstance(predicted, str) else ", ".join(map(_text, predicted)) or "none"
         table.add_row(answer["input"], shown, "  ".join(f"{name} {_number(value)}" for name, value in best))
-    Console(highlight=False).print(table, markup=False)
+    Console(highlight=False, markup=False, emoji=False).print(table)
 
 
 def _text(value: Any) -> str:
