@@ -18,7 +18,7 @@ from tl.recipe import load
 from tl.run import Run
 
 SCRATCH = ["freeze=full", "head.init=random", "head.standardize=false", "optimizer.lr=1e-3", "optimizer.head_factor=1"]
-SCRATCH += ["loop.length=24ep", "loop.eval_every=6ep"]
+SCRATCH += ["loop.length=18ep", "loop.eval_every=6ep"]
 ARMS = {
     "quickstart_images": {
         "transfer": [],
