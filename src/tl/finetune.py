@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import ProjectConfiguration, broadcast_object_list
 
 from tl.assemble import SPACE, Assembly, assemble
 from tl.calibration import fit_temperature
@@ -100,8 +100,13 @@ def _accelerator(recipe: Recipe) -> Accelerator:
         raise TLError("loop.device is cuda, but this machine shows no CUDA device: use auto or cpu.")
     if loop.precision == "fp16" and (loop.device == "cpu" or not torch.cuda.is_available()):
         raise TLError("loop.precision is fp16, which needs a GPU: use bf16 or no.")
-    trackers = tracker_names(loop.trackers)
-    accelerator = Accelerator(mixed_precision=loop.precision, cpu=loop.device == "cpu", log_with=trackers or None)
+    later = ProjectConfiguration(logging_dir=".")  # a tracker wants a folder before the run has one
+    accelerator = Accelerator(
+        mixed_precision=loop.precision,
+        cpu=loop.device == "cpu",
+        log_with=tracker_names(loop.trackers) or None,
+        project_config=later,
+    )
     if loop.batch < accelerator.num_processes:
         raise TLError(f"loop.batch is {loop.batch}, fewer than the {accelerator.num_processes} processes: raise it.")
     return accelerator

@@ -18,12 +18,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType, TracebackType
+from types import FrameType
 
 from tl.errors import TLError
 
 _WORDS = "TL_LAST_WORDS"
-_GRACE = 20.0
+_GRACE, _LATEST = 20.0, 3.0
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
 Children = Sequence["subprocess.Popen[bytes]"]
 
@@ -65,14 +65,14 @@ def leave_word(text: str, exit_code: int) -> None:
     Path(os.environ[_WORDS], os.environ["RANK"]).write_text(json.dumps([text, exit_code]), encoding="utf-8")
 
 
-def hush_after_another() -> None:
-    """In a launched process: no traceback about a lost connection where another process said why it left."""
-
-    def hook(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
-        if not any(Path(os.environ[_WORDS]).iterdir()):
-            sys.__excepthook__(kind, error, at)
-
-    sys.excepthook = hook
+def another_spoke() -> bool:
+    """In a launched process that lost its connection: has another said why it leaves? Its words come a little later."""
+    until = time.monotonic() + _LATEST
+    while time.monotonic() < until:
+        if any(Path(os.environ[_WORDS]).iterdir()):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _environments(processes: int, folder: Path) -> Iterator[dict[str, str]]:

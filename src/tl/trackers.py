@@ -29,7 +29,7 @@ def tracker_names(names: Sequence[str]) -> list[str]:
 def start_trackers(accelerator: Accelerator, folder: Path, recipe: Recipe) -> Iterator[None]:
     """Trackers, if any, write below the run's folder and are closed afterwards."""
     if recipe.loop.trackers:
-        accelerator.project_configuration.set_directories(str(folder))
+        accelerator.project_configuration.logging_dir = str(folder)
         config = {"seed": recipe.seed, "batch": recipe.loop.batch, "length": str(recipe.loop.length)}
         chosen = {group: node.option for group, node in recipe.nodes().items()}
         accelerator.init_trackers(recipe.name, config={**config, **chosen})

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 
 from tl.cli.app import ended
-from tl.launch import hush_after_another, leave_word
+from tl.launch import another_spoke, leave_word
 
 
 def main() -> None:
-    hush_after_another()
-    code, words = ended()
+    try:
+        code, words = ended()
+    except RuntimeError:  # what torch raises when a peer is gone
+        if not another_spoke():
+            raise
+        sys.exit(1)
     if code:
         leave_word(words, code)
     sys.exit(code)
