@@ -33,6 +33,16 @@ def test_a_sample_survives_pickling() -> None:
     assert (pixels(pickle.loads(pickle.dumps(sample))) == pixels(sample)).all()
 
 
+def test_shape_and_paper_are_dark_and_light_or_light_and_dark() -> None:
+    corners = []
+    for sample in option("tiny_shapes", n=200).read():
+        grey = pixels(sample).mean(axis=2)
+        light = float((grey > 128).mean())
+        assert 0.02 < light < 0.98
+        corners.append(float(np.median([grey[0, 0], grey[0, -1], grey[-1, 0], grey[-1, -1]])) > 128)
+    assert 0.4 < np.mean(corners) < 0.6
+
+
 def test_pixels_alone_are_not_enough() -> None:
     data = load(option("tiny_shapes", n=400))
     x = {split: np.stack([pixels(s).ravel() / 255 for s in found]) for split, found in data.splits.items()}

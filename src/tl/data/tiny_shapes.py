@@ -37,14 +37,15 @@ class TinyShapes(DataSource):
 
 
 def draw(shape: str, seed: int, i: int) -> bytes:
-    """A PNG of one shape: place, size, turn, colours and noise are random."""
+    """A PNG of one shape, light on dark or dark on light: place, size, turn, colours and noise are random."""
     import numpy as np
     from PIL import Image, ImageDraw
 
     rng = np.random.default_rng([seed, i])
     radius = rng.uniform(5, 12)
     x, y = rng.uniform(radius * 0.7, SIDE - radius * 0.7, size=2)
-    paper, ink = rng.integers(40, 216, size=(2, 3))
+    dark, light = rng.integers(40, 110, size=3), rng.integers(146, 216, size=3)
+    paper, ink = (dark, light) if rng.random() < 0.5 else (light, dark)
     image = Image.new("RGB", (SIDE, SIDE), tuple(int(v) for v in paper))
     pen, fill = ImageDraw.Draw(image), tuple(int(v) for v in ink)
     if shape == "disc":
