@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tl.options import GROUPS, RECIPES, options, stories
+from tl.options import GROUPS, RECIPES, first_line, options, stories
 from tl.signature import signature
 
 README = Path(__file__).parents[1] / "recipes" / "README.md"
@@ -16,8 +16,7 @@ def catalogue() -> str:
     """The shipped recipes, then each group's options with their keys."""
     lines = ["### Recipes", "", "| recipe | what for |", "|---|---|"]
     for name, path in stories().items():
-        first = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ").strip()
-        lines.append(f"| `{name}` | {first} |")
+        lines.append(f"| `{name}` | {first_line(path)} |")
     for group in GROUPS:
         lines += ["", f"### {group}", "", "| option | what it is | keys |", "|---|---|---|"]
         for option in options(group).values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,10 +13,11 @@ from textwrap import dedent
 import pytest
 
 from tl import reference
+from tl.compose import compose
 from tl.errors import Mistakes, TLError
 from tl.options import GROUPS, RECIPES, Option, options, stories
 from tl.recipe import Recipe, load
-from tl.yamlfile import dump, flow, read
+from tl.yamlfile import dump, flow, read, shown
 
 Write = Callable[..., str]
 Plugin = Callable[[str], subprocess.CompletedProcess[str]]
@@ -57,11 +60,30 @@ def loaded(*overrides: str, story: str = "base") -> Recipe:
         raise
 
 
+def commanded(name: str) -> list[str]:
+    """The overrides of the command in a shipped recipe's header."""
+    line = stories()[name].read_text(encoding="utf-8").splitlines()[1]
+    assert line.startswith(f"# Run: tl finetune {name}"), line
+    return [word.rstrip(".") for word in shlex.split(line) if "=" in word]
+
+
 @pytest.mark.parametrize("name", [name for name in stories() if name != "base"])
-def test_every_shipped_recipe_binds(name: str) -> None:
-    recipe = loaded(story=name)
+def test_every_shipped_recipe_binds_with_the_command_of_its_header(name: str) -> None:
+    recipe = loaded(*commanded(name), story=name)
     assert recipe.name == name
     assert recipe.notes == ()
+
+
+def test_every_option_is_used_by_a_shipped_recipe() -> None:
+    chosen = [compose(name, []).choices for name in stories() if name != "base"]
+    used = {(group, name) for choices in chosen for group, name in choices.items()}
+    assert used == {(option.group, option.name) for option in ALL if option.yaml.is_relative_to(RECIPES)}
+
+
+def test_a_recipe_that_names_no_data_says_which_key_is_missing() -> None:
+    (text,) = mistakes("images")
+    place = shown(RECIPES / "images.yaml")
+    assert re.fullmatch(rf"{re.escape(place)}:\d+: data\.root has no value: the recipe must give a path\.", text)
 
 
 @pytest.mark.parametrize("option", ALL, ids=lambda option: f"{option.group}={option.name}")
@@ -197,6 +219,15 @@ def test_a_recipe_anywhere_may_use_the_shipped_groups(write: Write, tmp_path: Pa
     assert recipe.at("head.hidden") == "mine.yaml:3"
     assert recipe.at("loop.batch") == "command line"
     assert recipe.at("optimizer.eps").endswith("adamw.yaml:4")
+
+
+def test_a_mistake_is_placed_in_the_users_file_wherever_recipes_were_read_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(RECIPES)
+    assert load("base", SMALL).at("optimizer.eps") == "optimizer/adamw.yaml:4"
+    monkeypatch.chdir(tmp_path)
+    assert load("base", SMALL).at("optimizer.eps") == f"{RECIPES / 'optimizer' / 'adamw.yaml'}:4"
 
 
 def test_a_recipe_may_start_from_another_one_beside_it(write: Write) -> None:

@@ -178,9 +178,14 @@ def _mark(option: Option, draft: Draft) -> None:
                 draft.where.setdefault(f"{option.group}.{key}", at)
 
 
-@cache
 def layers(option: Option) -> list[YamlFile]:
     """The option's file behind those that it starts from."""
+    return _seen_from(Path.cwd(), option)
+
+
+@cache
+def _seen_from(here: Path, option: Option) -> list[YamlFile]:
+    """Places in a file are written as a user would type them `here`."""
     file = read(option.yaml)
     return [*(read(_shared(option, str(entry))) for entry, _ in file.defaults if entry != "_self_"), file]
 

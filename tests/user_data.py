@@ -1,0 +1,80 @@
+"""Small files as users have them: folders of pictures, tables, a saved dataset, folders of Transformers models."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from tl.data.tiny_shapes import SHAPES, draw
+
+PAIRS = (("is it warm", "is it hot", "same"), ("is it warm", "who came", "other"))
+
+
+def write_all(folder: Path) -> None:
+    """Everything below, under the names that the recipes' `# smoke:` lines use."""
+    shapes(folder / "pictures")
+    shapes(folder / "places" / "train")
+    shapes(folder / "places" / "target", labelled=False)
+    tables(folder)
+    pairs(folder / "pairs")
+    bert(folder / "bert")
+    dinov2(folder / "dinov2")
+
+
+def shapes(folder: Path, labelled: bool = True) -> None:
+    """48 drawn pictures, in a folder for each class or all in one."""
+    for i in range(48):
+        shape = SHAPES[i % len(SHAPES)]
+        place = folder / shape if labelled else folder
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{i}.png").write_bytes(draw(shape, int(labelled), i))
+
+
+def tables(folder: Path) -> None:
+    """Texts with a class, texts with two numbers, and the pictures with one or two tags."""
+    texts = [f"the {'good' if i % 2 else 'bad'} soup number {i}" + " again" * (i % 3) for i in range(40)]
+    _write(folder / "texts.csv", ("text", "label"), [(t, "praise" if " good " in t else "complaint") for t in texts])
+    _write(folder / "scores.csv", ("text", "stars", "length"), [(t, 1 + i % 5, len(t)) for i, t in enumerate(texts)])
+    pictures = sorted((folder / "pictures").rglob("*.png"))
+    tags = [p.parent.name + (";even" if int(p.stem) % 2 == 0 else "") for p in pictures]
+    names = [p.relative_to(folder).as_posix() for p in pictures]
+    _write(folder / "tags.csv", ("file", "tags"), list(zip(names, tags, strict=True)))
+
+
+def pairs(folder: Path) -> None:
+    """40 pairs of texts as the datasets library saves them; nothing where it is not installed."""
+    try:
+        import datasets
+    except ImportError:
+        return
+    rows = [(f"{one} {i}", f"{two} {i}", label) for i in range(20) for one, two, label in PAIRS]
+    columns = dict(zip(("sentence1", "sentence2", "label"), map(list, zip(*rows, strict=True)), strict=True))
+    datasets.disable_progress_bars()
+    datasets.Dataset.from_dict(columns).save_to_disk(str(folder))
+
+
+def bert(folder: Path) -> None:
+    """A random BERT of two layers with the vocabulary of tiny_text."""
+    from transformers import BertConfig, BertModel
+
+    from tl.backbone.tiny_text import TOKENIZER
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = BertConfig(vocab_size=4000, max_position_embeddings=32, **sizes)
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    (folder / "tokenizer.json").write_bytes(TOKENIZER.read_bytes())
+
+
+def dinov2(folder: Path) -> None:
+    """A random DINOv2 of two layers for pictures of 28 pixels."""
+    from transformers import BitImageProcessor, Dinov2Config, Dinov2Model
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "mlp_ratio": 2}
+    Dinov2Model(Dinov2Config(image_size=28, patch_size=14, **sizes)).save_pretrained(folder)
+    BitImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 28, "width": 28}).save_pretrained(folder)
+
+
+def _write(file: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        csv.writer(opened).writerows([columns, *rows])
