@@ -21,7 +21,7 @@ from tl.recipe import load
 from tl.run import Run
 
 CASES = {"pictures": "quickstart_images", "names": "quickstart_texts"}
-PROBE = ["freeze=linear_probe", "loop.length=60ep", "augment=none", "loop.bootstrap=10", "loop.eval_every=5ep"]
+PROBE = ["freeze=linear_probe", "loop.length=30ep", "augment=none", "loop.bootstrap=10", "loop.eval_every=5ep"]
 FULL = ["freeze=linear_then_all", "loop.bootstrap=10"]
 
 
