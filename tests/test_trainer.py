@@ -19,7 +19,13 @@ from tl.options import options
 
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
-FLAT = ["head.init=random", "head.standardize=false", "optimizer.warmup=0%", "optimizer.schedule_span=run", "optimizer.head_factor=1"]
+FLAT = [
+    "head.init=random",
+    "head.standardize=false",
+    "optimizer.warmup=0%",
+    "optimizer.schedule_span=run",
+    "optimizer.head_factor=1",
+]
 
 
 def losses(rows: list[dict[str, Any]]) -> list[float]:
