@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tl.errors import Mistakes, TLError, did_you_mean
+from tl.errors import Mistakes, TLError, did_you_mean, nearest
 from tl.options import GROUPS, RECIPES, Option, options, stories
 from tl.overrides import COMMAND_LINE, assign, merge, parse
 from tl.yamlfile import YamlFile, read, shown
@@ -71,15 +71,17 @@ def find(reference: str) -> Path:
     path = Path(reference)
     if (path / _STORED).is_file():
         return path / _STORED
-    if path.suffix in {".yaml", ".yml"} or path.is_file():
+    known = stories()
+    near = [*known, *(p.name for p in path.parent.glob("*.y*ml"))]
+    if path.suffix in {".yaml", ".yml"}:
         if path.is_file():
             return path
-        near = [*stories(), *(p.name for p in path.parent.glob("*.y*ml"))]
         raise TLError(f"There is no recipe file '{reference}'.{did_you_mean(path.name, near)}")
-    known = stories()
-    if reference not in known:
-        raise TLError(f"There is no recipe '{reference}'.{did_you_mean(reference, known) or ' See tl list.'}")
-    return known[reference]
+    if reference in known:
+        return known[reference]
+    if path.is_file():
+        raise TLError(f"'{reference}' is no recipe: a recipe is a .yaml file.{nearest(path.stem, near)}")
+    raise TLError(f"There is no recipe '{reference}'.{did_you_mean(reference, near) or ' See tl list.'}")
 
 
 def compose(reference: str, overrides: list[str]) -> Draft:

@@ -17,7 +17,7 @@ from tl.errors import TLError
 from tl.evaluate import Answers, Evaluator, best_metric
 from tl.finder import Finding, find_rate
 from tl.model import Model
-from tl.outcome import Outcome, csv_text, outcome
+from tl.outcome import Outcome, answers, csv_text, outcome
 from tl.phases import lay_out
 from tl.preprocess import fingerprint, to_json
 from tl.recipe import Recipe
@@ -169,9 +169,14 @@ def _validated(assembly: Assembly, evaluator: Evaluator) -> Answers | None:
 
 
 def _temperature(assembly: Assembly, validated: Answers | None) -> float:
-    if validated is None:
+    """One where every answer on validation is right: the best would then be 0, and every answer to come certain."""
+    space = assembly.data.space
+    if validated is None or space.kind == "number":
         return 1.0
-    return fit_temperature(validated.outputs.numpy(), validated.targets.numpy(), assembly.data.space.kind)
+    targets = validated.targets.numpy()
+    if bool((answers(space, validated.scores(assembly.model)) == targets).all()):
+        return 1.0
+    return fit_temperature(validated.outputs.numpy(), targets, space.kind)
 
 
 def _keep(run: Run, assembly: Assembly, temperature: float) -> None:
@@ -190,9 +195,9 @@ def _outcomes(
     if len(test := assembly.items("test")):
         answered["test"] = evaluator.answers(assembly.model, test)
     found = []
-    for split, answers in answered.items() if run.writes else ():
+    for split, said in answered.items() if run.writes else ():
         items, resamples = assembly.items(split), assembly.recipe.loop.bootstrap
-        one = outcome(split, assembly.model, items, answers, temperature, resamples)
+        one = outcome(split, assembly.model, items, said, temperature, resamples)
         run.write_json(f"evaluation/{split}.json", one.as_json())
         run.write(f"predictions/{split}.csv", csv_text(*one.rows()))
         found.append(one)

@@ -140,11 +140,14 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
     mistakes = list(draft.mistakes)
     wrong: set[str] = set()
 
+    shapes = _shapes(draft)
+    absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in draft.broken]
+
     def report(key: str, text: str) -> None:
         wrong.add(key.partition(".")[0])
-        mistakes.append(f"{draft.place(key)}: {key} {text}")
+        if not absent or not text.startswith("is missing"):  # without 'base' everything is, which is said once
+            mistakes.append(f"{draft.place(key)}: {key} {text}")
 
-    shapes = _shapes(draft)
     for key in draft.values:
         if key not in (*GROUPS, *_PLAIN):
             report(key, _unknown(key, shapes))
@@ -155,7 +158,6 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
     loop = Loop(**bind(shapes["loop"], draft.values["loop"])) if "loop" in shapes.keys() - wrong else None
     for key, text in loop.mistakes().items() if loop is not None else ():
         report(f"loop.{key}", text)
-    absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in draft.broken]
     if absent:
         mistakes.append(f"{draft.file}: has no {', '.join(absent)}: write '- base' first in 'defaults'.")
     sound = [group for group in GROUPS if group in shapes.keys() - wrong]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,9 +47,11 @@ class Scalar:
             case "int":
                 return isinstance(value, int) and not isinstance(value, bool)
             case "float":
-                return isinstance(value, (int, float)) and not isinstance(value, bool)
+                return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
             case "bool":
                 return isinstance(value, bool)
+            case "Path":
+                return isinstance(value, str) and bool(value.strip())
             case "Duration":
                 Duration.parse(value)
             case "Weights":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ P = TypeVar("P", ImagePreprocess, TextPreprocess)
 _WRAPPERS = re.compile(r"^(?:(?:module|model|backbone|net|_orig_mod)\.)+")
 _NESTED = ("state_dict", "model", "model_state_dict", "model_ema", "net")
 _SHOWN = 4
+_BROKEN = (RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError, TypeError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,9 @@ def _tensors(path: Path) -> State:
             f"{path} is no file of plain tensors, and nothing else is ever unpickled: save 'model.state_dict()' alone, "
             "best as .safetensors."
         ) from error
-    except (SafetensorError, RuntimeError, EOFError) as error:
-        reason = str(error).partition("\n")[0]
-        raise TLError(f"{path} cannot be read as weights, it may be cut short: {reason}") from error
+    except (SafetensorError, *_BROKEN) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise TLError(f"{path} cannot be read as weights, it may be cut short or none: {reason}") from error
     nested = next((loaded[name] for name in _NESTED if isinstance(loaded.get(name), Mapping)), loaded)
     assert isinstance(nested, Mapping)
     tensors = OrderedDict((name, value) for name, value in nested.items() if isinstance(value, Tensor))

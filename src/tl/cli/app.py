@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Any
 
@@ -26,6 +27,9 @@ for module in (train, answer, recipes, runs):
 
 def main() -> None:
     """Exit codes: 0 done, 1 a bug, 2 the user's mistake, 3 a gate that did not hold, 130/143 stopped by a signal."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may be no text, terminals may lack letters
     code, words = ended()
     if words:
         print(words, file=sys.stderr)

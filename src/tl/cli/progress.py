@@ -52,6 +52,7 @@ class Lines(Quiet):
             self.loss = f"loss {values['loss']:.4f}, "
         else:
             print(f"  step {step}: {self.loss}{split} {self.metric} {values[self.metric]:.3f}", flush=True)
+            self.loss = ""
 
     def note(self, text: str) -> None:
         print(text, flush=True)

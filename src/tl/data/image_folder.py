@@ -118,8 +118,11 @@ def _split_layout(root: Path, folders: list[Path]) -> bool:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    seen = {os.path.realpath(folder)}
     for parent, inner, files in os.walk(folder, followlinks=True):
-        inner[:] = sorted(name for name in inner if not _hidden(name))
+        places = {name: os.path.realpath(os.path.join(parent, name)) for name in inner if not _hidden(name)}
+        inner[:] = sorted(name for name, place in places.items() if place not in seen)
+        seen.update(places.values())  # a link may lead back up
         yield from (Path(parent, name) for name in sorted(files) if not _hidden(name))
 
 

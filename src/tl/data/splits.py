@@ -30,6 +30,7 @@ def load(source: DataSource) -> Data:
     common, kind = source.common, source.kind
     _check(common, kind)
     samples = [replace(s, split=canonical(s.split) if s.split else None) for s in source.read()]
+    _check_text(samples)
     _check_unique(samples)
     notes = [*source.notes]
     if common["classes"] is not None:
@@ -66,6 +67,16 @@ def _check(common: Common, kind: Kind) -> None:
         raise TLError("data.balance=sampling needs one class for each sample: use data.balance=none here.")
     if common["balance"] == "weights" and kind == "number":
         raise TLError("data.balance=weights weighs classes, but the targets here are numbers: use data.balance=none.")
+
+
+def _check_text(samples: Sequence[Sample]) -> None:
+    """What is no Unicode text, such as a file name in an old encoding, could neither be written nor hashed."""
+    for sample in samples:
+        words = sample.input if isinstance(sample.input, tuple) else (sample.input,)
+        for text in (sample.id, *names_of(sample.target), *(word for word in words if isinstance(word, str))):
+            if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+                shown = text.encode("ascii", "backslashreplace").decode()
+                raise TLError(f"'{shown}' holds a character that is no Unicode text: rename or mend it.")
 
 
 def _check_unique(samples: Sequence[Sample]) -> None:
