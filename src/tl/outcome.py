@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -99,12 +98,14 @@ def check_writable(key: str, path: Path, endings: Sequence[str] = (".csv", ".par
         raise TLError(f"{key} '{path}' ends in none of {', '.join(endings)}.")
     if path.suffix == ".parquet" and find_spec("pyarrow") is None:
         raise TLError(f"{key} '{path}' needs pyarrow: pip install 'tl-toolkit[parquet]'.")
+    new = not path.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
     except OSError as error:
         raise TLError(f"{key} '{path}' cannot be written: {error.strerror}.") from error
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise TLError(f"{key} '{path}' cannot be written: {'it is a folder' if path.is_dir() else 'not allowed'}.")
+    if new:
+        path.unlink()
 
 
 def write_table(path: Path, header: list[str], rows: list[list[Any]]) -> None:

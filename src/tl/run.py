@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import struct
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -94,12 +96,19 @@ class Run:
         self.write(name, dump(dict(content)))
 
     def read_json(self, name: str) -> Any:
-        return json.loads((self.path / name).read_text(encoding="utf-8"))
+        """The content of a JSON file of the run; TLError where it is missing or damaged."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError) as error:
+            what = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
+            raise TLError(f"'{self.path / name}' {what}: copy the run again as a whole.") from error
 
     @property
     def meta(self) -> dict[str, Any]:
         """What is known about the run."""
         meta: dict[str, Any] = self.read_json(META)
+        if "status" not in meta:
+            raise TLError(f"'{self.path / META}' is damaged: copy the run again as a whole.")
         return meta
 
     @contextmanager
@@ -165,7 +174,10 @@ class Run:
             raise TLError(
                 f"'{self.path}' holds no checkpoint '{name}', so there is nothing to resume: start a new run."
             )
-        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        try:
+            state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, struct.error) as error:
+            raise TLError(f"'{file}' is damaged, so the run cannot go on: start a new run.") from error
         return state
 
     def save_model(self, state: Mapping[str, Tensor]) -> None:

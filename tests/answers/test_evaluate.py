@@ -153,7 +153,7 @@ def test_where_predictions_cannot_go(runs: Runs, tl: Command, tmp_path: Path) ->
     (tmp_path / "file").touch()
     (tmp_path / "folder.csv").mkdir()
     assert tl("evaluate", runs("text"), "--predictions", tmp_path / "file" / "rows.csv").code == 2
-    assert "it is a folder" in tl("evaluate", runs("text"), "--predictions", tmp_path / "folder.csv").mistake
+    assert "Is a directory" in tl("evaluate", runs("text"), "--predictions", tmp_path / "folder.csv").mistake
 
 
 def test_data_that_changed_since_training_is_refused(runs: Runs, tl: Command, tmp_path: Path) -> None:

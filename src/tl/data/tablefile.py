@@ -30,6 +30,8 @@ class Row:
 
 def read_rows(file: Path, columns: Sequence[str] | None) -> list[Row]:
     """All rows of a file; `columns` names those of a CSV or TSV file without a header line."""
+    if file.is_dir():
+        raise TLError(f"{shown(file)}: is a folder: name the table's file, or choose data=image_folder.")
     if not file.is_file():
         near = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         raise TLError(f"{shown(file)}: there is no such file.{did_you_mean(file.name, near)}")
@@ -55,6 +57,8 @@ def check_columns(rows: Sequence[Row], wanted: dict[str, str]) -> None:
         if column not in there:
             listed = ", ".join(f"'{name}'" for name in there)
             near = did_you_mean(column, there).partition(" There is:")[0]
+            if len(there) == 1 and ";" in there[0]:
+                near = " It separates by semicolons: save it with commas."
             raise TLError(f"data.{key}: {shown(rows[0].file)} has no column '{column}', only {listed}.{near}")
 
 

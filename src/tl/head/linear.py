@@ -53,7 +53,8 @@ class Linear(Head):
         return means, bias.masked_fill(unseen, float((features @ means.T + bias).min()))
 
     def _ridge(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        strength = self.common["ridge_strength"] * float(features.var(0, correction=0).mean())
+        spread = float(features.var(0, correction=0).mean())
+        strength = self.common["ridge_strength"] * (spread or 1.0)  # without spread any penalty gives the means
         match self.space.kind:
             case "single":
                 wanted = 2.0 * nn.functional.one_hot(target, self.space.dim) - 1

@@ -38,7 +38,7 @@ def columns(text: str) -> int:
 
 def shorten(text: object, width: int) -> str:
     """The text on one line, cut to `width` columns with an ellipsis."""
-    line = " ".join(clean(text).split())
+    line = " ".join(clean(str(text)[: 16 * width]).split())[: 4 * width]
     if columns(line) <= width:
         return line
     while columns(line) > width - 1:
