@@ -16,15 +16,10 @@ from tl.run import Run
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 SHORT = ["loop.length=20step", "loop.log_every=1step", "loop.eval_every=20step", "loop.device=cpu", "loop.bootstrap=10"]
+SHORT += ["backbone.weights=none", "head.init=ridge", "head.standardize=true"]
 RUNS = {
-    "image": ["data=tiny_shapes", "backbone=tiny_image", "backbone.weights=none", "augment=image", "loop.batch=16"],
-    "text": [
-        "data=tiny_sentences",
-        "backbone=tiny_text",
-        "backbone.weights=none",
-        "loop.batch=16",
-        "optimizer.lr=0.003",
-    ],
+    "image": ["data=tiny_shapes", "backbone=tiny_image", "augment=image", "loop.batch=16"],
+    "text": ["data=tiny_sentences", "backbone=tiny_text", "loop.batch=16", "optimizer.lr=0.003"],
 }
 
 

@@ -101,15 +101,19 @@ def build_model(recipe: Recipe, space: Space) -> Model:
         backbone: Backbone = build(recipe.backbone)
         adapter: Adapter = build(recipe.adapter, dim=backbone.dim)
         head: Head = build(recipe.head, dim_in=backbone.dim, space=space)
+    if _from_scratch(recipe):
+        head.from_scratch()
     if recipe.loop.gradient_checkpointing and not backbone.checkpointing():
         raise TLError(f"loop.gradient_checkpointing: backbone '{recipe.backbone.option}' has none; set it to false.")
     return Model(backbone, adapter, head, keep_statistics=_keeps_statistics(recipe))
 
 
 def _keeps_statistics(recipe: Recipe) -> bool:
-    if recipe.loop.batch_norm == "auto":
-        return str(recipe.backbone.values["weights"]) != "none"
-    return recipe.loop.batch_norm == "keep"
+    return recipe.loop.batch_norm == "keep" or (recipe.loop.batch_norm == "auto" and not _from_scratch(recipe))
+
+
+def _from_scratch(recipe: Recipe) -> bool:
+    return str(recipe.backbone.values["weights"]) == "none"
 
 
 @dataclass(frozen=True)

@@ -66,10 +66,11 @@ class Choice:
     values: tuple[Any, ...]
 
     def words(self) -> str:
-        return "one of " + ", ".join(map(str, self.values))
+        return "one of " + ", ".join(map(spoken, self.values))
 
     def check(self, value: Any, key: str, report: Report) -> None:
-        if value not in self.values and not (value is False and "no" in self.values):
+        known = any(value == known and type(value) is type(known) for known in self.values)
+        if not known and not (value is False and "no" in self.values):
             report(key, f"'{spoken(value)}' is not {self.words()}.{_near(value, self.values)}")
 
 
@@ -170,4 +171,4 @@ def spoken(value: Any) -> str:
 
 
 def _near(word: object, known: Any) -> str:
-    return did_you_mean(str(word), map(str, known)) if word is not None else ""
+    return did_you_mean(spoken(word), map(spoken, known)) if word is not None else ""

@@ -170,3 +170,15 @@ def test_unweighted_spaces_weigh_all_classes_alike() -> None:
 
     head = option("head", "linear", {"dim_in": 2, "space": Space("single", ("a", "b"))})
     assert head.class_weights.tolist() == [1.0, 1.0]
+
+
+@in_every_space
+def test_beside_a_backbone_from_scratch_nothing_is_fitted_unless_it_is_asked_for(name: str, kind: str) -> None:
+    head = head_of(name, kind, standardize="auto")
+    assert head.standardize
+    head.from_scratch()
+    assert not head.standardize
+    assert head.needs_fit == (head.common["init"] not in ("auto", "random"))
+    asked = head_of(name, kind, standardize=True)
+    asked.from_scratch()
+    assert asked.standardize

@@ -18,9 +18,9 @@ from tl.space import Space
 class Common(TypedDict):
     """The keys that all heads share."""
 
-    init: Literal["random", "class_means", "ridge"]
+    init: Literal["auto", "random", "class_means", "ridge"]
     ridge_strength: float
-    standardize: bool
+    standardize: Literal["auto", True, False]
     label_smoothing: float
     focal_gamma: float
 
@@ -30,7 +30,8 @@ class Head(nn.Module, ABC):
 
     With `standardize`, each feature is centred and scaled by its mean and deviation over the training set, which `fit`
     sets once; until then, and without it, features pass unchanged. A head says in `kinds` which output spaces it
-    answers in, and in `starts` which values of `init` it has.
+    answers in, and in `starts` which values of `init` it has, the best last. What is `auto` is made for pretrained features, unless
+    `from_scratch` says that there are none.
     """
 
     kinds: ClassVar[tuple[str, ...]]
@@ -44,6 +45,7 @@ class Head(nn.Module, ABC):
     def __init__(self, dim_in: int, space: Space, common: Common) -> None:
         super().__init__()
         self.dim_in, self.space, self.common = dim_in, space, common
+        self._settle(standardize=True, init=self.starts[-1])
         self._check()
         self.register_buffer("mean", torch.tensor(space.mean or [0.0] * space.dim))
         self.register_buffer("std", torch.tensor(space.std or [1.0] * space.dim))
@@ -62,19 +64,32 @@ class Head(nn.Module, ABC):
         """Features (B, dim_in) to outputs (B, space.dim)."""
         return self.answer((features - self.feature_mean) / self.feature_std)
 
+    def from_scratch(self) -> None:
+        """The backbone is random too: what is `auto` starts at random and lets features pass.
+
+        Features of random weights hardly differ between samples; to stretch them to unit variance makes every step of
+        the backbone a leap, and costs most of the accuracy.
+        """
+        self._settle(standardize=False, init="random")
+
+    def _settle(self, *, standardize: bool, init: str) -> None:
+        wanted = self.common["standardize"]
+        self.standardize = standardize if wanted == "auto" else wanted
+        self.init = init if self.common["init"] == "auto" else self.common["init"]
+
     @property
     def needs_fit(self) -> bool:
         """Whether `fit` must see the training features before the first step."""
-        return self.common["standardize"] or self.common["init"] != "random"
+        return self.standardize or self.init != "random"
 
     @torch.no_grad()
     def fit(self, features: Tensor, target: Tensor) -> None:
         """Standardise, and start in closed form, from all training features (N, dim_in) and their targets."""
         features = features.float()
-        if self.common["standardize"]:
+        if self.standardize:
             self.feature_mean.copy_(features.mean(0))
             self.feature_std.copy_(functional.safe_std(features))
-        if self.common["init"] != "random":
+        if self.init != "random":
             self.start((features - self.feature_mean) / self.feature_std, target)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
@@ -101,7 +116,7 @@ class Head(nn.Module, ABC):
         return {"smoothing": self.common["label_smoothing"], "gamma": self.common["focal_gamma"]}
 
     def _check(self) -> None:
-        name, kind, init = type(self).__module__.rpartition(".")[2], self.space.kind, self.common["init"]
+        name, kind, init = type(self).__module__.rpartition(".")[2], self.space.kind, self.init
         if kind not in self.kinds:
             raise TLError(
                 f"head '{name}' cannot answer in the space of this data, '{kind}': take {_which('kinds', kind)}."

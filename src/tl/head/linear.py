@@ -34,7 +34,7 @@ class Linear(Head):
         return output
 
     def start(self, features: Tensor, target: Tensor) -> None:
-        closed_form = self._means if self.common["init"] == "class_means" else self._ridge
+        closed_form = self._means if self.init == "class_means" else self._ridge
         weight, bias = closed_form(features, target)
         match self.space.kind:
             case "single":
