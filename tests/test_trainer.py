@@ -56,6 +56,17 @@ def test_losses_equal_those_of_a_flat_loop(kind: list[str], train: Train, rows: 
     assert losses(rows(run)) == expected
 
 
+@pytest.mark.parametrize("kind", [TEXT, IMAGE], ids=["text", "image"])
+def test_half_precision_stays_near_full_precision_and_keeps_full_weights(
+    kind: list[str], train: Train, rows: Rows
+) -> None:
+    recipe = [*kind, *SHORT, "freeze=full", "optimizer.lr=0.002"]
+    full, half = train(*recipe), train(*recipe, "loop.precision=bf16")
+    assert losses(rows(half)) == pytest.approx(losses(rows(full)), rel=0.05)
+    assert losses(rows(half)) != losses(rows(full))
+    assert {value.dtype for value in weights(half).values() if value.is_floating_point()} == {torch.float32}
+
+
 @pytest.mark.parametrize("device_batch", [1, 5, 8])
 def test_accumulation_equals_the_big_batch(device_batch: int, train: Train, rows: Rows) -> None:
     recipe = [*TEXT, *SHORT, "freeze=linear_probe", "head.standardize=false", "optimizer.lr=0.01"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -100,6 +101,12 @@ def _accelerator(recipe: Recipe) -> Accelerator:
         raise TLError("loop.device is cuda, but this machine shows no CUDA device: use auto or cpu.")
     if loop.precision == "fp16" and (loop.device == "cpu" or not torch.cuda.is_available()):
         raise TLError("loop.precision is fp16, which needs a GPU: use bf16 or no.")
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if loop.device != "cpu" and torch.cuda.is_available() and processes > torch.cuda.device_count():
+        raise TLError(
+            f"--processes {processes} is more than the {torch.cuda.device_count()} GPUs of this machine: "
+            "start fewer, or set loop.device=cpu."
+        )
     later = ProjectConfiguration(logging_dir=".")  # a tracker wants a folder before the run has one
     accelerator = Accelerator(
         mixed_precision=loop.precision,
