@@ -47,7 +47,7 @@ TEACHERS = {
 # Overrides of a recipe, and training samples per class.
 PROBES = {
     "image": [("data=twemoji", 50), ("data=tiny_shapes data.n=800", 20)],
-    "text": [("data=twemoji data.view=name", 50), ("data=tiny_sentences data.n=600", 20)],
+    "text": [("data=twemoji data.view=name", 50)],
 }
 
 

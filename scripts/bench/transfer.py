@@ -1,8 +1,8 @@
-"""Does the transfer help? Test accuracy against training from scratch, at 10, 20, 50 and up to 200 labels a class, over seeds.
+"""Does the transfer help? Test accuracy against training from scratch, by labels a class, over seeds.
 
 Three arms on each of the quickstart's two tasks: the pretrained backbone; the same backbone from random weights; a
-small network suited to the data, from random weights. Those from scratch get five times the epochs (the small network ten times) and no freezing; the best
-checkpoint by validation is tested, as for all.
+small network suited to the data, from random weights. Those from scratch learn everywhere, for five times the epochs
+(the small network ten times); of every arm the checkpoint that was best on validation is tested.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ def _head_fits(head: Node, data: Data, inquiry: _Inquiry) -> None:
         others = [name for name in options("head") if kind in _tuple(Node("head", name, {}), "kinds")]
         text = f"head '{head.option}' cannot answer in the space of this data, '{kind}': take {' or '.join(others)}."
         inquiry.wrong("head=", text)
-    if starts and head.values["init"] not in starts:
+    if starts and head.values["init"] not in ("auto", *starts):
         text = f"head.init: '{head.values['init']}' is no start of head '{head.option}': take {' or '.join(starts)}."
         inquiry.wrong("head.init", text)
 

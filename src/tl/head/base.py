@@ -30,8 +30,8 @@ class Head(nn.Module, ABC):
 
     With `standardize`, each feature is centred and scaled by its mean and deviation over the training set, which `fit`
     sets once; until then, and without it, features pass unchanged. A head says in `kinds` which output spaces it
-    answers in, and in `starts` which values of `init` it has, the best last. What is `auto` is made for pretrained features, unless
-    `from_scratch` says that there are none.
+    answers in, and in `starts` which values of `init` it has, the best last. What is `auto` is made for pretrained
+    features, unless `from_scratch` says that there are none.
     """
 
     kinds: ClassVar[tuple[str, ...]]
