@@ -88,6 +88,15 @@ def test_a_new_run_starts_from_the_weights_of_another(
     assert "takes texts" in wrong.mistake
 
 
+@pytest.mark.parametrize("name", ["meta.json", "space.json"])
+def test_a_damaged_run_is_named(name: str, tl: Command, runs: Runs, tmp_path: Path) -> None:
+    run = tmp_path / "copy"
+    shutil.copytree(runs("text"), run)
+    (run / name).write_text("{")
+    said = tl("evaluate", run)
+    assert (said.code, said.mistake) == (2, f"'{run / name}' is damaged: copy the run again as a whole.")
+
+
 def test_changed_data_cannot_be_resumed(
     tl: Command, tmp_path: Path, runs: Runs, forget_accelerate: Forget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +114,15 @@ def test_changed_data_cannot_be_resumed(
         tl("evaluate", run).mistake
         == f"'{run}' has no model yet (it is stopped). Go on with: tl finetune --resume {run}"
     )
+    checkpoint = run / "checkpoints" / "last.pt"
+    whole = checkpoint.read_bytes()
+    checkpoint.write_bytes(whole[: len(whole) // 2])
+    damaged = tl("finetune", "--resume", run)
+    assert (damaged.code, damaged.mistake) == (
+        2,
+        f"'{checkpoint}' is damaged, so the run cannot go on: start a new run.",
+    )
+    checkpoint.write_bytes(whole)
     with table.open("a") as file:
         file.write("row 90,one more,short\n")
     said = tl("finetune", "--resume", run)

@@ -80,6 +80,14 @@ def test_parquet(tmp_path: Path) -> None:
     assert f"{path}: is no readable Parquet file" in failure(file=str(path), text="t", label="k")
 
 
+def test_a_folder_and_semicolons_are_told_apart_from_a_table(tmp_path: Path) -> None:
+    assert failure(file=str(tmp_path), text="t", label="k").endswith(
+        "is a folder: name the table's file, or choose data=image_folder."
+    )
+    path = written(tmp_path / "a.csv", "t;k\ngood;yes\n")
+    assert failure(file=path, text="t", label="k").endswith("It separates by semicolons: save it with commas.")
+
+
 def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     path = written(tmp_path / "a.parquet", "")

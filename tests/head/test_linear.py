@@ -132,3 +132,12 @@ def test_one_sample_per_class_is_enough(init: str) -> None:
     assert head(features).isfinite().all()
     later, answers = problem("single", seed=1)
     assert (head(later).argmax(-1) == answers).float().mean() > 0.9
+
+
+def test_features_that_are_all_alike_give_the_class_shares() -> None:
+    head = head_of("linear", init="ridge", standardize=False)
+    target = torch.tensor([0] * 60 + [1] * 30)
+    head.fit(torch.ones(90, head.dim_in), target)
+    output = head(torch.ones(1, head.dim_in))
+    assert torch.isfinite(output).all()
+    assert int(output.argmax()) == 0

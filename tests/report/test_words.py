@@ -41,6 +41,7 @@ def test_other_words() -> None:
     assert interval(-0.1, 0.2) == "−0.10 to 0.20"
     assert interval(None, 0.2) == interval(math.nan, 0.2) == ""
     assert [shorten(t, 6) for t in ("short", "much longer", "日本語の文字")] == ["short", "much…", "日本…"]
+    assert shorten("word " * 10**6, 6) == "word…"
     assert finite(True) is finite(math.inf) is finite("1") is None
 
 
