@@ -160,6 +160,24 @@ def test_ridge_is_scikit_learns_in_both_shapes(n: int, d: int, strength: float) 
     np.testing.assert_allclose(bias.numpy(), expected.intercept_, rtol=1e-4)
 
 
+@pytest.mark.parametrize("n, d", [(30, 6), (6, 30), (12, 12)])
+def test_what_is_left_out_is_answered_as_by_fitting_again(n: int, d: int) -> None:
+    x, y = noise(n, d) + 3, noise(n, 2, seed=6) - 5
+    for strength, found in zip((1e-4, 0.05, 2.0), functional.leave_one_out(x, y, (1e-4, 0.05, 2.0)), strict=True):
+        for i in range(n):
+            others = torch.arange(n) != i
+            model = Ridge(alpha=strength * n).fit(x[others].double().numpy(), y[others].double().numpy())
+            np.testing.assert_allclose(found[i].numpy(), model.predict(x[i : i + 1].double().numpy())[0], rtol=1e-4)
+
+
+def test_the_simplest_of_equals_is_taken_and_none_that_is_surely_worse() -> None:
+    best, swings = noise(200), torch.tensor([1.0, -1.0]).repeat(100)
+    unsure, surely = best + 0.05 + swings, best + 0.1 + swings
+    assert functional.simplest([best + 1, best, unsure, surely]) == 2
+    assert functional.simplest([best, best]) == 1
+    assert functional.simplest([torch.zeros(1)]) == 0
+
+
 def test_ridge_takes_more_features_than_samples_with_dead_ones() -> None:
     x = torch.cat([noise(5, 3), torch.zeros(5, 20)], 1)
     weight, _ = functional.ridge(x, noise(5, 1, seed=7), 0.1)

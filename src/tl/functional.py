@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -101,6 +103,41 @@ def ridge(features_nd: Tensor, targets_nc: Tensor, strength: float) -> tuple[Ten
     else:
         weight = (x.T @ torch.linalg.solve(x @ x.T / n + penalty, y / n)).T
     return weight.float(), (y_mean - weight @ x_mean).float()
+
+
+def leave_one_out(features_nd: Tensor, targets_nc: Tensor, strengths: Sequence[float]) -> list[Tensor]:
+    """For each strength, what `ridge` fitted to all other samples answers for each sample (N, C), in float64.
+
+    The penalty weighs as much as over all N. No fit is repeated: the residual left out is the residual over one minus
+    the leverage (Allen 1974, PRESS).
+    """
+    x, y = features_nd.double(), targets_nc.double()
+    y_mean, x = y.mean(0), x - x.mean(0)
+    n, d = x.shape
+    values, vectors = torch.linalg.eigh((x.T @ x if d <= n else x @ x.T) / n)
+    kept = values > 1e-12 * values.max()
+    values, vectors = values[kept], vectors[:, kept]
+    left = x @ vectors / (values * n).sqrt() if d <= n else vectors
+    answers, shares = left.T @ (y - y_mean), left.square()
+    found = []
+    for strength in strengths:
+        shrunk = values / (values + strength)
+        residual = y - y_mean - left @ (shrunk.unsqueeze(1) * answers)
+        leverage = shares @ shrunk + 1 / n
+        found.append(y - residual / (1 - leverage).clamp(min=1e-12).unsqueeze(1))
+    return found
+
+
+def simplest(losses: Sequence[Tensor]) -> int:
+    """The last of several models, ever simpler, that is as good as the best: by one standard error of their difference.
+
+    Each gives its losses on the same samples (N,). Breiman et al. 1984 take the error of the best itself, which lets
+    anything pass where samples are few; the difference is known better.
+    """
+    best = min(losses, key=lambda one: float(one.mean()))
+    worse = [one - best for one in losses]
+    allowed = [float(one.std(correction=0)) / len(one) ** 0.5 for one in worse]
+    return max(i for i, one in enumerate(worse) if float(one.mean()) <= allowed[i])
 
 
 def safe_std(features_nd: Tensor) -> Tensor:

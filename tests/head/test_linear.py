@@ -77,11 +77,12 @@ def test_class_means_are_the_discriminant_of_equal_spheres() -> None:
 
 @pytest.mark.parametrize("init", ["class_means", "ridge"])
 def test_a_start_is_as_sure_as_it_is_right_and_never_saturated(init: str) -> None:
-    x, y, _, _ = digits()
+    x, y, x_test, y_test = digits()
     head = ten_classes(init=init)
     head.fit(x, y)
-    sure = head(x).softmax(-1).amax(-1).mean().item()
-    assert sure == pytest.approx(min(0.9, accuracy(head, x, y)), abs=1e-3)
+    judged, target, off = (x_test, y_test, 0.02) if init == "ridge" else (x, y, 1e-3)
+    sure = head(judged).softmax(-1).amax(-1).mean().item()
+    assert sure == pytest.approx(min(0.9, accuracy(head, judged, target)), abs=off)
 
 
 def test_ridge_answers_as_scikit_learns() -> None:
@@ -141,3 +142,21 @@ def test_features_that_are_all_alike_give_the_class_shares() -> None:
     output = head(torch.ones(1, head.dim_in))
     assert torch.isfinite(output).all()
     assert int(output.argmax()) == 0
+
+
+def test_the_strength_and_the_confidence_are_those_of_samples_left_out() -> None:
+    noise = torch.Generator().manual_seed(0)
+    x, y = torch.randn(400, 150, generator=noise), torch.arange(400) % 3
+    x[:, :3] += 4 * torch.nn.functional.one_hot(y, 3)
+    space = Space("single", ("a", "b", "c"))
+    seen, unseen = slice(0, 90), slice(90, None)
+    losses = {}
+    for strength in (None, 0.01, 0.1, 1.0, 10.0, 100.0):
+        head = option("head", "linear", {"dim_in": 150, "space": space}, init="ridge", ridge_strength=strength)
+        head.fit(x[seen], y[seen])
+        probabilities = head.scores(head(x[unseen])).detach()
+        right = (probabilities.argmax(-1) == y[unseen]).float().mean()
+        surer = float(probabilities.amax(-1).mean() - right)
+        assert abs(surer) < 0.07 or strength is not None
+        losses[strength] = torch.nn.functional.cross_entropy(head(x[unseen]), y[unseen]).item()
+    assert losses[None] < min(losses.values()) + 0.02

@@ -19,7 +19,7 @@ class Common(TypedDict):
     """The keys that all heads share."""
 
     init: Literal["auto", "random", "class_means", "ridge"]
-    ridge_strength: float
+    ridge_strength: float | None
     standardize: Literal["auto", True, False]
     label_smoothing: float
     focal_gamma: float
@@ -128,8 +128,9 @@ class Head(nn.Module, ABC):
             )
         if init == "class_means" and kind != "single":
             raise TLError(f"head.init: class_means needs one label per sample, not '{kind}': use ridge or random.")
-        if self.common["ridge_strength"] <= 0:
-            raise TLError(f"head.ridge_strength: {self.common['ridge_strength']:g} must be above 0; 1 is usual.")
+        strength = self.common["ridge_strength"]
+        if strength is not None and strength <= 0:
+            raise TLError(f"head.ridge_strength: {strength:g} must be above 0; null chooses one.")
         if not 0 <= self.common["label_smoothing"] < 1:
             raise TLError(f"head.label_smoothing: {self.common['label_smoothing']:g} must be from 0 to below 1.")
         if self.common["focal_gamma"] < 0:

@@ -11,15 +11,18 @@ from tl import functional
 from tl.head.base import Common, Head
 from tl.space import Space
 
+STRENGTHS = [10 ** (half / 2) for half in range(-4, 5)]
+
 
 @final
 class Linear(Head):
     """Logistic or linear regression on features; with standardised ones its optimum is quick to reach.
 
     Closed-form starts: class means, the discriminant of equal spherical classes (w = μ, b = -|μ|²/2), and ridge
-    regression on targets of ±1 or on standardised numbers. Logits of one label per sample are then scaled so that their
-    confidence on the training set fits their accuracy there, at most 0.9, for a saturated softmax would hardly learn;
-    those of many labels by 2, since a regression on ±1 estimates f = 2p - 1, whose logit is about 2f.
+    regression on targets of ±1 or on standardised numbers, its strength chosen by leave-one-out. Logits of one label
+    per sample are then scaled so that their confidence fits their accuracy, at most 0.9, for a saturated softmax would
+    hardly learn; after ridge both are those of samples left out, for it knows a few samples by heart. Logits of many
+    labels are scaled by 2, since a regression on ±1 estimates f = 2p - 1, whose logit is about 2f.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
@@ -34,32 +37,39 @@ class Linear(Head):
         return output
 
     def start(self, features: Tensor, target: Tensor) -> None:
-        closed_form = self._means if self.init == "class_means" else self._ridge
-        weight, bias = closed_form(features, target)
-        match self.space.kind:
-            case "single":
-                scale = functional.calibrated_scale(features @ weight.T + bias, target)
-            case "multi":
-                scale = 2.0
-            case "number":
-                scale = 1.0
+        weight, bias, scale = (self._means if self.init == "class_means" else self._ridge)(features, target)
         self.linear.weight.copy_(weight * scale)
         self.linear.bias.copy_(bias * scale)
 
-    def _means(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def _means(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor, float]:
         means = functional.class_means(features, target, self.space.dim)
         bias = -0.5 * means.square().sum(-1)
         unseen = torch.bincount(target, minlength=self.space.dim) == 0
-        return means, bias.masked_fill(unseen, float((features @ means.T + bias).min()))
+        bias = bias.masked_fill(unseen, float((features @ means.T + bias).min()))
+        return means, bias, functional.calibrated_scale(features @ means.T + bias, target)
 
-    def _ridge(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def _ridge(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor, float]:
         spread = float(features.var(0, correction=0).mean())
-        strength = self.common["ridge_strength"] * (spread or 1.0)  # without spread any penalty gives the means
+        given = self.common["ridge_strength"]
+        # Without spread any penalty gives the means.
+        strengths = [(spread or 1.0) * one for one in ([given] if given is not None else STRENGTHS)]
+        wanted = self._wanted(target)
+        rated = [self._rated(one, wanted, target) for one in functional.leave_one_out(features, wanted, strengths)]
+        chosen = functional.simplest([losses for losses, _ in rated])
+        return *functional.ridge(features, wanted, strengths[chosen]), rated[chosen][1]
+
+    def _wanted(self, target: Tensor) -> Tensor:
         match self.space.kind:
             case "single":
-                wanted = 2.0 * nn.functional.one_hot(target, self.space.dim) - 1
+                return 2.0 * nn.functional.one_hot(target, self.space.dim) - 1
             case "multi":
-                wanted = 2 * target - 1
+                return 2 * target - 1
             case "number":
-                wanted = (target - self.mean) / self.std
-        return functional.ridge(features, wanted, strength)
+                return (target - self.mean) / self.std
+
+    def _rated(self, left_out: Tensor, wanted: Tensor, target: Tensor) -> tuple[Tensor, float]:
+        """The losses (N,) of a strength's answers for samples left out, and the scale of its logits."""
+        if self.space.kind != "single":
+            return (left_out - wanted).square().mean(1), 2.0 if self.space.kind == "multi" else 1.0
+        scale = functional.calibrated_scale(left_out, target)
+        return nn.functional.cross_entropy(left_out * scale, target, reduction="none"), scale
