@@ -40,7 +40,7 @@ ARMS = {
     },
     "tiny_images": {
         "transfer": ["data.n=3600"],
-        "same backbone, random": ["data.n=3600", "backbone.weights=none", "loop.length=30ep"],
+        "same backbone, random": ["data.n=3600", "backbone.weights=none", *SCRATCH, "optimizer.lr=5e-3"],
     },
 }
 
