@@ -38,8 +38,8 @@ def test_answers_are_those_of_evaluation(kind: str, runs: Runs, tl: Command) -> 
         assert [one["input"] for one in found] == given
         for one, row in zip(found, rows, strict=True):
             assert one["scores"] == pytest.approx(
-                {name: float(row[f"{prefix}{name}"]) for name in one["scores"]}, rel=1e-6, abs=1e-6
-            )
+                {name: float(row[f"{prefix}{name}"]) for name in one["scores"]}, rel=1e-4, abs=1e-5
+            )  # a batch of another size may be summed in another order
 
 
 def test_answers_name_what_they_mean(runs: Runs, tl: Command) -> None:

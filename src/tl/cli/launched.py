@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from tl.cli.app import ended
@@ -14,10 +15,22 @@ def main() -> None:
     except RuntimeError:  # what torch raises when a peer is gone
         if not another_spoke():
             raise
-        sys.exit(1)
+        _leave(1)
     if code:
         leave_word(words, code)
-    sys.exit(code)
+        _leave(code)
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def _leave(code: int) -> None:
+    """Exit at once: the process group's threads may be in a collective that no peer joins, and at a common exit the
+    interpreter would take their thread objects apart under them, which aborts the process."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
