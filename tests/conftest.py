@@ -13,6 +13,14 @@ IMAGE = ["data=tiny_shapes", "data.n=160", "backbone=tiny_image", "loop.batch=16
 SHORT = ["loop.length=12step", "loop.log_every=1step", "loop.eval_every=4step", "loop.bootstrap=20", "loop.device=cpu"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Neither read nor fill the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     import torch

@@ -40,10 +40,11 @@ def twin(
         for group in optimizer.param_groups:
             group["lr"] = rate * (lr_after if step >= probe_steps else 1.0)
         chosen = [samples[i] for i in _numbers(len(samples), step * batch, (step + 1) * batch, seed)]
-        x = _inputs(assembly, [sample.input for sample in chosen])
+        raw = [sample.input for sample in chosen]
         y = torch.tensor([names.index(str(sample.target)) for sample in chosen])
         torch.manual_seed(derive(derive(seed, "train"), "step", step, 0))
-        loss = cross_entropy(model.head(model.backbone(x)), y, reduction="none").mean()
+        features = _frozen(assembly, raw) if step < probe_steps else model.backbone(_inputs(assembly, raw))
+        loss = cross_entropy(model.head(features), y, reduction="none").mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -61,13 +62,22 @@ def _numbers(n: int, first: int, last: int, seed: int) -> list[int]:
     return numbers
 
 
-def _inputs(assembly: Assembly, raw: Sequence[object]) -> Inputs:
+@torch.no_grad()
+def _frozen(assembly: Assembly, raw: Sequence[object]) -> Tensor:
+    """Features of a frozen backbone: each text by itself, padded to a multiple of eight; pictures together."""
+    backbone = assembly.model.backbone
+    if backbone.preprocess.modality == "image":
+        return backbone(_inputs(assembly, raw))  # type: ignore[no-any-return]
+    return torch.cat([backbone(_inputs(assembly, [text], multiple=8)) for text in raw])
+
+
+def _inputs(assembly: Assembly, raw: Sequence[object], multiple: int = 1) -> Inputs:
     preprocess = assembly.model.backbone.preprocess
     if preprocess.modality == "image":
         crops = [preprocess.tensor(preprocess.crop(open_image(one))) for one in raw]  # type: ignore[union-attr, arg-type]
         return Inputs(torch.stack(crops))
     encoded = [preprocess.ids(one) for one in raw]  # type: ignore[union-attr, arg-type]
-    longest = max(len(ids) for ids, _ in encoded)
+    longest = -(-max(len(ids) for ids, _ in encoded) // multiple) * multiple
 
     def filled(rows: list[list[int]], value: int) -> Tensor:
         return torch.tensor([row + [value] * (longest - len(row)) for row in rows])

@@ -30,13 +30,13 @@ FLOORS: dict[int, tuple[str, ...]] = {
     ),
     1: (
         *("functional", "metrics", "calibration", "bootstrap", "classification", "regression", "weighted", "gate"),
-        *("schedule", "build", "run", "preprocess", "anatomy", "rng", "environment"),
+        *("schedule", "build", "run", "rows", "preprocess", "anatomy", "rng", "environment"),
     ),
     2: ("data", "backbone", "head", "adapter", "freeze", "augment", "optimizer"),
     3: ("model",),
     4: ("method",),
-    5: ("streams", "phases", "cursor", "checksum"),
-    6: ("trainer", "evaluate", "finder", "contact_sheet", "signals", "trackers"),
+    5: ("items", "streams", "phases", "cursor", "checksum", "cache", "prefix", "filling", "activations", "work"),
+    6: ("trainer", "supply", "evaluate", "finder", "contact_sheet", "signals", "trackers"),
     7: (
         "assemble",
         "preflight",

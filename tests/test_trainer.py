@@ -20,6 +20,7 @@ from tl.options import options
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
 FLAT = [
+    "loop.bucket=false",
     "loop.batch_norm=update",
     "head.init=random",
     "head.standardize=false",
@@ -235,7 +236,9 @@ def test_the_finder_leaves_no_trace(kind: list[str], forget_accelerate: Callable
     accelerator = verb._accelerator(recipe)
     assembly = verb.assemble(recipe)
     evaluator = verb._evaluator(recipe, accelerator)
-    plan, job = verb._plan(assembly, "accuracy", evaluator, accelerator)
+    streams = assembly.streams(evaluator.share)
+    plan = verb._plan(assembly, "accuracy", streams["train"].epoch)
+    job = verb._job(assembly, evaluator, verb._supply(assembly, plan, streams, evaluator, print))
     before = {key: value.clone() for key, value in assembly.model.state_dict().items()}
     rng = torch.get_rng_state()
     found = verb.find_rate(job, plan, plan.stretches[0].phase.train, accelerator.device, (1e-6, 1.0))

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from tl.activations import Identity
 from tl.adapter.base import Adapter
 from tl.augment.base import Augment
 from tl.backbone.base import Backbone
@@ -18,6 +19,7 @@ from tl.data.splits import load as load_data
 from tl.errors import TLError
 from tl.freeze.base import FreezeSchedule, Phase
 from tl.head.base import Head
+from tl.items import Items
 from tl.method.base import Method
 from tl.model import Model
 from tl.optimizer.base import Optimizer
@@ -27,7 +29,7 @@ from tl.recipe import load as load_recipe
 from tl.rng import derive, seeded
 from tl.run import RECIPE, Run
 from tl.space import Space
-from tl.streams import Items, Order, Share, Stream
+from tl.streams import Order, Share, Stream
 from tl.weights import RUN_MODEL
 
 SPACE = "space.json"
@@ -49,7 +51,14 @@ class Assembly:
         """A split's samples as tensors, seen as in evaluation unless `augmented`."""
         samples = self.data.splits.get(split, ())
         preprocess = self.model.backbone.preprocess
-        return Items(samples, self.data.space, preprocess, self.augment if augmented else None)
+        augment = self.augment if augmented else None
+        return Items(samples, self.data.space, preprocess, augment, self.recipe.loop.workers)
+
+    def identity(self) -> Identity:
+        """What tells this backbone and this augmentation apart, beside weights and seeds."""
+        backbone, augment = self.recipe.backbone, self.recipe.augment
+        made = {key: value for key, value in backbone.values.items() if key not in ("weights", "download")}
+        return Identity(repr((backbone.option, made)), repr((augment.option, augment.values)))
 
     def streams(self, share: Share) -> dict[str, Stream]:
         """What the method draws its batches from; TLError where the data lacks a split that it needs."""
@@ -63,9 +72,11 @@ class Assembly:
                     f"it has {', '.join(self.data.splits)}."
                 )
             balance = self._balance() if name == "train" and self.data.balanced_sampling else None
-            order = Order(len(items), derive(seed, "order", name), balance)
             batch = min(loop.batch, len(self.data.splits["train"]))
-            found[name] = Stream(items, order, batch, min(loop.device_batch, batch), share, loop.workers)
+            order = Order(
+                len(items), derive(seed, "order", name), batch, balance, items.lengths if loop.bucket else None
+            )
+            found[name] = Stream(items, order, batch, min(loop.device_batch, batch), share, loop.views)
         return found
 
     def _balance(self) -> torch.Tensor:

@@ -55,11 +55,11 @@ def absolute(shape: Shape, value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A bound value of the loop as YAML has it."""
+    """A bound value of `loop` or `cache` as YAML has it."""
     match value:
         case tuple():
             return [plain(item) for item in value]
-        case Duration():
+        case Duration() | Path():
             return str(value)
         case _:
             return value

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tl.errors import Mistakes, TLError, did_you_mean, nearest
-from tl.options import GROUPS, RECIPES, Option, options, stories
+from tl.options import GROUPS, RECIPES, RECORDS, Option, options, stories
 from tl.overrides import COMMAND_LINE, assign, merge, parse
 from tl.yamlfile import YamlFile, read, shown
 
-_MAPPINGS = (*GROUPS, "loop")
+_MAPPINGS = (*GROUPS, *RECORDS)
 _PRIMARY = "tl_recipe"
 _STORED = "recipe.yaml"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from tl import metrics
-from tl.batch import Batch, Inputs
+from tl.batch import Inputs
+from tl.items import Source
 from tl.model import Model
 from tl.space import Space
-from tl.streams import Items, Share, in_order, to_device
+from tl.streams import Share, in_order, to_device
 
 
 @dataclass(frozen=True)
@@ -39,33 +40,29 @@ class Answers:
 class Evaluator:
     """Runs a model over samples in order, in eval mode, and puts the answers of all processes together."""
 
-    def __init__(self, batch: int, share: Share, device: torch.device, workers: int = 0) -> None:
-        self.batch, self.share, self.device, self.workers = batch, share, device, workers
+    def __init__(self, batch: int, share: Share, device: torch.device) -> None:
+        self.batch, self.share, self.device = batch, share, device
 
-    def answers(self, model: Model, items: Items) -> Answers:
+    def answers(self, model: Model, items: Source) -> Answers:
         """The model's outputs for every sample."""
         outputs, targets = self._run(model, items, model)
         return Answers(outputs, targets, tuple(sample.id for sample in items.samples))
 
-    def features(self, model: Model, items: Items) -> tuple[Tensor, Tensor]:
+    def features(self, model: Model, items: Source) -> tuple[Tensor, Tensor]:
         """Features (N, dim) after the adapter, with targets."""
         return self._run(model, items, _Features(model))
 
     @torch.no_grad()
-    def _run(self, model: Model, items: Items, forward: torch.nn.Module) -> tuple[Tensor, Tensor]:
+    def _run(self, model: Model, items: Source, forward: torch.nn.Module) -> tuple[Tensor, Tensor]:
         was_training = model.training
         model.eval()
         found: list[tuple[Tensor, Tensor]] = []
-        for batch in self._batches(items):
+        for batch in in_order(items, self.batch, self.share):
             moved = to_device(batch, self.device)
             found.append((forward(moved.x, moved.start).float().cpu(), batch.y))
         model.train(was_training)
         outputs, targets = (torch.cat(parts) for parts in zip(*found, strict=True)) if found else _nothing(model)
         return self._gather(outputs, len(items)), self._gather(targets, len(items))
-
-    def _batches(self, items: Items) -> Iterable[Batch]:
-        batches: Iterable[Batch] = in_order(items, self.batch, self.share, self.workers)
-        return batches
 
     def _gather(self, own: Tensor, n: int) -> Tensor:
         if self.share.world == 1:

@@ -13,13 +13,13 @@ from torch import Tensor
 from tl.assemble import assemble, open_run
 from tl.data.base import Sample
 from tl.errors import TLError
+from tl.items import Items
 from tl.model import Model
 from tl.outcome import write_table
 from tl.recipe import Recipe
 from tl.recipe import load as load_recipe
 from tl.score import evaluator, own_splits
 from tl.space import Space
-from tl.streams import Items
 
 ENDINGS = (".safetensors", ".npz", ".parquet", ".csv")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration, broadcast_object_list
 
+from tl.activations import Activations
 from tl.assemble import SPACE, Assembly, assemble
 from tl.calibration import fit_temperature
 from tl.environment import describe, peak_memory_mb
@@ -20,13 +22,15 @@ from tl.finder import Finding, find_rate
 from tl.model import Model
 from tl.outcome import Outcome, answers, csv_text, outcome
 from tl.phases import lay_out
+from tl.prefix import Place
 from tl.preprocess import fingerprint, to_json
 from tl.recipe import Recipe
 from tl.report.of_run import write_report
 from tl.rng import derive
 from tl.run import Listener, Run
 from tl.signals import StopSignals
-from tl.streams import Share
+from tl.streams import Share, Stream
+from tl.supply import Needs, Supply
 from tl.trackers import start_trackers, tracker_names
 from tl.trainer import Job, Plan, Trainer
 from tl.weights import RUN_ASSETS
@@ -49,26 +53,33 @@ def finetune(request: Request, listener: Listener) -> Path:
     assembly = assemble(recipe)
     metric = best_metric(recipe.loop.best, assembly.data.space)
     evaluator = _evaluator(recipe, accelerator)
-    plan, job = _plan(assembly, metric, evaluator, accelerator)
+    streams = assembly.streams(evaluator.share)
+    plan = _plan(assembly, metric, streams["train"].epoch)
     run = _open(request, assembly, accelerator)
-    listener.begins(metric, "image" if assembly.data.modality == "image" else "token")
-    for line in (*recipe.notes, *assembly.data.notes, *assembly.model.backbone.described()):
+
+    def say(line: str) -> None:
         listener.note(line)
         run.note(line)
+
+    listener.begins(metric, "image" if assembly.data.modality == "image" else "token")
+    for line in (*recipe.notes, *assembly.data.notes, *assembly.model.backbone.described()):
+        say(line)
+    supply = _supply(assembly, plan, streams, evaluator, say)
+    job = _job(assembly, evaluator, supply)
     with run.recorded(), start_trackers(accelerator, run.path, recipe):
         trainer = Trainer(recipe.loop, plan, job, accelerator, run, listener)
         if request.resume is not None:
             trainer.restore()
         else:
-            _start_head(assembly, evaluator)
+            _start_head(assembly, evaluator, supply)
         with StopSignals(accelerator) as signals:
             cursor = trainer.fit(signals)
-        validated = _validated(assembly, evaluator)
+        validated = _validated(assembly, evaluator, supply)
         temperature = _temperature(assembly, validated)
         _keep(run, assembly, temperature)
         best = {"metric": metric, "value": cursor.best, "step": cursor.best_step}
         run.update_meta(best=best, peak_memory_mb=peak_memory_mb(accelerator.device), temperature=temperature)
-        outcomes = _outcomes(run, assembly, evaluator, validated, temperature)
+        outcomes = _outcomes(run, assembly, evaluator, supply, validated, temperature)
     if run.writes:
         write_report(run, assembly, outcomes)
     return run.path
@@ -79,8 +90,11 @@ def find_rates(recipe: Recipe, listener: Listener) -> dict[str, Finding]:
     accelerator = _accelerator(recipe)
     assembly = assemble(recipe)
     evaluator = _evaluator(recipe, accelerator)
-    plan, job = _plan(assembly, best_metric(recipe.loop.best, assembly.data.space), evaluator, accelerator)
-    _start_head(assembly, evaluator)
+    streams = assembly.streams(evaluator.share)
+    plan = _plan(assembly, best_metric(recipe.loop.best, assembly.data.space), streams["train"].epoch)
+    supply = _supply(assembly, plan, streams, evaluator, listener.note)
+    job = _job(assembly, evaluator, supply)
+    _start_head(assembly, evaluator, supply)
     found = {}
     for stretch in plan.stretches:
         listener.note(f"Sweeping the rate for the phase '{stretch.phase.name}'.")
@@ -88,10 +102,10 @@ def find_rates(recipe: Recipe, listener: Listener) -> dict[str, Finding]:
     return found
 
 
-def _start_head(assembly: Assembly, evaluator: Evaluator) -> None:
+def _start_head(assembly: Assembly, evaluator: Evaluator, supply: Supply) -> None:
     model = assembly.model.to(evaluator.device)
     if model.head.needs_fit:
-        features, targets = evaluator.features(model, assembly.items("train"))
+        features, targets = evaluator.features(model, supply.features(assembly.items("train")))
         model.head.fit(features.to(evaluator.device), targets.to(evaluator.device))
 
 
@@ -121,24 +135,19 @@ def _accelerator(recipe: Recipe) -> Accelerator:
 
 def _evaluator(recipe: Recipe, accelerator: Accelerator) -> Evaluator:
     share = Share(accelerator.process_index, accelerator.num_processes)
-    return Evaluator(max(64, recipe.loop.device_batch), share, accelerator.device, recipe.loop.workers)
+    return Evaluator(max(64, recipe.loop.device_batch), share, accelerator.device)
 
 
-def _plan(assembly: Assembly, metric: str, evaluator: Evaluator, accelerator: Accelerator) -> tuple[Plan, Job]:
-    loop, val = assembly.recipe.loop, assembly.items("val")
-    streams = assembly.streams(evaluator.share)
-    epoch = streams["train"].epoch
+def _plan(assembly: Assembly, metric: str, epoch: float) -> Plan:
+    loop = assembly.recipe.loop
     total = loop.length.steps(total=0, epoch=epoch)
-
-    def evaluate(model: Model) -> dict[str, float]:
-        return evaluator.answers(model, val).metrics(model) if len(val) else {}
 
     def steps(name: str) -> float:
         duration = getattr(loop, name)
         every = duration.value * epoch if duration.unit == "ep" else duration.steps(total=total, epoch=epoch)
         return max(1.0, float(every))
 
-    plan = Plan(
+    return Plan(
         stretches=lay_out(assembly.phases, total, epoch),
         total=total,
         eval_every=steps("eval_every"),
@@ -147,7 +156,23 @@ def _plan(assembly: Assembly, metric: str, evaluator: Evaluator, accelerator: Ac
         metric=metric,
         seed=derive(assembly.recipe.seed, "train"),
     )
-    return plan, Job(assembly.model, assembly.method, streams, assembly.optimizer, evaluate)
+
+
+def _supply(
+    assembly: Assembly, plan: Plan, streams: Mapping[str, Stream], evaluator: Evaluator, say: Callable[[str], None]
+) -> Supply:
+    recipe, model = assembly.recipe, assembly.model.to(evaluator.device)
+    place = Place(evaluator.device, share=evaluator.share)
+    activations = Activations(model, assembly.identity(), recipe.cache, place, say)
+    needs = Needs(plan.stretches, plan.eval_every, recipe.loop.precision, averaged=recipe.loop.ema is not None)
+    return Supply(model, assembly.method, streams, assembly.items("val"), needs, activations)
+
+
+def _job(assembly: Assembly, evaluator: Evaluator, supply: Supply) -> Job:
+    def evaluate(model: Model) -> dict[str, float]:
+        return evaluator.answers(model, supply.validation).metrics(model) if len(supply.val) else {}
+
+    return Job(assembly.model, assembly.method, supply.streams, assembly.optimizer, evaluate, supply.enter)
 
 
 def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run:
@@ -170,9 +195,8 @@ def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run
     return run
 
 
-def _validated(assembly: Assembly, evaluator: Evaluator) -> Answers | None:
-    val = assembly.items("val")
-    return evaluator.answers(assembly.model, val) if len(val) else None
+def _validated(assembly: Assembly, evaluator: Evaluator, supply: Supply) -> Answers | None:
+    return evaluator.answers(assembly.model, supply.last("val", supply.val)) if len(supply.val) else None
 
 
 def _temperature(assembly: Assembly, validated: Answers | None) -> float:
@@ -196,11 +220,11 @@ def _keep(run: Run, assembly: Assembly, temperature: float) -> None:
 
 
 def _outcomes(
-    run: Run, assembly: Assembly, evaluator: Evaluator, validated: Answers | None, temperature: float
+    run: Run, assembly: Assembly, evaluator: Evaluator, supply: Supply, validated: Answers | None, temperature: float
 ) -> list[Outcome]:
     answered = {"val": validated} if validated is not None else {}
     if len(test := assembly.items("test")):
-        answered["test"] = evaluator.answers(assembly.model, test)
+        answered["test"] = evaluator.answers(assembly.model, supply.last("test", test))
     found = []
     for split, said in answered.items() if run.writes else ():
         items, resamples = assembly.items(split), assembly.recipe.loop.bootstrap

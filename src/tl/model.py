@@ -55,6 +55,11 @@ class Model(nn.Module):
         """The names of the parts that learn."""
         return self._learning
 
+    def cut(self, learning: Collection[str]) -> int:
+        """The first backbone stage among those parts; where there is none, what follows the pooling: stages + 1."""
+        stages = len(self.backbone.stages())
+        return next((i for i in range(stages) if f"backbone.{i}" in learning), stages + 1)
+
     def train(self, mode: bool = True) -> Self:
         """Frozen parts stay in eval mode whatever is asked of the whole."""
         super().train(mode)

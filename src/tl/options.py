@@ -17,6 +17,8 @@ from pathlib import Path
 from tl.errors import TLError
 
 GROUPS = ("data", "backbone", "head", "adapter", "freeze", "augment", "optimizer", "method")
+# What a recipe has beside them, each a mapping of its own.
+RECORDS = ("loop", "cache")
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z])")
 _HERE = Path(__file__).parent
 RECIPES = _HERE / "recipes" if (_HERE / "recipes").is_dir() else _HERE.parents[1] / "recipes"

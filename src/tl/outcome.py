@@ -17,10 +17,10 @@ from tl.bootstrap import intervals
 from tl.data.base import Sample
 from tl.errors import TLError
 from tl.evaluate import Answers
+from tl.items import Items
 from tl.metrics import evaluate
 from tl.model import Model
 from tl.space import Space
-from tl.streams import Items
 
 
 @dataclass(frozen=True)

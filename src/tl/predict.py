@@ -13,9 +13,10 @@ from tl.assemble import Trained
 from tl.data.base import Sample
 from tl.data.images import SUFFIXES
 from tl.errors import TLError
+from tl.items import Items
 from tl.outcome import answers
 from tl.score import evaluator
-from tl.streams import Items, in_order, to_device
+from tl.streams import in_order, to_device
 
 
 def predict(trained: Trained, inputs: Sequence[str], batch: int) -> Iterator[dict[str, Any]]:

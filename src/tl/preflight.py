@@ -18,14 +18,14 @@ from tl.data.splits import load as load_data
 from tl.errors import Mistakes, TLError
 from tl.forecast import Need, forecast
 from tl.freeze.base import FreezeSchedule, Phase, backbone_parts
-from tl.options import GROUPS, options
+from tl.options import GROUPS, RECORDS, options
 from tl.recipe import Loop, Node, Reading, Recipe, read_recipe
 from tl.shape import Scalar
 from tl.signature import literal, signature
 from tl.weights import Weights
 
 T = TypeVar("T")
-_KEY = re.compile(rf"(?:{'|'.join((*GROUPS, 'loop'))})\.[\w.]+")
+_KEY = re.compile(rf"(?:{'|'.join((*GROUPS, *RECORDS))})\.[\w.]+")
 
 
 @dataclass(frozen=True)

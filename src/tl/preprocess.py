@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -79,6 +80,10 @@ class TextPreprocess:
         """Token ids and segment ids of a text or a pair of texts."""
         encoded = self._tokenizer.encode(*((text,) if isinstance(text, str) else text))
         return encoded.ids, encoded.type_ids
+
+    def all_ids(self, texts: Sequence[str | tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
+        """What `ids` gives, for many at once, on all cores."""
+        return [(encoded.ids, encoded.type_ids) for encoded in self._tokenizer.encode_batch(list(texts))]
 
     def lines(self) -> list[str]:
         """What a person should see of it."""

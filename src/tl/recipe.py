@@ -12,11 +12,11 @@ from tl.binding import absolute, bind, plain
 from tl.compose import Draft, compose
 from tl.duration import Duration
 from tl.errors import Mistakes, did_you_mean
-from tl.options import GROUPS, options
+from tl.options import GROUPS, RECORDS, options
 from tl.shape import Record, Scalar, Shape, fields_of
 from tl.signature import dataclass_shape, signature
 
-_PLAIN = ("name", "loop", "seed")
+_PLAIN = ("name", *RECORDS, "seed")
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class Loop:
     batch_norm: Literal["auto", "keep", "update"]
     gradient_checkpointing: bool
     workers: int
+    bucket: bool
+    views: int | None
     bootstrap: int
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...]
 
@@ -64,9 +66,24 @@ class Loop:
             ("clip", self.clip is None or self.clip > 0, "above 0, or null"),
             ("ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or null"),
             ("workers", self.workers >= 0, "at least 0"),
+            ("views", self.views is None or self.views >= 1, "at least 1, or null"),
             ("bootstrap", self.bootstrap >= 0, "at least 0"),
         ]
         return {key: f"is {getattr(self, key)}: write {right}." for key, fits, right in rules if not fits}
+
+
+@dataclass(frozen=True)
+class CacheRules:
+    """Whether and where what frozen stages give is kept, in which type, and how much of it at most."""
+
+    use: Literal["auto", "always", "never"]
+    dtype: Literal["same", "fp16", "bf16"]
+    max_gb: float
+    folder: Path | None
+
+    def mistakes(self) -> dict[str, str]:
+        """What is wrong with each key whose value has the right type but is out of range."""
+        return {} if self.max_gb > 0 else {"max_gb": f"is {self.max_gb:g}: write a number above 0."}
 
 
 @dataclass(frozen=True)
@@ -83,6 +100,7 @@ class Recipe:
     optimizer: Node
     method: Node
     loop: Loop
+    cache: CacheRules
     seed: int
     where: dict[str, str]
     notes: tuple[str, ...]
@@ -99,10 +117,10 @@ class Recipe:
 
     def plain(self) -> dict[str, Any]:
         """The recipe as a mapping that composes to itself again."""
-        loop = {key: plain(value) for key, value in vars(self.loop).items()}
+        loop, cache = ({key: plain(value) for key, value in vars(part).items()} for part in (self.loop, self.cache))
         chosen = [{group: node.option} for group, node in self.nodes().items()]
         groups = {group: node.values for group, node in self.nodes().items() if node.values}
-        return {"defaults": chosen, "name": self.name, "seed": self.seed, "loop": loop, **groups}
+        return {"defaults": chosen, "name": self.name, "seed": self.seed, "loop": loop, "cache": cache, **groups}
 
 
 @dataclass(frozen=True)
@@ -112,15 +130,17 @@ class Reading:
     draft: Draft
     nodes: dict[str, Node]
     loop: Loop | None
+    cache: CacheRules | None
     mistakes: tuple[str, ...]
 
     def recipe(self) -> Recipe:
         """The whole recipe; Mistakes lists everything that is wrong, each with file:line and a suggestion."""
-        if self.mistakes or self.loop is None:
+        if self.mistakes or self.loop is None or self.cache is None:
             raise Mistakes(self.mistakes)
         return Recipe(
             name=self.draft.values["name"],
             loop=self.loop,
+            cache=self.cache,
             seed=self.draft.values["seed"],
             where=dict(self.draft.where),
             notes=tuple(self.draft.notes),
@@ -155,14 +175,18 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
         shape.check(draft.values[key], key, report)
     if "name" not in wrong and not re.fullmatch(r"\w[\w.-]*", draft.values["name"]):
         report("name", f"is '{draft.values['name']}', but it names a folder: use letters, digits, _, - and . only.")
-    loop = Loop(**bind(shapes["loop"], draft.values["loop"])) if "loop" in shapes.keys() - wrong else None
-    for key, text in loop.mistakes().items() if loop is not None else ():
-        report(f"loop.{key}", text)
+    sound = shapes.keys() - wrong
+    records = {k: bind(shapes[k], absolute(shapes[k], draft.values[k])) for k in RECORDS if k in sound}
+    loop = Loop(**records["loop"]) if "loop" in records else None
+    cache = CacheRules(**records["cache"]) if "cache" in records else None
+    for name, part in (("loop", loop), ("cache", cache)):
+        for key, text in part.mistakes().items() if part is not None else ():
+            report(f"{name}.{key}", text)
     if absent:
         mistakes.append(f"{draft.file}: has no {', '.join(absent)}: write '- base' first in 'defaults'.")
-    sound = [group for group in GROUPS if group in shapes.keys() - wrong]
-    nodes = {group: Node(group, draft.choices[group], absolute(shapes[group], draft.values[group])) for group in sound}
-    return Reading(draft, nodes, loop, tuple(sorted(mistakes, key=_position)))
+    groups = [group for group in GROUPS if group in shapes.keys() - wrong]
+    nodes = {group: Node(group, draft.choices[group], absolute(shapes[group], draft.values[group])) for group in groups}
+    return Reading(draft, nodes, loop, cache, tuple(sorted(mistakes, key=_position)))
 
 
 def _position(mistake: str) -> tuple[str, int]:
@@ -176,7 +200,7 @@ def _unknown(key: str, shapes: Mapping[str, Shape]) -> str:
     if inside:
         return f"is no key of a recipe. Did you mean '{inside[0]}'?"
     group, dot, rest = key.partition(".")
-    if dot and group in (*GROUPS, "loop"):
+    if dot and group in (*GROUPS, *RECORDS):
         return f"is written in two lines in a file: '{group}:' and, indented below it, '{rest}: ...'."
     return f"is no key of a recipe.{did_you_mean(key, (*GROUPS, *_PLAIN))}"
 
@@ -184,8 +208,7 @@ def _unknown(key: str, shapes: Mapping[str, Shape]) -> str:
 def _shapes(draft: Draft) -> dict[str, Shape]:
     """What the value of each key that is there must look like."""
     found: dict[str, Shape] = {"name": Scalar("str")}
-    if "loop" in draft.values:
-        found["loop"] = loop_shape()
+    found |= {name: record_shape(name) for name in RECORDS if name in draft.values}
     if "seed" in draft.values:
         found["seed"] = Scalar("int")
     for group in GROUPS:
@@ -195,6 +218,6 @@ def _shapes(draft: Draft) -> dict[str, Shape]:
     return found
 
 
-def loop_shape() -> Record:
-    """What `loop` must look like."""
-    return dataclass_shape(Path(__file__), "tl.recipe", "Loop")
+def record_shape(name: str) -> Record:
+    """What `loop` or `cache` must look like."""
+    return dataclass_shape(Path(__file__), "tl.recipe", {"loop": Loop, "cache": CacheRules}[name].__name__)

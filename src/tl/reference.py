@@ -11,8 +11,8 @@ from typing import Any
 
 from tl.compose import layers
 from tl.errors import TLError, did_you_mean
-from tl.options import GROUPS, RECIPES, Option, first_line, options, stories
-from tl.recipe import loop_shape
+from tl.options import GROUPS, RECIPES, RECORDS, Option, first_line, options, stories
+from tl.recipe import record_shape
 from tl.shape import Choice, Scalar, Shape, fields_of
 from tl.signature import signature
 from tl.yamlfile import YamlFile, flow, read
@@ -20,6 +20,7 @@ from tl.yamlfile import YamlFile, flow, read
 _GIVEN = "???"
 _PLAIN = {
     "loop": "How a run goes, whatever is learnt.",
+    "cache": "What frozen stages give, computed once and read back after.",
     "seed": "The one seed that all chance follows from.",
     "name": "What the recipe is called.",
 }
@@ -49,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Group:
-    """A group with its options; `loop`, `seed` and `name` have none."""
+    """A group with its options; `loop`, `cache`, `seed` and `name` have none."""
 
     name: str
     what: str
@@ -67,7 +68,9 @@ def group(name: str) -> Group:
     if name in GROUPS:
         return Group(name, _docstring(name), tuple(entry(option) for option in options(name).values()), ())
     if name in _PLAIN:
-        keys = [key for key in base_keys() if key.name.startswith(f"{name}.") or key.name == name != "loop"]
+        keys = [
+            key for key in base_keys() if key.name.startswith(f"{name}.") or (key.name == name and name not in RECORDS)
+        ]
         return Group(name, _PLAIN[name], (), tuple(keys))
     raise TLError(f"'{name}' is no group of options.{did_you_mean(name, (*GROUPS, *_PLAIN))}")
 
@@ -83,7 +86,7 @@ def base_keys() -> list[Key]:
     """The keys that are in no group."""
     files = [read(RECIPES / "base.yaml")]
     name = Key("name", (), "a text", "the file's name", "no file sets it", "the folder of its runs below runs/")
-    return [name, *_keys({"seed": Scalar("int"), "loop": loop_shape()}, files, "", "")]
+    return [name, *_keys({"seed": Scalar("int"), **{name: record_shape(name) for name in RECORDS}}, files, "", "")]
 
 
 def explain(name: str) -> list[Group | Entry | Key]:

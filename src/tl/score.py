@@ -16,9 +16,10 @@ from tl.data.splits import label_index
 from tl.data.splits import load as load_data
 from tl.errors import TLError, did_you_mean, nearest
 from tl.evaluate import Evaluator
+from tl.items import Items
 from tl.outcome import Outcome, outcome
 from tl.recipe import Node, Recipe
-from tl.streams import Items, Share
+from tl.streams import Share
 
 
 def score(path: Path, split: str, other: Path | None) -> Outcome:

@@ -59,13 +59,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Job:
-    """What is trained; `evaluate` gives the validation metrics of a model, or nothing where there is no such split."""
+    """What is trained; `enter` gives the streams of a phase, of which `streams` are the unread samples.
+
+    `evaluate` gives the validation metrics of a model, or nothing where there is no such split.
+    """
 
     model: Model
     method: Method
     streams: Mapping[str, Stream]
     optimizer: Optimizer
     evaluate: Callable[[Model], dict[str, float]]
+    enter: Callable[[int], Mapping[str, Stream]]
 
 
 def averaged(model: Model, decay: float) -> AveragedModel:
@@ -87,6 +91,7 @@ class Trainer:
         rates = job.optimizer.rates(list(parts))
         self.optim = job.optimizer.build(groups(parts, rates, job.optimizer.common["weight_decay"]))
         self.ema = averaged(self.model, loop.ema) if loop.ema is not None else None
+        self.streams: Mapping[str, Stream] = job.streams
         self.sums: dict[str, Tensor] = {}
         self.summed = 0
 
@@ -111,6 +116,7 @@ class Trainer:
         self.listener.phase(
             stretch.phase.name, cursor.step, stretch.last, [n for n in self.model.parts() if n in self.model.learning]
         )
+        self.streams = self.job.enter(cursor.phase)
         if not any(p.requires_grad for p in self.step_module.parameters()):
             self.listener.note(f"Nothing has parameters that learn in the phase '{stretch.phase.name}': it is skipped.")
             cursor.step = stretch.last
@@ -127,7 +133,7 @@ class Trainer:
         self.accelerator.free_memory()
         step, optim = self.accelerator.prepare(Step(self.model, self.method), self.optim)
         step.train()
-        for pieces in zip(*(s.steps(self.cursor.step, stretch.last) for s in self.job.streams.values()), strict=True):
+        for pieces in zip(*(s.steps(self.cursor.step, stretch.last) for s in self.streams.values()), strict=True):
             self._step(step, optim, stretch, pieces)
             self._when_due(stretch, signals)
             if self.cursor.phase_over:
@@ -159,7 +165,7 @@ class Trainer:
     def _streams(self, pieces: Sequence[Sequence[Piece]]) -> Iterator[Streams]:
         for together in zip(*pieces, strict=True):
             moved = (to_device(piece.batch, self.accelerator.device) for piece in together)
-            yield dict(zip(self.job.streams, moved, strict=True))
+            yield dict(zip(self.streams, moved, strict=True))
 
     def _set_rates(self, stretch: Stretch) -> None:
         common, first = self.job.optimizer.common, self.cursor.phase_first

@@ -22,6 +22,11 @@ class Augment(ABC):
     def deterministic(self) -> bool:
         """Whether a sample looks the same in every batch, so that a frozen function of it may be cached."""
 
+    @property
+    def mixes(self) -> bool:
+        """Whether `batch` changes anything: what it gives then is no function of single samples."""
+        return False
+
     def objection(self, space: Space) -> str:
         """The user's mistake where the options make no sense for this output space; empty, as here, where they do."""
         return ""

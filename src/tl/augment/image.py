@@ -78,6 +78,10 @@ class ImageAugment(Augment):
         chances = (self.flip, self.vertical_flip, self.rotate, self.color, self.grayscale, self.erasure)
         return self.crop is None and self.policy == "none" and not any(chances) and not self._mixers
 
+    @property
+    def mixes(self) -> bool:
+        return bool(self._mixers)
+
     def objection(self, space: Space) -> str:
         """Numbers refuse cutmix: the share of a picture's area that is seen says nothing of a share of its number."""
         if space.kind != "number" or self.cutmix is None:

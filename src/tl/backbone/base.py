@@ -35,7 +35,15 @@ class Backbone(nn.Module, ABC):
         """The last stage's activation to features (B, dim); holds no parameters."""
 
     def forward(self, x: Inputs, start: int = 0) -> Tensor:
-        return self.pool(self.run(x, start, len(self.stages())))
+        """Features (B, dim); pooling counts as the stage after the last, so that `start` may also lie behind it."""
+        return self.between(x, start, len(self.stages()) + 1).values
+
+    def between(self, x: Inputs, start: int, stop: int) -> Inputs:
+        """Run stages start..stop-1, where pooling is the stage after the last."""
+        stages = len(self.stages())
+        if start < stages:
+            x = self.run(x, start, min(stop, stages))
+        return Inputs(self.pool(x)) if start <= stages < stop else x
 
     def checkpointing(self) -> bool:
         """Turn on gradient checkpointing; False where the backbone has none."""

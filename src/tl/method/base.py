@@ -25,6 +25,10 @@ class Method(nn.Module, ABC):
     def attach(self, model: Model) -> None:
         """Make what depends on the model (a discriminator, a teacher); called before the optimizer is built."""
 
+    def teacher(self) -> Model | None:
+        """A frozen model whose answers to the training inputs may be read back; then batches bring them along."""
+        return None
+
     @abstractmethod
     def loss(self, model: Model, batch: Streams) -> dict[str, Tensor]:
         """Named terms, each a mean over the batch; their sum is minimised. `progress` is the share of the run done."""

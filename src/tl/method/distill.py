@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tl import functional
-from tl.batch import Streams
+from tl.batch import Batch, Streams
 from tl.errors import TLError
 from tl.method.base import Method
 from tl.model import Model
@@ -43,15 +43,22 @@ class Distill(Method):
             )
         self._teacher = [teacher.requires_grad_(False).eval()]
 
+    def teacher(self) -> Model | None:
+        return self._teacher[0]
+
     def loss(self, model: Model, batch: Streams) -> dict[str, Tensor]:
         train = batch["train"]
         output = model(train.x, train.start)
-        with torch.no_grad():
-            answer = self._teacher[0].to(output.device)(train.x, train.start)
+        answer = train.answers if train.answers is not None else self._answer(train)
         return {
             "task": (1 - self.alpha) * model.head.loss(output, train.y),
             "distill": self.alpha * self._divergence(model, output, answer),
         }
+
+    @torch.no_grad()
+    def _answer(self, batch: Batch) -> Tensor:
+        answer: Tensor = self._teacher[0].to(batch.y.device)(batch.x)
+        return answer
 
     def _divergence(self, model: Model, output: Tensor, answer: Tensor) -> Tensor:
         match model.head.space.kind:

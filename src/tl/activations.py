@@ -1,0 +1,243 @@
+"""What frozen stages make of each sample: computed once, kept in the cache, read back at every later step."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tl import work
+from tl.batch import Batch
+from tl.cache import GB, Cache, default_folder, key
+from tl.checksum import checksum
+from tl.data.base import Picture, Raw
+from tl.data.images import content
+from tl.filling import Filling, Rowing, Wanted
+from tl.items import Draw, Items, Source, Stored
+from tl.model import Model
+from tl.prefix import Fresh, Place, Prefix
+from tl.preprocess import fingerprint
+from tl.recipe import CacheRules
+from tl.rows import Rows
+from tl.streams import fixed_view, to_device
+
+
+@dataclass(frozen=True)
+class Views:
+    """The fixed views of each sample that a recipe asks for, by the seed of its stream; `count` is None for none."""
+
+    count: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Need:
+    """How often each cut of a split will be read, the one that is wanted now first."""
+
+    reads: Mapping[int, float]
+
+    @property
+    def cut(self) -> int:
+        return next(iter(self.reads))
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells apart backbones that could hold the same weights, and augmentations, each in words."""
+
+    backbone: str
+    augment: str
+
+
+class Activations:
+    """Sources that start where the frozen stages end, where that pays; `say` hears what was done, or why not."""
+
+    def __init__(
+        self, model: Model, identity: Identity, rules: CacheRules, place: Place, say: Callable[[str], None]
+    ) -> None:
+        self.model, self.identity, self.rules, self.place, self.say = model, identity, rules, place, say
+        self.cache = Cache(rules.folder or default_folder(), int(rules.max_gb * GB))
+        self._digests: dict[int, tuple[Items, str]] = {}
+        self._sums: dict[str, tuple[list[tuple[int, int]], str]] = {}
+        self._said: set[str] = set()
+
+    def source(self, name: str, items: Items, need: Need, views: Views | None = None, precision: str = "no") -> Source:
+        """Samples from stage `need.cut` on if they can be read back, else as they are."""
+        wanted = self._wanted(name, items, views or Views(), precision) if need.cut else None
+        if wanted is None:
+            return items
+        fresh = Fresh(items, Prefix(self.model.backbone, [need.cut], wanted.place))
+        if self.rules.use == "never":
+            return fresh
+        names = {cut: self._name(cut, wanted) for cut in need.reads}
+        found = self.cache.find(names[need.cut])
+        if found is None and need.cut in (chosen := self._worthwhile(wanted, need)):
+            found = self._computed(wanted, {cut: names[cut] for cut in chosen}, need.cut)
+        elif found is not None:
+            self._tell(f"cache: {name} is read back.", f"{name} is known")
+        return fresh if found is None else self._stored(wanted, found, need.cut)
+
+    def answers(self, name: str, items: Items, teacher: Model, views: Views, precision: str) -> Rows | None:
+        """A teacher's answers to the items; None where they cannot be read back."""
+        wanted = self._wanted(f"the teacher's answers to {name}", items, views, precision)
+        if wanted is None or self.rules.use == "never":
+            return None
+        teacher = teacher.to(self.place.device)
+        label = self._key("teacher", checksum(teacher), wanted)
+        found = self.cache.find(label)
+        return found or self._filled(wanted, {0: label}, items, partial(_answers, teacher, wanted.place))
+
+    @property
+    def rounds(self) -> bool:
+        """Whether rows are stored with fewer bits than they were computed with."""
+        return self.rules.dtype != "same"
+
+    def _tell(self, line: str, once: str = "") -> None:
+        """Say a line, or the first one that tells the same."""
+        if (once or line) not in self._said:
+            self._said.add(once or line)
+            self.say(line)
+
+    def _wanted(self, name: str, items: Items, views: Views, precision: str) -> Wanted | None:
+        """Every view of every sample, in the order of the rows; None where there are no fixed views to be kept."""
+        if not len(items):
+            return None
+        place = Place(self.place.device, precision, self.place.share)
+        if items.fixed:
+            return Wanted(name, items, [Draw(number, 0) for number in range(len(items))], place)
+        if items.augment is not None and items.augment.mixes:
+            self._tell(f"cache: not used for {name}: mixup and cutmix need the inputs at every step.")
+            return None
+        if views.count is None:
+            self._tell(f"cache: not used for {name}: each reading is augmented anew; loop.views=4 would fix 4 views.")
+            return None
+        draws = [fixed_view(views.seed, n, v) for n in range(len(items)) for v in range(views.count)]
+        return Wanted(name, items, draws, place)
+
+    def _name(self, cut: int, wanted: Wanted) -> str:
+        """The cache's name for a cut: all that its rows follow from."""
+        stages = [f"backbone.{i}" for i in range(min(cut, len(self.model.backbone.stages())))]
+        return self._key(self.identity.backbone, cut, [self._checksum(stage) for stage in stages], wanted)
+
+    def _key(self, *facts: object) -> str:
+        *others, wanted = facts
+        assert isinstance(wanted, Wanted)
+        items, place = wanted.items, wanted.place
+        seen = None if items.fixed else (self.identity.augment, [draw.seed for draw in wanted.draws])
+        where = (place.device.type, place.precision, torch.__version__, version("tl-toolkit"))
+        return key(*others, self._digest(items), fingerprint(items.preprocess), seen, self.rules.dtype, where)
+
+    def _checksum(self, stage: str) -> str:
+        """A stage's checksum, computed again only when a tensor was replaced or written to."""
+        part = self.model.parts()[stage]
+        state = [(id(value), value._version) for value in (*part.parameters(), *part.buffers())]
+        if stage not in self._sums or self._sums[stage][0] != state:
+            self._sums[stage] = state, checksum(part)
+        return self._sums[stage][1]
+
+    def _digest(self, items: Items) -> str:
+        """The content of the samples, hashed once; kept with the items so that their identity stays theirs."""
+        if id(items) not in self._digests:
+            self._digests[id(items)] = items, digest([sample.input for sample in items.samples])
+        return self._digests[id(items)][1]
+
+    def _worthwhile(self, wanted: Wanted, need: Need) -> list[int]:
+        """The cuts that one pass is to store."""
+        probe = next(wanted.items.batches(iter([_typical(wanted)])))
+        stages = work.stages(self.model.eval().backbone, to_device(probe, self.place.device).x)
+        chosen = []
+        for cut, reads in need.reads.items():
+            size = stages[cut - 1].bytes * len(wanted.draws) / (2 if self.rounds else 1)
+            what = f"{wanted.name}, stored where {_depth(cut, self.model)} ends"
+            # Pooled features are small, and the next run will read them too; a later phase's cost no pass of their own.
+            expected = reads + (cut == len(stages)) + (cut != need.cut)
+            if not self.cache.fits(int(size)):
+                self._tell(f"cache: {what}, would take {size / GB:.1f} GB: more than cache.max_gb or the disk allows.")
+            elif self.rules.use == "always" or work.saved(stages[:cut], expected, self.place.device) > 0:
+                chosen.append(cut)
+            elif cut == need.cut and reads > 1:
+                self._tell(f"cache: {what}, would take longer to read back than to compute.")
+        return chosen
+
+    def _computed(self, wanted: Wanted, names: Mapping[int, str], cut: int) -> Rows | None:
+        """Fill what is missing in one pass, each cut from the one before it, the first from the nearest stored one."""
+        cuts = sorted(names)
+        prefix = Prefix(self.model.eval().backbone, cuts, wanted.place)
+        origin = self._origin(wanted, cuts[0])
+        if self._filled(wanted, {each: names[each] for each in cuts}, origin, prefix.rows) is None:
+            return None
+        return self.cache.find(names[cut])
+
+    def _filled(self, wanted: Wanted, names: Mapping[int, str], origin: Source, rows: Rowing) -> Rows | None:
+        began = time.monotonic()
+        try:
+            Filling(self.cache, wanted, list(names.values()), self.rules.dtype).fill(origin, rows)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self.place.share.world > 1:
+                raise
+            self._tell(f"cache: not used for {wanted.name}: the disk became full; make room, or set cache.folder.")
+            return None
+        found = [kept for name in names.values() if (kept := self.cache.find(name)) is not None]
+        sizes = ", ".join(map(_size, found))
+        line = f"cache: {wanted.name} computed once in {time.monotonic() - began:.1f} s ({sizes})."
+        self._said.add(f"{wanted.name} is known")
+        self._tell(line)
+        return found[-1] if len(found) == len(names) else None
+
+    def _origin(self, wanted: Wanted, below: int) -> Source:
+        for cut in range(below - 1, 0, -1):
+            found = self.cache.find(self._name(cut, wanted))
+            if found is not None:
+                return self._stored(wanted, found, cut)
+        return wanted.items
+
+    def _stored(self, wanted: Wanted, rows: Rows, cut: int) -> Stored:
+        return Stored(wanted.items, rows, cut, widen=self.rounds)
+
+
+@torch.inference_mode()
+def _answers(teacher: Model, place: Place, batch: Batch) -> list[list[Tensor]]:
+    with place.context():
+        return [list(teacher(to_device(batch, place.device).x))]
+
+
+def _typical(wanted: Wanted) -> list[Draw]:
+    """Two samples of about the mean size."""
+    lengths = wanted.items.lengths
+    if lengths is None:
+        return wanted.draws[:2]
+    mean = sum(lengths) / len(lengths)
+    return sorted(wanted.draws, key=lambda draw: abs(lengths[draw.number] - mean))[:2]
+
+
+def _size(rows: Rows) -> str:
+    return f"{rows.layout.bytes / 1024**2:,.1f} MB"
+
+
+def digest(inputs: Sequence[Raw]) -> str:
+    """A hash over the contents of samples, in order: texts, and the bytes of pictures."""
+    total = hashlib.blake2b(digest_size=16)
+    for one in inputs:
+        match one:
+            case Path():
+                part = content(one)
+            case Picture():
+                part = one.mark.encode()
+            case _:
+                part = repr(one).encode()
+        total.update(len(part).to_bytes(8, "little"))
+        total.update(part)
+    return total.hexdigest()
+
+
+def _depth(cut: int, model: Model) -> str:
+    stages = len(model.backbone.stages())
+    return "the pooled backbone" if cut > stages else "the backbone" if cut == stages else f"backbone.{cut - 1}"

@@ -1,0 +1,109 @@
+"""One pass over a split that writes what a frozen function makes of each sample, shared out between the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tl.batch import Batch
+from tl.cache import Cache
+from tl.items import Draw, Items, Source, channels_last
+from tl.prefix import Place
+from tl.rows import Draft, Layout
+from tl.streams import Share, evenly
+
+_BATCH, _TOKENS = 64, 2
+_Todo = list[tuple[Path, list[int]] | None]
+Rowing = Callable[[Batch], list[list[Tensor]]]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows: all views of all samples of a split, computed so."""
+
+    name: str
+    items: Items
+    draws: list[Draw]
+    place: Place
+
+
+class Filling:
+    """One pass over a split that writes the rows of several entries, shared out between the processes."""
+
+    def __init__(self, cache: Cache, wanted: Wanted, keys: Sequence[str], dtype: str) -> None:
+        self.cache, self.wanted, self.keys = cache, wanted, keys
+        self.dtype = {"same": None, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
+        self.lengths = self._lengths()
+        # Texts of like length together, the longest first: too little memory shows at once.
+        order = range(len(wanted.draws))
+        by_length = sorted(order, key=lambda i: -self.lengths[i]) if self.lengths else list(order)
+        chunks = evenly([wanted.draws[i] for i in by_length], _BATCH)
+        numbers = iter(by_length)
+        self.chunks = [(draws, [next(numbers) for _ in draws]) for draws in chunks]
+
+    def _lengths(self) -> tuple[int, ...]:
+        items = self.wanted.items
+        if items.lengths is None:
+            return ()
+        if items.fixed:
+            return items.lengths
+        return tuple(len(items[draw].values) for draw in self.wanted.draws)
+
+    def fill(self, origin: Source, rows: Rowing) -> None:
+        """Write every row that no process has written before."""
+        share = self.wanted.place.share
+        layouts = self._layouts(origin, rows)
+        with ExitStack() as stack:
+            drafts: list[Draft | None] = [None] * len(layouts)
+            if share.rank == 0:
+                what = f"{self.wanted.name}: {len(self.wanted.draws)} rows"
+                for name, i in sorted(zip(self.keys, range(len(layouts)), strict=True)):
+                    drafts[i] = stack.enter_context(self.cache.drafting(name, what, layouts[i], len(self.chunks)))
+            todo = _from_first(share, [(d.folder, d.missing()) if d is not None else None for d in drafts])
+            self._write(origin, rows, layouts, todo)
+            _wait(share)
+        _wait(share)
+
+    def _layouts(self, origin: Source, rows: Rowing) -> list[Layout]:
+        (draws, numbers), found = self.chunks[-1], []
+        for (row,) in rows(next(origin.batches(iter([draws[:1]])))):
+            dtype = str(row.dtype if self.dtype is None else self.dtype).removeprefix("torch.")
+            ragged = bool(self.lengths) and row.ndim == _TOKENS and len(row) == self.lengths[numbers[0]]
+            shape = channels_last(row).shape[1 if ragged else 0 :]
+            found.append(Layout(len(self.wanted.draws), dtype, tuple(shape), self.lengths if ragged else None))
+        return found
+
+    def _write(self, origin: Source, rows: Rowing, layouts: Sequence[Layout], todo: _Todo) -> None:
+        pairs = zip(todo, layouts, strict=True)
+        drafts = [Draft(one[0], layout, len(self.chunks)) if one else None for one, layout in pairs]
+        share = self.wanted.place.share
+        mine = sorted({chunk for one in todo if one for chunk in one[1]})[share.rank :: share.world]
+        with ExitStack() as stack:
+            for draft in drafts:
+                if draft is not None:
+                    stack.enter_context(draft.writing())
+            for chunk, batch in zip(mine, origin.batches(self.chunks[c][0] for c in mine), strict=True):
+                for draft, made in zip(drafts, rows(batch), strict=True):
+                    if draft is not None:
+                        draft.write(chunk, self.chunks[chunk][1], [self._stored(row) for row in made])
+
+    def _stored(self, row: Tensor) -> Tensor:
+        row = channels_last(row).cpu()
+        return row if self.dtype is None else row.to(self.dtype)
+
+
+def _from_first(share: Share, todo: _Todo) -> _Todo:
+    found = [todo]
+    if share.world > 1:
+        torch.distributed.broadcast_object_list(found)
+    return found[0]
+
+
+def _wait(share: Share) -> None:
+    if share.world > 1:
+        torch.distributed.barrier()
