@@ -109,3 +109,10 @@ def test_rounded_storage_stays_near(dtype: str, train: Train, rows: Rows, folder
     exact, rounded = (rows(train(*recipe, f"cache.dtype={kind}")) for kind in ("same", dtype))
     assert [row["loss"] for row in rounded] == pytest.approx([row["loss"] for row in exact], rel=0.02)
     assert rounded != exact
+
+
+def test_pictures_are_decoded_once(train: Train, rows: Rows, folder: Path) -> None:
+    recipe = [*IMAGE, *SHORT, "freeze=full", f"cache.folder={folder}"]
+    without, cached = train(*recipe, "cache.use=never"), train(*recipe)
+    assert "the pictures of train computed once" in notes(cached)
+    assert same(without, cached, rows)

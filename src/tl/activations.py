@@ -6,7 +6,7 @@ import errno
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,10 +21,10 @@ from tl.checksum import checksum
 from tl.data.base import Picture, Raw
 from tl.data.images import content
 from tl.filling import Filling, Rowing, Wanted
-from tl.items import Draw, Items, Source, Stored
+from tl.items import Crops, Draw, Items, Pixels, Source, Stored
 from tl.model import Model
 from tl.prefix import Fresh, Place, Prefix
-from tl.preprocess import fingerprint
+from tl.preprocess import ImagePreprocess, fingerprint
 from tl.recipe import CacheRules
 from tl.rows import Rows
 from tl.streams import fixed_view, to_device
@@ -71,9 +71,13 @@ class Activations:
 
     def source(self, name: str, items: Items, need: Need, views: Views | None = None, precision: str = "no") -> Source:
         """Samples from stage `need.cut` on if they can be read back, else as they are."""
-        wanted = self._wanted(name, items, views or Views(), precision) if need.cut else None
+        if not need.cut and not items.fixed:
+            return items
+        wanted = self._wanted(name, items, views or Views(), precision)
         if wanted is None:
             return items
+        if not need.cut:
+            return self._pictures(wanted, need.reads[0])
         fresh = Fresh(items, Prefix(self.model.backbone, [need.cut], wanted.place))
         if self.rules.use == "never":
             return fresh
@@ -84,6 +88,19 @@ class Activations:
         elif found is not None:
             self._tell(f"cache: {name} is read back.", f"{name} is known")
         return fresh if found is None else self._stored(wanted, found, need.cut)
+
+    def _pictures(self, wanted: Wanted, reads: float) -> Source:
+        """Pictures that are read more than once are decoded and cropped only once."""
+        items = wanted.items
+        if not (items.fixed and isinstance(items.preprocess, ImagePreprocess)) or self.rules.use == "never":
+            return items
+        size = 3 * items.preprocess.size**2 * len(items)
+        label = key("pixels", self._digest(items), fingerprint(items.preprocess))
+        found = self.cache.find(label)
+        if found is None and reads > 1 and self.cache.fits(size):
+            pixels = replace(wanted, name=f"the pictures of {wanted.name}")
+            found = self._filled(pixels, {0: label}, Crops(items), lambda batch: [list(batch.x.values)], "same")
+        return items if found is None else Pixels(items, found)
 
     def answers(self, name: str, items: Items, teacher: Model, views: Views, precision: str) -> Rows | None:
         """A teacher's answers to the items; None where they cannot be read back."""
@@ -176,10 +193,12 @@ class Activations:
             return None
         return self.cache.find(names[cut])
 
-    def _filled(self, wanted: Wanted, names: Mapping[int, str], origin: Source, rows: Rowing) -> Rows | None:
+    def _filled(
+        self, wanted: Wanted, names: Mapping[int, str], origin: Source, rows: Rowing, dtype: str | None = None
+    ) -> Rows | None:
         began = time.monotonic()
         try:
-            Filling(self.cache, wanted, list(names.values()), self.rules.dtype).fill(origin, rows)
+            Filling(self.cache, wanted, list(names.values()), dtype or self.rules.dtype).fill(origin, rows)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self.place.share.world > 1:
                 raise
@@ -197,7 +216,7 @@ class Activations:
             found = self.cache.find(self._name(cut, wanted))
             if found is not None:
                 return self._stored(wanted, found, cut)
-        return wanted.items
+        return self._pictures(wanted, 1.0)
 
     def _stored(self, wanted: Wanted, rows: Rows, cut: int) -> Stored:
         return Stored(wanted.items, rows, cut, widen=self.rounds)

@@ -178,6 +178,41 @@ class Stored(Source):
         return x._replace(values=x.values.float()) if self.widen else x
 
 
+class Crops(Source):
+    """Pictures as evaluation sees them, before they are normalised: bytes (B, 3, size, size)."""
+
+    def __init__(self, items: Items) -> None:
+        super().__init__(items.samples, items.space)
+        self.items, self.targets = items, items.targets
+
+    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
+        return (self._batch([draw.number for draw in draws]) for draws in plans)
+
+    def _batch(self, numbers: list[int]) -> Batch:
+        from torchvision.transforms.v2.functional import pil_to_tensor
+
+        preprocess = cast(ImagePreprocess, self.items.preprocess)
+        images = (open_image(cast("Path | Picture", self.samples[number].input)) for number in numbers)
+        return Batch(
+            Inputs(torch.stack([pil_to_tensor(preprocess.crop(image)) for image in images])), self.targets[numbers]
+        )
+
+
+class Pixels(Source):
+    """The same read back from rows of bytes, and normalised."""
+
+    def __init__(self, items: Items, rows: Rows) -> None:
+        super().__init__(items.samples, items.space)
+        self.rows, self.preprocess, self.targets = rows, cast(ImagePreprocess, items.preprocess), items.targets
+
+    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
+        return (self._batch([draw.number for draw in draws]) for draws in plans)
+
+    def _batch(self, numbers: list[int]) -> Batch:
+        pixels = channels_first(self.rows.take(numbers))
+        return Batch(Inputs(self.preprocess.normal(pixels)), self.targets[numbers])
+
+
 class Answered(Source):
     """A source whose batches bring along a teacher's answers, as rows of each view of each sample."""
 

@@ -38,10 +38,16 @@ class ImagePreprocess:
 
     def tensor(self, image: Image) -> Tensor:
         """An image of the right size as a normalised float tensor (3, size, size)."""
+        from torchvision.transforms.v2 import functional as F
+
+        return self.normal(F.pil_to_tensor(image))
+
+    def normal(self, pixels: Tensor) -> Tensor:
+        """Pixels 0..255 (..., 3, size, size) as floats, normalised."""
         import torch
         from torchvision.transforms.v2 import functional as F
 
-        scaled = F.to_dtype(F.pil_to_tensor(image), torch.float32, scale=True)
+        scaled = F.to_dtype(pixels, torch.float32, scale=True)
         normal: Tensor = F.normalize(scaled, list(self.mean), list(self.std))
         return normal
 
