@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from peers.jobs import JOBS, STAGES, TL_CACHE
+from peers.quiet import watched
 from peers.table import PACKAGES, table, write_into
 from peers.through_tl import run_tl
 
@@ -82,7 +83,9 @@ def measure(arm: Arm, job: str, modality: str, folder: Path, cache: Path) -> dic
     extra = [word.format(cache=cache) for word in arm.extra]
     if arm.warm and not any(cache.iterdir()):
         run_tl(job, modality, folder, extra)
-    found = run_peer(arm, job, modality, folder) if arm.module else run_tl(job, modality, folder, extra)
+    found = watched(
+        lambda: run_peer(arm, job, modality, folder) if arm.module else run_tl(job, modality, folder, extra)
+    )
     return {**found, "arm": arm.name, "job": job, "modality": modality}
 
 

@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 def table(runs: Iterable[Row], arms: list[str], facts: Mapping[str, str], installed: Iterable[str]) -> str:
     """A table for each modality; ratios are to the first of `arms` that a job has."""
     found = list(runs)
-    parts = [_machine(installed)]
+    parts = [_machine(installed, max((run["others"] for run in found), default=0.0))]
     for modality in STAGES:
         rows = [row for job in JOBS for row in _job(job, [r for r in found if _is(r, job, modality)], arms)]
         if rows:
@@ -60,8 +60,9 @@ def _job(job: str, runs: list[Row], arms: list[str]) -> list[str]:
     return lines
 
 
-def _machine(installed: Iterable[str]) -> str:
+def _machine(installed: Iterable[str], others: float) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in installed)
     cores, threads = os.cpu_count(), os.environ["OMP_NUM_THREADS"]
     python = platform.python_version()
-    return f"{platform.machine()}, {cores} cores, {threads} threads, no GPU; Python {python}, {versions}. Medians."
+    machine = f"{platform.machine()}, {cores} cores, {threads} threads, no GPU; Python {python}, {versions}"
+    return f"{machine}. Medians; other processes took {others:.1f} cores at most."
