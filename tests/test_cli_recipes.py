@@ -32,6 +32,7 @@ COMMANDS = {
     "copy": "recipe to",
     "explain": "key --json",
     "runs": "folder --json",
+    "cache": "folder --clear --older-than --json",
     "doctor": "--json",
 }
 Run = Callable[..., str]
@@ -79,7 +80,7 @@ def test_the_command_line_is_frozen() -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["chek"], "No such command 'chek'. Did you mean 'check'? See"),
+        (["chek"], "No such command 'chek'. Did you mean 'check', 'cache'? See"),
         (["check"], "Missing argument 'RECIPE'. See"),
         (["check", "base", "--fast"], "No such option: --fast. See"),
         (["check", "bass"], "There is no recipe 'bass'. Did you mean 'base'?"),

@@ -47,8 +47,22 @@ def test_help_imports_no_torch_and_no_hydra(arguments: list[str], tmp_path: Path
         ["check", "base", "data=tiny_shapes", "head=lineer", "loop.length=10epochs", "optimizer.rl=1"],
         ["copy", "base", "mine.yaml"],
         ["runs", "."],
+        ["cache", "."],
     ],
     ids=" ".join,
 )
 def test_the_fast_verbs_import_no_torch(arguments: list[str], tmp_path: Path) -> None:
     assert not imported(tmp_path, *arguments) & TORCH
+
+
+SHORT = ["loop.length=1step", "loop.bootstrap=5", "data.n=60"]
+
+
+@pytest.mark.parametrize(
+    "recipe, spared",
+    [("tiny_texts", {"torchvision", "transformers", "sklearn"}), ("tiny_images", {"transformers", "sklearn"})],
+)
+def test_a_run_imports_only_what_its_recipe_needs(recipe: str, spared: set[str], tmp_path: Path) -> None:
+    found = imported(tmp_path, "finetune", recipe, *SHORT)
+    assert "torch" in found
+    assert not found & spared

@@ -46,7 +46,7 @@ def ours() -> list[Arm]:
     """tl; where it keeps activations also with them kept from a run before, and without."""
     if not TL_CACHE:
         return [Arm("tl", None, "tl")]
-    kept = ("cache.use=always", "cache.folder={cache}")
+    kept = ("cache.folder={cache}",)
     return [
         Arm("tl", None, "tl", extra=kept),
         Arm("tl, second run", None, "tl", jobs=("probe",), extra=kept, warm=True),

@@ -34,7 +34,7 @@ def through_tl(story: str, overrides: list[str], folder: Path) -> float:
 
 def through_sklearn(story: str, overrides: list[str]) -> float:
     """Test accuracy of logistic regression on standardised features."""
-    found, _ = extract(story, overrides)
+    found, _ = extract(story, overrides, print)
     scaler = StandardScaler().fit(found["train"].features.numpy())
     model = LogisticRegression(max_iter=5000, C=0.1)
     model.fit(scaler.transform(found["train"].features.numpy()), found["train"].targets.numpy())

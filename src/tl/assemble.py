@@ -54,12 +54,6 @@ class Assembly:
         augment = self.augment if augmented else None
         return Items(samples, self.data.space, preprocess, augment, self.recipe.loop.workers)
 
-    def identity(self) -> Identity:
-        """What tells this backbone and this augmentation apart, beside weights and seeds."""
-        backbone, augment = self.recipe.backbone, self.recipe.augment
-        made = {key: value for key, value in backbone.values.items() if key not in ("weights", "download")}
-        return Identity(repr((backbone.option, made)), repr((augment.option, augment.values)))
-
     def streams(self, share: Share) -> dict[str, Stream]:
         """What the method draws its batches from; TLError where the data lacks a split that it needs."""
         loop, seed = self.recipe.loop, self.recipe.seed
@@ -83,6 +77,13 @@ class Assembly:
         targets = [sample.target for sample in self.data.splits["train"]]
         counts = Counter(targets)
         return torch.tensor([1.0 / counts[target] for target in targets])
+
+
+def identity(recipe: Recipe) -> Identity:
+    """What tells a recipe's backbone and augmentation apart, beside weights and seeds."""
+    backbone, augment = recipe.backbone, recipe.augment
+    made = {key: value for key, value in backbone.values.items() if key not in ("weights", "download")}
+    return Identity(repr((backbone.option, made)), repr((augment.option, augment.values)))
 
 
 def assemble(recipe: Recipe) -> Assembly:

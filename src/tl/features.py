@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from tl.assemble import assemble, open_run
+from tl.activations import Activations, Need
+from tl.assemble import assemble, identity, open_run
 from tl.data.base import Sample
 from tl.errors import TLError
+from tl.evaluate import Evaluator
 from tl.items import Items
-from tl.model import Model
 from tl.outcome import write_table
-from tl.recipe import Recipe
+from tl.prefix import Place
 from tl.recipe import load as load_recipe
 from tl.score import evaluator, own_splits
 from tl.space import Space
@@ -33,8 +34,11 @@ class Features:
     ids: tuple[str, ...]
 
 
-def extract(reference: str, overrides: list[str]) -> tuple[dict[str, Features], Space]:
-    """The features of every split of a recipe's data under its backbone, or of a run's under its trained one."""
+def extract(reference: str, overrides: list[str], say: Callable[[str], None]) -> tuple[dict[str, Features], Space]:
+    """The features of every split of a recipe's data under its backbone, or of a run's under its trained one.
+
+    They are read from the cache, or left there for others; `say` hears of it.
+    """
     path = Path(reference)
     if path.is_dir():
         if overrides:
@@ -46,13 +50,16 @@ def extract(reference: str, overrides: list[str]) -> tuple[dict[str, Features], 
         recipe = load_recipe(reference, overrides)
         assembly = assemble(recipe)
         model, splits = assembly.model, assembly.data.splits
-    return {name: _of(samples, model, recipe) for name, samples in splits.items() if samples}, model.head.space
-
-
-def _of(samples: tuple[Sample, ...], model: Model, recipe: Recipe) -> Features:
     by = evaluator(recipe)
+    known = Activations(model.to(by.device), identity(recipe), recipe.cache, Place(by.device), say)
+    return {name: _of(name, samples, known, by) for name, samples in splits.items() if samples}, model.head.space
+
+
+def _of(name: str, samples: tuple[Sample, ...], known: Activations, by: Evaluator) -> Features:
+    model = known.model
     items = Items(samples, model.head.space, model.backbone.preprocess)
-    features, targets = by.features(model.to(by.device), items)
+    after = len(model.backbone.stages()) + 1
+    features, targets = by.features(model, known.source(name, items, Need({after: 1.0})))
     unknown = torch.tensor([sample.target is None for sample in samples])
     targets[unknown] = -1 if model.head.space.kind == "single" else torch.nan
     return Features(features, targets, tuple(sample.id for sample in samples))

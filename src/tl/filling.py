@@ -15,9 +15,9 @@ from tl.cache import Cache
 from tl.items import Draw, Items, Source, channels_last
 from tl.prefix import Place
 from tl.rows import Draft, Layout
-from tl.streams import Share, evenly
+from tl.streams import Share, evenly, forward_batch
 
-_BATCH, _TOKENS = 64, 2
+_TOKENS = 2
 _Todo = list[tuple[Path, list[int]] | None]
 Rowing = Callable[[Batch], list[list[Tensor]]]
 
@@ -42,7 +42,7 @@ class Filling:
         # Texts of like length together, the longest first: too little memory shows at once.
         order = range(len(wanted.draws))
         by_length = sorted(order, key=lambda i: -self.lengths[i]) if self.lengths else list(order)
-        chunks = evenly([wanted.draws[i] for i in by_length], _BATCH)
+        chunks = evenly([wanted.draws[i] for i in by_length], forward_batch(wanted.place.device))
         numbers = iter(by_length)
         self.chunks = [(draws, [next(numbers) for _ in draws]) for draws in chunks]
 

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration, broadcast_object_list
 
 from tl.activations import Activations
-from tl.assemble import SPACE, Assembly, assemble
+from tl.assemble import SPACE, Assembly, assemble, identity
 from tl.calibration import fit_temperature
 from tl.environment import describe, peak_memory_mb
 from tl.errors import TLError
@@ -29,7 +29,7 @@ from tl.report.of_run import write_report
 from tl.rng import derive
 from tl.run import Listener, Run
 from tl.signals import StopSignals
-from tl.streams import Share, Stream
+from tl.streams import Share, Stream, forward_batch
 from tl.supply import Needs, Supply
 from tl.trackers import start_trackers, tracker_names
 from tl.trainer import Job, Plan, Trainer
@@ -64,6 +64,9 @@ def finetune(request: Request, listener: Listener) -> Path:
     listener.begins(metric, "image" if assembly.data.modality == "image" else "token")
     for line in (*recipe.notes, *assembly.data.notes, *assembly.model.backbone.described()):
         say(line)
+    if padded := streams["train"].padding():
+        remedy = "" if recipe.loop.bucket else " (loop.bucket=true spares some)"
+        say(f"padding: {padded:.0%} of an epoch's tokens{remedy}")
     supply = _supply(assembly, plan, streams, evaluator, say)
     job = _job(assembly, evaluator, supply)
     with run.recorded(), start_trackers(accelerator, run.path, recipe):
@@ -135,7 +138,8 @@ def _accelerator(recipe: Recipe) -> Accelerator:
 
 def _evaluator(recipe: Recipe, accelerator: Accelerator) -> Evaluator:
     share = Share(accelerator.process_index, accelerator.num_processes)
-    return Evaluator(max(64, recipe.loop.device_batch), share, accelerator.device)
+    batch = max(forward_batch(accelerator.device), recipe.loop.device_batch)
+    return Evaluator(batch, share, accelerator.device)
 
 
 def _plan(assembly: Assembly, metric: str, epoch: float) -> Plan:
@@ -163,7 +167,7 @@ def _supply(
 ) -> Supply:
     recipe, model = assembly.recipe, assembly.model.to(evaluator.device)
     place = Place(evaluator.device, share=evaluator.share)
-    activations = Activations(model, assembly.identity(), recipe.cache, place, say)
+    activations = Activations(model, identity(recipe), recipe.cache, place, say)
     needs = Needs(plan.stretches, plan.eval_every, recipe.loop.precision, averaged=recipe.loop.ema is not None)
     return Supply(model, assembly.method, streams, assembly.items("val"), needs, activations)
 

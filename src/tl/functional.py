@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -138,6 +138,23 @@ def simplest(losses: Sequence[Tensor]) -> int:
     worse = [one - best for one in losses]
     allowed = [float(one.std(correction=0)) / len(one) ** 0.5 for one in worse]
     return max(i for i, one in enumerate(worse) if float(one.mean()) <= allowed[i])
+
+
+def minimise(parameters: Sequence[Tensor], objective: Callable[[], Tensor]) -> None:
+    """Bring a smooth convex objective to its minimum by L-BFGS (Liu and Nocedal 1989), in place."""
+    optimizer = torch.optim.LBFGS(
+        parameters, max_iter=1000, tolerance_grad=1e-6, tolerance_change=1e-10, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        value = objective()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    with torch.enable_grad():
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.zero_grad(set_to_none=True)
 
 
 def safe_std(features_nd: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from tl.evaluate import Evaluator
 from tl.items import Items
 from tl.outcome import Outcome, outcome
 from tl.recipe import Node, Recipe
-from tl.streams import Share
+from tl.streams import Share, forward_batch
 
 
 def score(path: Path, split: str, other: Path | None) -> Outcome:
@@ -37,7 +37,8 @@ def score(path: Path, split: str, other: Path | None) -> Outcome:
 def evaluator(recipe: Recipe) -> Evaluator:
     """An evaluator on the recipe's device, in this process alone."""
     use_cuda = recipe.loop.device != "cpu" and torch.cuda.is_available()
-    return Evaluator(max(64, recipe.loop.device_batch), Share(), torch.device("cuda" if use_cuda else "cpu"))
+    device = torch.device("cuda" if use_cuda else "cpu")
+    return Evaluator(max(forward_batch(device), recipe.loop.device_batch), Share(), device)
 
 
 def own_splits(trained: Trained) -> Mapping[str, tuple[Sample, ...]]:

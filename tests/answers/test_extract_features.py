@@ -56,7 +56,7 @@ def written(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, d
     from tl.features import extract, save
 
     folder = tmp_path_factory.mktemp("features")
-    found, space = extract(str(runs("image")), [])
+    found, space = extract(str(runs("image")), [], print)
     for ending in FORMATS:
         save(found, space, folder / f"f{ending}")
     return {ending: arrays(folder / f"f{ending}") for ending in FORMATS}

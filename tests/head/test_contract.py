@@ -19,7 +19,9 @@ STARTS = [
     (name, kind, init)
     for name, kind in CASES
     for init in declared(name, "starts")
-    if init != "random" and not (init == "class_means" and kind != "single")
+    if init != "random"
+    and not (init == "class_means" and kind != "single")
+    and not (init == "logistic" and kind == "number")
 ]
 in_every_space = pytest.mark.parametrize("name, kind", CASES)
 
@@ -148,7 +150,7 @@ def test_it_refuses_what_it_has_not(name: str) -> None:
             TLError, match=f"head '{name}' cannot answer in the space of this data, '{kind}': take head="
         ):
             head_of(name, kind)
-    for init in {"random", "class_means", "ridge"} - set(declared(name, "starts")):
+    for init in {"random", "class_means", "logistic", "ridge"} - set(declared(name, "starts")):
         with pytest.raises(TLError, match=rf"head.init: '{init}' is no start of head '{name}': set .* or take head="):
             head_of(name, init=init)
 
@@ -158,6 +160,13 @@ def test_it_refuses_what_it_has_not(name: str) -> None:
 def test_it_refuses_values_out_of_range(name: str, key: str, value: float) -> None:
     with pytest.raises(TLError, match=rf"head\.{key}: {value:g} must be"):
         head_of(name, **{key: value})
+
+
+def test_logistic_regression_needs_labels_and_a_convex_loss() -> None:
+    with pytest.raises(TLError, match=r"head\.init: logistic regression does not go with numbers"):
+        head_of("linear", "number", init="logistic")
+    with pytest.raises(TLError, match=r"does not go with the focal loss, which is not convex"):
+        head_of("linear", "single", init="logistic", focal_gamma=2.0)
 
 
 def test_class_means_need_one_label() -> None:

@@ -55,6 +55,32 @@ def test_a_probe_is_as_good_as_scikit_learns(init: str, rule: str, lr: float) ->
     assert accuracy(head, x_test, y_test) > theirs - 0.01
 
 
+@pytest.mark.parametrize("strength", [None, 10.0])
+def test_the_logistic_start_is_scikit_learns_optimum(strength: float | None) -> None:
+    x, y, x_test, _ = digits()
+    head = ten_classes(init="logistic", ridge_strength=strength)
+    head.fit(x, y)
+    scaler = StandardScaler().fit(x.numpy())
+    expected = LogisticRegression(C=1 / (strength or 1.0), max_iter=5000, tol=1e-8).fit(scaler.transform(x.numpy()), y)
+    theirs = expected.predict_proba(scaler.transform(x_test.numpy()))
+    assert head.scores(head(x_test)).detach().numpy() == pytest.approx(theirs, abs=2e-3)
+    assert all(parameter.requires_grad for parameter in head.parameters())
+
+
+def test_the_logistic_start_of_many_labels_is_scikit_learns() -> None:
+    x, y, _, _ = digits()
+    target = torch.stack([y % 2, y > 4], dim=1).float()
+    space = Space("multi", ("odd", "high"))
+    head = option("head", "linear", {"dim_in": 64, "space": space}, init="logistic")
+    head.fit(x, target)
+    scaled = StandardScaler().fit_transform(x.numpy())
+    for column in range(2):
+        # Its loss is a sum over samples of one label; ours a mean over labels too.
+        expected = LogisticRegression(C=0.5, max_iter=5000, tol=1e-8).fit(scaled, target[:, column])
+        theirs = expected.predict_proba(scaled)[:, 1]
+        assert head.scores(head(x)).detach().numpy()[:, column] == pytest.approx(theirs, abs=5e-3)
+
+
 def test_class_means_answer_as_the_nearest_centroid() -> None:
     x, y, x_test, _ = digits()
     head = ten_classes(init="class_means", standardize=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 # Whether tl has the options cache.use and cache.folder.
-TL_CACHE = False
+TL_CACHE = True
 
 BATCH, EVAL_BATCH = 32, 64
 LR = {"images": 1e-4, "texts": 5e-5}

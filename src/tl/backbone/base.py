@@ -41,7 +41,7 @@ class Backbone(nn.Module, ABC):
     def between(self, x: Inputs, start: int, stop: int) -> Inputs:
         """Run stages start..stop-1, where pooling is the stage after the last."""
         stages = len(self.stages())
-        if start < stages:
+        if start <= stages:
             x = self.run(x, start, min(stop, stages))
         return Inputs(self.pool(x)) if start <= stages < stop else x
 

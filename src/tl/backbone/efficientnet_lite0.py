@@ -80,8 +80,8 @@ class Net(nn.Module):
     def stages(self) -> Sequence[nn.Module]:
         blocks = iter(self._blocks)
         groups = [nn.Sequential(*(next(blocks) for _ in range(group.blocks))) for group in GROUPS]
-        stem = nn.Sequential(self._conv_stem, self._bn0, nn.ReLU6())
-        return [stem, *groups, nn.Sequential(self._conv_head, self._bn1, nn.ReLU6())]
+        stem = nn.Sequential(self._conv_stem, self._bn0, nn.ReLU6(inplace=True))
+        return [stem, *groups, nn.Sequential(self._conv_head, self._bn1, nn.ReLU6(inplace=True))]
 
 
 class Block(nn.Module):
@@ -101,8 +101,8 @@ class Block(nn.Module):
         self._bn2 = _norm(group.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = F.relu6(self._bn0(self._expand_conv(x))) if self._widens else x
-        narrow: Tensor = self._bn2(self._project_conv(F.relu6(self._bn1(self._depthwise_conv(wide)))))
+        wide = F.relu6(self._bn0(self._expand_conv(x)), inplace=True) if self._widens else x
+        narrow: Tensor = self._bn2(self._project_conv(F.relu6(self._bn1(self._depthwise_conv(wide)), inplace=True)))
         return x + narrow if self._shortcut else narrow
 
 
@@ -111,9 +111,12 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = (self._total(x.shape[axis]) for axis in (2, 3))
-        if height or width:
+        if height % 2 or width % 2:
             x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
-        return super().forward(x)
+            height = width = 0
+        # The convolution's own padding spares a copy of the map, but is the same on both sides.
+        same = (height // 2, width // 2)
+        return F.conv2d(x, self.weight, self.bias, self.stride, same, self.dilation, self.groups)
 
     def _total(self, length: int) -> int:
         stride, kernel = self.stride[0], self.kernel_size[0]

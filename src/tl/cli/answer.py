@@ -83,12 +83,14 @@ def extract_features(
     """Write the features that the head would see, for every split, with targets and ids."""
     if to is None:
         raise TLError("Say where to write: --to features.safetensors (or .npz, .parquet, .csv).")
+    import sys
+
     from tl.cli.tables import print_json
     from tl.features import ENDINGS, extract, save, sizes
     from tl.outcome import check_writable
 
     check_writable("--to", to, ENDINGS)
-    found, space = extract(source, overrides or [])
+    found, space = extract(source, overrides or [], lambda line: print(line, file=sys.stderr))
     save(found, space, to)
     facts = {"to": str(to), "splits": sizes(found)}
     if json:

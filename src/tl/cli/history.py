@@ -1,13 +1,15 @@
-"""What `tl runs` prints."""
+"""What `tl runs` and `tl cache` print."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from tl.cache import Cache, default_folder
 from tl.cli.tables import plain_table, print_json
 from tl.history import Past, history
 
@@ -29,6 +31,37 @@ def print_runs(root: Path, as_json: bool) -> None:
     for past in found:
         table.add_row(escape(past.path), _status(past), past.metric or "", *_numbers(past))
     return Console(highlight=False).print(table)
+
+
+def print_cache(folder: Path | None, as_json: bool) -> None:
+    """A row for each entry, most recently used first."""
+    cache = Cache(folder or default_folder(), 0)
+    found = cache.entries()
+    if as_json:
+        return print_json(
+            [{**asdict(entry), "folder": str(entry.folder), "finished": entry.finished} for entry in found]
+        )
+    if not found:
+        return print(f"Nothing is cached in {cache.folder}.")
+    table = plain_table()
+    for name in ("what", "last used"):
+        table.add_column(name, overflow="fold")
+    table.add_column("size", justify="right")
+    for entry in found:
+        used = datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d %H:%M")
+        table.add_row(escape(entry.what) + ("" if entry.finished else " (unfinished)"), used, _megabytes(entry.bytes))
+    Console(highlight=False).print(table)
+    return print(f"{_megabytes(sum(entry.bytes for entry in found))} in {cache.folder}")
+
+
+def clear_cache(folder: Path | None, older_than: float) -> None:
+    """Remove what was not used for so many days."""
+    cache = Cache(folder or default_folder(), 0)
+    print(f"{_megabytes(cache.clear(older_than * 86400))} freed in {cache.folder}")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1024**2:,.1f} MB"
 
 
 def _status(past: Past) -> str:

@@ -18,16 +18,12 @@ def main() -> None:
         _leave(1)
     if code:
         leave_word(words, code)
-        _leave(code)
-    from torch import distributed
-
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
+    _leave(code)
 
 
 def _leave(code: int) -> None:
-    """Exit at once: the process group's threads may be in a collective that no peer joins, and at a common exit the
-    interpreter would take their thread objects apart under them, which aborts the process."""
+    """Exit at once: at a common exit the interpreter takes the process group's threads apart while they run, which now
+    and then aborts the process; and one that failed may be in a collective that no peer joins."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -1,4 +1,4 @@
-"""`tl runs` and `tl doctor`."""
+"""`tl runs`, `tl cache` and `tl doctor`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     app.command("runs")(runs)
+    app.command("cache")(cache)
     app.command("doctor")(doctor)
 
 
@@ -21,6 +22,21 @@ def runs(
     from tl.cli.history import print_runs
 
     print_runs(folder, as_json=json)
+
+
+def cache(
+    folder: Annotated[Path | None, typer.Argument(help="The cache's folder, if a recipe names another.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove what no run is writing.")] = False,
+    older_than: Annotated[float, typer.Option(help="With --clear: only what was not used for so many days.")] = 0.0,
+    json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
+) -> None:
+    """List what is kept of frozen stages and pictures, or clear it."""
+    from tl.cli.history import clear_cache, print_cache
+
+    if clear:
+        clear_cache(folder, older_than)
+    else:
+        print_cache(folder, as_json=json)
 
 
 def doctor(

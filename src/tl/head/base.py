@@ -18,7 +18,7 @@ from tl.space import Space
 class Common(TypedDict):
     """The keys that all heads share."""
 
-    init: Literal["auto", "random", "class_means", "ridge"]
+    init: Literal["auto", "random", "class_means", "logistic", "ridge"]
     ridge_strength: float | None
     standardize: Literal["auto", True, False]
     label_smoothing: float
@@ -128,6 +128,9 @@ class Head(nn.Module, ABC):
             )
         if init == "class_means" and kind != "single":
             raise TLError(f"head.init: class_means needs one label per sample, not '{kind}': use ridge or random.")
+        if init == "logistic" and (kind == "number" or self.common["focal_gamma"]):
+            what = "numbers" if kind == "number" else "the focal loss, which is not convex"
+            raise TLError(f"head.init: logistic regression does not go with {what}: use ridge or random.")
         strength = self.common["ridge_strength"]
         if strength is not None and strength <= 0:
             raise TLError(f"head.ridge_strength: {strength:g} must be above 0; null chooses one.")

@@ -18,6 +18,7 @@ STRENGTHS = [10 ** (half / 2) for half in range(-4, 5)]
 class Linear(Head):
     """Logistic or linear regression on features; with standardised ones its optimum is quick to reach.
 
+    It can start as the logistic regression trained to convergence (the loss is convex, and nothing in it is random).
     Closed-form starts: class means, the discriminant of equal spherical classes (w = μ, b = -|μ|²/2), and ridge
     regression on targets of ±1 or on standardised numbers, its strength chosen by leave-one-out. Logits of one label
     per sample are then scaled so that their confidence fits their accuracy, at most 0.9, for a saturated softmax would
@@ -26,7 +27,7 @@ class Linear(Head):
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
-    starts: ClassVar[tuple[str, ...]] = ("random", "class_means", "ridge")
+    starts: ClassVar[tuple[str, ...]] = ("random", "class_means", "logistic", "ridge")
 
     def __init__(self, dim_in: int, space: Space, **common: Unpack[Common]) -> None:
         super().__init__(dim_in, space, common)
@@ -37,9 +38,25 @@ class Linear(Head):
         return output
 
     def start(self, features: Tensor, target: Tensor) -> None:
+        if self.init == "logistic":
+            return self._logistic(features, target)
         weight, bias, scale = (self._means if self.init == "class_means" else self._ridge)(features, target)
         self.linear.weight.copy_(weight * scale)
         self.linear.bias.copy_(bias * scale)
+        return None
+
+    def _logistic(self, features: Tensor, target: Tensor) -> None:
+        """Trained to the end: the loss of all samples plus strength / 2N times the squared weights; 1 where null."""
+        strength = self.common["ridge_strength"] or 1.0
+        weight, bias = (parameter.zero_() for parameter in (self.linear.weight, self.linear.bias))
+
+        def objective() -> Tensor:
+            return self.loss(self.answer(features), target) + 0.5 * strength / len(features) * weight.square().sum()
+
+        wanted = [parameter.requires_grad for parameter in (weight, bias)]
+        functional.minimise([parameter.requires_grad_(True) for parameter in (weight, bias)], objective)
+        for parameter, learns in zip((weight, bias), wanted, strict=True):
+            parameter.requires_grad_(learns)
 
     def _means(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor, float]:
         means = functional.class_means(features, target, self.space.dim)
