@@ -44,3 +44,9 @@ def test_anything_else_is_refused_with_examples(text: str) -> None:
 def test_more_than_the_run_is_refused() -> None:
     with pytest.raises(TLError, match=r"'101%' is no duration: a share of the run is at most 100%\."):
         Duration.parse("101%")
+
+
+def test_minutes_are_no_steps() -> None:
+    assert str(Duration.parse("5min")) == "5min"
+    with pytest.raises(TLError, match=r"'5min' counts minutes, which only loop\.save_every can"):
+        Duration.parse("5min").steps(total=10, epoch=1.0)

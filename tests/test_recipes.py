@@ -145,7 +145,7 @@ def test_three_mistakes_are_told_at_once_with_file_line_and_suggestion(write: Wr
         ("loop:\n  length: 110%",
          "mine.yaml:6: loop.length '110%' is no duration: a share of the run is at most 100%."),
         ("loop:\n  length: 50%",
-         "mine.yaml:6: loop.length is 50%: write a number of steps or of epochs, not a share of itself."),
+         "mine.yaml:6: loop.length is 50%: write a number of steps or of epochs."),
         ("loop:\n  trackers: [tensorbord]", "mine.yaml:6: loop.trackers.0 'tensorbord' is not one of tensorboard, "
          "wandb, mlflow, trackio. Did you mean 'tensorboard'?"),
         ("backbone:\n  weights: nosuch", "mine.yaml:6: backbone.weights 'nosuch' names no weights: nothing is at "

@@ -248,3 +248,18 @@ def test_the_finder_leaves_no_trace(kind: list[str], forget_accelerate: Callable
     assert all(p.grad is None for p in assembly.model.parameters())
     assert kind is IMAGE or 1e-6 < found.steepest < 1.0
     assert verb.find_rates(recipe, Quiet()).keys() == {"full"}
+
+
+@pytest.mark.parametrize("every, times", [("4step", 4), ("0.00001min", 13), ("60min", 1)])
+def test_checkpoints_are_written_by_steps_or_by_the_clock(
+    every: str, times: int, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tl.run import Run
+
+    written: list[str] = []
+    write = Run.checkpoint
+    monkeypatch.setattr(Run, "checkpoint", lambda run, name, state: (written.append(name), write(run, name, state))[1])
+    run = train(*TEXT, *SHORT, f"loop.save_every={every}")
+    assert written.count("last") == times
+    assert 1 <= written.count("best") <= 3
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.pt", "best.pt"}

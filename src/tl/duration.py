@@ -1,4 +1,4 @@
-"""Lengths of training with their unit in the value: `500step`, `3ep`, `10%`."""
+"""Lengths of training with their unit in the value: `500step`, `3ep`, `10%`; a cadence may also be `5min`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal
 
 from tl.errors import TLError
 
-_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(step|ep|%)")
+_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(step|ep|%|min)")
 
 
 @dataclass(frozen=True)
 class Duration:
-    """A number of optimizer steps, of epochs, or a share of the whole run."""
+    """A number of optimizer steps, of epochs, a share of the whole run, or minutes."""
 
     value: float
-    unit: Literal["step", "ep", "%"]
+    unit: Literal["step", "ep", "%", "min"]
 
     @classmethod
     def parse(cls, text: str) -> Duration:
@@ -30,10 +30,15 @@ class Duration:
             if value > 100:
                 raise TLError(f"'{text}' is no duration: a share of the run is at most 100%.")
             return cls(value, "%")
-        return cls(value, "step" if unit == "step" else "ep")
+        return cls(value, "min" if unit == "min" else "step" if unit == "step" else "ep")
 
     def steps(self, *, total: int, epoch: float) -> int:
-        """Optimizer steps, rounded, in a run of `total` steps with `epoch` steps (not always whole) an epoch."""
+        """Optimizer steps, rounded, in a run of `total` steps with `epoch` steps (not always whole) an epoch.
+
+        TLError for minutes, which are no steps before the run is over.
+        """
+        if self.unit == "min":
+            raise TLError(f"'{self}' counts minutes, which only loop.save_every can: write steps, epochs or a share.")
         per_unit = {"step": 1.0, "ep": epoch, "%": total / 100}[self.unit]
         return round(self.value * per_unit)
 

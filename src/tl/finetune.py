@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -148,6 +149,8 @@ def _plan(assembly: Assembly, metric: str, epoch: float) -> Plan:
 
     def steps(name: str) -> float:
         duration = getattr(loop, name)
+        if duration.unit == "min":
+            return math.inf
         every = duration.value * epoch if duration.unit == "ep" else duration.steps(total=total, epoch=epoch)
         return max(1.0, float(every))
 

@@ -59,7 +59,9 @@ class Loop:
     def mistakes(self) -> dict[str, str]:
         """What is wrong with each key whose value has the right type but is out of range."""
         rules = [
-            ("length", self.length.unit != "%", "a number of steps or of epochs, not a share of itself"),
+            ("length", self.length.unit in ("step", "ep"), "a number of steps or of epochs"),
+            ("eval_every", self.eval_every.unit != "min", "steps, epochs or a share of the run"),
+            ("log_every", self.log_every.unit != "min", "steps, epochs or a share of the run"),
             ("batch", self.batch >= 1, "at least 1"),
             ("device_batch", self.device_batch >= 1, "at least 1"),
             ("patience", self.patience is None or self.patience >= 1, "at least 1, or null"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -94,6 +95,8 @@ class Trainer:
         self.streams: Mapping[str, Stream] = job.streams
         self.sums: dict[str, Tensor] = {}
         self.summed = 0
+        self.best: dict[str, Any] | None = None
+        self.best_saved, self.saved = -1, time.monotonic()
 
     @property
     def answering(self) -> Model:
@@ -102,9 +105,12 @@ class Trainer:
 
     def fit(self, signals: Signals) -> Cursor:
         """Run every phase from where the cursor is; the model ends with its best weights."""
+        over = self.cursor.over
         while not self.cursor.over:
             stretch = self.plan.stretches[self.cursor.phase]
             self._phase(stretch, signals)
+        if not over:
+            self.save()
         self.load_best()
         return self.cursor
 
@@ -187,11 +193,15 @@ class Trainer:
         if due(step, plan.eval_every) or last:
             self._evaluate(stretch)
         signal = signals.pending()
-        if due(step, plan.save_every) or signal:
+        if due(step, plan.save_every) or self._minutes_over() or signal:
             self.save()
         if signal:
             text = f"Stopped after step {step} of {plan.total}. Go on with: tl finetune --resume {self.run.path}"
             raise Stopped(text, signal)
+
+    def _minutes_over(self) -> bool:
+        every = self.loop.save_every
+        return every.unit == "min" and time.monotonic() - self.saved >= 60 * every.value
 
     def _log(self, stretch: Stretch) -> None:
         means = self.accelerator.reduce({k: v / self.summed for k, v in self.sums.items()}, "mean")
@@ -223,13 +233,16 @@ class Trainer:
         self._record(stretch, "val", values)
         patience = stretch.phase.patience if stretch.phase.patience is not None else self.loop.patience
         if self.cursor.judge(self.plan.metric, values[self.plan.metric], patience):
-            self.run.checkpoint("best", {"model": self.answering.state_dict(), "step": self.cursor.step})
+            model = {name: value.detach().to("cpu", copy=True) for name, value in self.answering.state_dict().items()}
+            self.best = {"model": model, "step": self.cursor.step}
 
     def load_best(self) -> None:
         """Take the best weights so far; the current ones where nothing was evaluated."""
         self.accelerator.wait_for_everyone()
         if self.cursor.best is None:
             state = self.answering.state_dict()
+        elif self.best is not None:
+            state = self.best["model"]
         else:
             state = self.run.load_checkpoint("best")["model"]
         self.model.load_state_dict(state)
@@ -237,7 +250,10 @@ class Trainer:
             self.answering.load_state_dict(state)
 
     def save(self) -> None:
-        """Write the checkpoint `last`: everything that the next step depends on."""
+        """Write the checkpoints `last`, everything that the next step depends on, and `best`, if it is another one."""
+        if self.best is not None and self.best["step"] != self.best_saved:
+            self.run.checkpoint("best", self.best)
+            self.best_saved = self.best["step"]
         scaler = self.accelerator.scaler
         state = {
             "model": self.model.state_dict(),
@@ -250,6 +266,7 @@ class Trainer:
             "summed": self.summed,
         }
         self.run.checkpoint("last", state)
+        self.saved = time.monotonic()
 
     def restore(self) -> None:
         """Go on from the checkpoint `last`."""
