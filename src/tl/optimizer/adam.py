@@ -23,4 +23,4 @@ class Adam(Optimizer):
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
         from torch.optim import Adam as TorchAdam
 
-        return with_l1(TorchAdam(groups, betas=self.betas, eps=self.eps), self.l1)
+        return with_l1(TorchAdam(groups, betas=self.betas, eps=self.eps, fused=True), self.l1)

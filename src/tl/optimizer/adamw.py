@@ -23,4 +23,4 @@ class AdamW(Optimizer):
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
         from torch.optim import AdamW as TorchAdamW
 
-        return TorchAdamW(groups, betas=self.betas, eps=self.eps)
+        return TorchAdamW(groups, betas=self.betas, eps=self.eps, fused=True)

@@ -28,4 +28,4 @@ class Sgd(Optimizer):
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
         from torch.optim import SGD
 
-        return with_l1(SGD(groups, momentum=self.momentum, nesterov=self.nesterov), self.l1)
+        return with_l1(SGD(groups, momentum=self.momentum, nesterov=self.nesterov, fused=True), self.l1)
