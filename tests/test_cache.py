@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,4 +116,34 @@ def test_pictures_are_decoded_once(train: Train, rows: Rows, folder: Path) -> No
     recipe = [*IMAGE, *SHORT, "freeze=full", f"cache.folder={folder}"]
     without, cached = train(*recipe, "cache.use=never"), train(*recipe)
     assert "the pictures of train computed once" in notes(cached)
+    assert same(without, cached, rows)
+
+
+@pytest.mark.parametrize("what", ["a file", "unwritable"])
+def test_a_cache_that_cannot_be_written_is_said_and_done_without(
+    what: str, train: Train, rows: Rows, tmp_path: Path
+) -> None:
+    place = tmp_path / "file" if what == "a file" else Path("/proc/tl")
+    (tmp_path / "file").write_text("")
+    recipe = [*TEXT, *SHORT, *SCHEDULES["probe"]]
+    run = train(*recipe, "cache.use=always", f"cache.folder={place}")
+    assert notes(run).count(f"cache: not used for train: {place}") == 1
+    assert same(train(*recipe, "cache.use=never"), run, rows)
+
+
+def test_weights_that_learnt_in_between_are_other_entries(
+    train: Train, rows: Rows, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All parts learn first, then the head alone: the second phase must not read what the first began from."""
+    from tl.freeze.linear_then_all import LinearThenAll
+
+    phases = LinearThenAll.phases
+
+    def reversed_phases(schedule: LinearThenAll, parts: Any) -> Any:
+        first, second = phases(schedule, parts)
+        return (replace(first, train=second.train), replace(second, train=first.train))
+
+    monkeypatch.setattr(LinearThenAll, "phases", reversed_phases)
+    recipe = [*TEXT, *SHORT, *SCHEDULES["probe, then all"], f"cache.folder={folder}", "optimizer.lr=0.01"]
+    without, cached = train(*recipe, "cache.use=never"), train(*recipe, "cache.use=always")
     assert same(without, cached, rows)

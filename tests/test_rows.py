@@ -115,7 +115,8 @@ def test_a_second_writer_waits_and_then_reads(tmp_path: Path) -> None:
         thread.start()
         thread.join(0.3)
         assert thread.is_alive()
-        (tmp_path / "a").mkdir()
+        fill(Cache(tmp_path / "elsewhere", 100 * MB), "a")
+        (tmp_path / "elsewhere" / "a").rename(tmp_path / "a")
     thread.join(10)
     assert drafts == [None]
 
@@ -146,3 +147,42 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 400
+
+
+@pytest.mark.parametrize("name", ["layout.json", "rows.bin", "what.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00damaged"])
+def test_a_damaged_entry_is_none_and_can_be_written_again(name: str, content: bytes, tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 100 * MB)
+    fill(cache, "a")
+    (tmp_path / "a" / name).write_bytes(content)
+    if name != "what.json":
+        assert cache.find("a") is None
+    assert len(cache.entries()) == 1
+    assert cache.fits(MB)
+    assert fill(cache, "b").take([3])[0, 0] == 3
+    if name != "what.json":
+        assert fill(cache, "a").take([2])[0, 0] == 2
+    assert cache.clear() > 0
+    assert cache.entries() == []
+
+
+def test_an_unfinished_draft_with_damage_begins_anew(tmp_path: Path) -> None:
+    Draft(tmp_path, RAGGED, 4).begin()
+    (tmp_path / "layout.json").write_text("")
+    draft = Draft(tmp_path, RAGGED, 4)
+    draft.begin()
+    assert draft.missing() == [0, 1, 2, 3]
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 100 * MB)
+    with pytest.raises(OSError), cache.drafting("a", "numbers", RAGGED, 4):
+        raise OSError(28, "No space left on device")
+    assert cache.entries() == []
+
+
+def test_rows_may_be_more_than_memory_holds(tmp_path: Path) -> None:
+    layout = Layout(40, "uint8", (1024 * MB,))
+    Draft(tmp_path, layout, 1).begin()
+    rows = Rows(tmp_path)
+    assert rows._flat[39, ::MB].sum() == 0

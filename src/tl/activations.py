@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -18,8 +16,8 @@ from tl import work
 from tl.batch import Batch
 from tl.cache import GB, Cache, default_folder, key
 from tl.checksum import checksum
-from tl.data.base import Picture, Raw
-from tl.data.images import content
+from tl.data.images import contents_digest
+from tl.errors import TLError
 from tl.filling import Filling, Rowing, Wanted
 from tl.items import Crops, Draw, Items, Pixels, Source, Stored
 from tl.model import Model
@@ -28,6 +26,9 @@ from tl.preprocess import ImagePreprocess, fingerprint
 from tl.recipe import CacheRules
 from tl.rows import Rows
 from tl.streams import fixed_view, to_device
+
+T = TypeVar("T")
+_PACKAGES = ("tl-toolkit", "torch", "torchvision", "transformers", "pillow", "tokenizers")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Activations:
         self.model, self.identity, self.rules, self.place, self.say = model, identity, rules, place, say
         self.cache = Cache(rules.folder or default_folder(), int(rules.max_gb * GB))
         self._digests: dict[int, tuple[Items, str]] = {}
-        self._sums: dict[str, tuple[list[tuple[int, int]], str]] = {}
+        self._sums: dict[str, str] = {}
         self._said: set[str] = set()
 
     def source(self, name: str, items: Items, need: Need, views: Views | None = None, precision: str = "no") -> Source:
@@ -82,24 +83,54 @@ class Activations:
         if self.rules.use == "never":
             return fresh
         names = {cut: self._name(cut, wanted) for cut in need.reads}
-        found = self.cache.find(names[need.cut])
-        if found is None and need.cut in (chosen := self._worthwhile(wanted, need)):
-            found = self._computed(wanted, {cut: names[cut] for cut in chosen}, need.cut)
-        elif found is not None:
-            self._tell(f"cache: {name} is read back.", f"{name} is known")
+
+        def computed() -> Rows | None:
+            chosen = self._first(self._worthwhile(wanted, need))
+            return self._computed(wanted, {c: names[c] for c in chosen}, need.cut) if need.cut in chosen else None
+
+        found = self._rows(name, names[need.cut], computed)
         return fresh if found is None else self._stored(wanted, found, need.cut)
+
+    def _rows(self, name: str, label: str, computed: Callable[[], Rows | None]) -> Rows | None:
+        """The rows of that label, found or else computed; None, and a line that says why, where they cannot be kept."""
+        try:
+            found = self.cache.find(label)
+            if not self._first(found is not None):
+                return computed()
+        except OSError as error:
+            trouble = f"{self.cache.folder}: {error.strerror or error}; make room, or set cache.folder"
+            if self.place.share.world > 1:
+                raise TLError(f"cache: {trouble}, or cache.use=never.") from error
+            self._tell(f"cache: not used for {name}: {trouble}.")
+            return None
+        if found is not None:
+            self._tell(f"cache: {name} is read back.", f"{name} is known")
+        return found
+
+    def _first(self, value: T) -> T:
+        """What the first process says: all must go the same way, though another run may fill or empty the cache."""
+        said = [value]
+        if self.place.share.world > 1:
+            torch.distributed.broadcast_object_list(said)
+        return said[0]
 
     def _pictures(self, wanted: Wanted, reads: float) -> Source:
         """Pictures that are read more than once are decoded and cropped only once."""
         items = wanted.items
         if not (items.fixed and isinstance(items.preprocess, ImagePreprocess)) or self.rules.use == "never":
             return items
+        if reads <= 1 and id(items.samples) not in self._digests:
+            return items
         size = 3 * items.preprocess.size**2 * len(items)
-        label = key("pixels", self._digest(items), fingerprint(items.preprocess))
-        found = self.cache.find(label)
-        if found is None and reads > 1 and self.cache.fits(size):
-            pixels = replace(wanted, name=f"the pictures of {wanted.name}")
-            found = self._filled(pixels, {0: label}, Crops(items), lambda batch: [list(batch.x.values)], "same")
+        label = key("pixels", self._digest(items), fingerprint(items.preprocess), _versions())
+        pixels = replace(wanted, name=f"the pictures of {wanted.name}")
+
+        def computed() -> Rows | None:
+            if not self._first(reads > 1 and self.cache.fits(size)):
+                return None
+            return self._filled(pixels, {0: label}, Crops(items), lambda batch: [list(batch.x.values)], "same")
+
+        found = self._rows(pixels.name, label, computed)
         return items if found is None else Pixels(items, found)
 
     def answers(self, name: str, items: Items, teacher: Model, views: Views, precision: str) -> Rows | None:
@@ -109,8 +140,8 @@ class Activations:
             return None
         teacher = teacher.to(self.place.device)
         label = self._key("teacher", checksum(teacher), wanted)
-        found = self.cache.find(label)
-        return found or self._filled(wanted, {0: label}, items, partial(_answers, teacher, wanted.place))
+        answering = partial(_answers, teacher, wanted.place)
+        return self._rows(wanted.name, label, lambda: self._filled(wanted, {0: label}, items, answering))
 
     @property
     def rounds(self) -> bool:
@@ -130,11 +161,12 @@ class Activations:
         place = Place(self.place.device, precision, self.place.share)
         if items.fixed:
             return Wanted(name, items, [Draw(number, 0) for number in range(len(items))], place)
-        if items.augment is not None and items.augment.mixes:
-            self._tell(f"cache: not used for {name}: mixup and cutmix need the inputs at every step.")
-            return None
-        if views.count is None:
-            self._tell(f"cache: not used for {name}: each reading is augmented anew; loop.views=4 would fix 4 views.")
+        mixes = items.augment is not None and items.augment.mixes
+        if mixes or views.count is None:
+            anew = "each reading is augmented anew; loop.views=4 would fix 4 views"
+            if self.rules.use != "never":
+                why = "mixup and cutmix need the inputs at every step" if mixes else anew
+                self._tell(f"cache: not used for {name}: {why}.")
             return None
         draws = [fixed_view(views.seed, n, v) for n in range(len(items)) for v in range(views.count)]
         return Wanted(name, items, draws, place)
@@ -149,37 +181,40 @@ class Activations:
         assert isinstance(wanted, Wanted)
         items, place = wanted.items, wanted.place
         seen = None if items.fixed else (self.identity.augment, [draw.seed for draw in wanted.draws])
-        where = (place.device.type, place.precision, torch.__version__, version("tl-toolkit"))
+        where = (place.device.type, place.precision, _versions())
         return key(*others, self._digest(items), fingerprint(items.preprocess), seen, self.rules.dtype, where)
 
     def _checksum(self, stage: str) -> str:
-        """A stage's checksum, computed again only when a tensor was replaced or written to."""
-        part = self.model.parts()[stage]
-        state = [(id(value), value._version) for value in (*part.parameters(), *part.buffers())]
-        if stage not in self._sums or self._sums[stage][0] != state:
-            self._sums[stage] = state, checksum(part)
-        return self._sums[stage][1]
+        if stage not in self._sums:
+            self._sums[stage] = checksum(self.model.parts()[stage])
+        return self._sums[stage]
+
+    def learnt(self) -> None:
+        """Weights may have changed: look at them again."""
+        self._sums.clear()
 
     def _digest(self, items: Items) -> str:
         """The content of the samples, hashed once; kept with the items so that their identity stays theirs."""
-        if id(items) not in self._digests:
-            self._digests[id(items)] = items, digest([sample.input for sample in items.samples])
-        return self._digests[id(items)][1]
+        if id(items.samples) not in self._digests:
+            self._digests[id(items.samples)] = items, contents_digest([sample.input for sample in items.samples])
+        return self._digests[id(items.samples)][1]
 
     def _worthwhile(self, wanted: Wanted, need: Need) -> list[int]:
         """The cuts that one pass is to store."""
         probe = next(wanted.items.batches(iter([_typical(wanted)])))
         stages = work.stages(self.model.eval().backbone, to_device(probe, self.place.device).x)
-        chosen = []
+        chosen: list[int] = []
+        total = 0
         for cut, reads in need.reads.items():
             size = stages[cut - 1].bytes * len(wanted.draws) / (2 if self.rounds else 1)
             what = f"{wanted.name}, stored where {_depth(cut, self.model)} ends"
             # Pooled features are small, and the next run will read them too; a later phase's cost no pass of their own.
             expected = reads + (cut == len(stages)) + (cut != need.cut)
-            if not self.cache.fits(int(size)):
+            if not self.cache.fits(total + int(size)):
                 self._tell(f"cache: {what}, would take {size / GB:.1f} GB: more than cache.max_gb or the disk allows.")
             elif self.rules.use == "always" or work.saved(stages[:cut], expected, self.place.device) > 0:
                 chosen.append(cut)
+                total += int(size)
             elif cut == need.cut and reads > 1:
                 self._tell(f"cache: {what}, would take longer to read back than to compute.")
         return chosen
@@ -197,13 +232,7 @@ class Activations:
         self, wanted: Wanted, names: Mapping[int, str], origin: Source, rows: Rowing, dtype: str | None = None
     ) -> Rows | None:
         began = time.monotonic()
-        try:
-            Filling(self.cache, wanted, list(names.values()), dtype or self.rules.dtype).fill(origin, rows)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self.place.share.world > 1:
-                raise
-            self._tell(f"cache: not used for {wanted.name}: the disk became full; make room, or set cache.folder.")
-            return None
+        Filling(self.cache, wanted, list(names.values()), dtype or self.rules.dtype).fill(origin, rows)
         found = [kept for name in names.values() if (kept := self.cache.find(name)) is not None]
         sizes = ", ".join(map(_size, found))
         line = f"cache: {wanted.name} computed once in {time.monotonic() - began:.1f} s ({sizes})."
@@ -212,9 +241,11 @@ class Activations:
         return found[-1] if len(found) == len(names) else None
 
     def _origin(self, wanted: Wanted, below: int) -> Source:
-        for cut in range(below - 1, 0, -1):
+        for cut in range(below - 1, 0, -1) if not self.rounds else ():
             found = self.cache.find(self._name(cut, wanted))
-            if found is not None:
+            if self._first(found is not None):
+                if found is None:
+                    raise TLError(f"{self.cache.folder} was emptied while this run began: start it again.")
                 return self._stored(wanted, found, cut)
         return self._pictures(wanted, 1.0)
 
@@ -228,6 +259,13 @@ def _answers(teacher: Model, place: Place, batch: Batch) -> list[list[Tensor]]:
         return [list(teacher(to_device(batch, place.device).x))]
 
 
+def _versions() -> tuple[str, ...]:
+    """Of what pictures, tokens and activations come from."""
+    return tuple(
+        version(name) for name in ("tl-toolkit", "torch", "torchvision", "transformers", "pillow", "tokenizers")
+    )
+
+
 def _typical(wanted: Wanted) -> list[Draw]:
     """Two samples of about the mean size."""
     lengths = wanted.items.lengths
@@ -239,22 +277,6 @@ def _typical(wanted: Wanted) -> list[Draw]:
 
 def _size(rows: Rows) -> str:
     return f"{rows.layout.bytes / 1024**2:,.1f} MB"
-
-
-def digest(inputs: Sequence[Raw]) -> str:
-    """A hash over the contents of samples, in order: texts, and the bytes of pictures."""
-    total = hashlib.blake2b(digest_size=16)
-    for one in inputs:
-        match one:
-            case Path():
-                part = content(one)
-            case Picture():
-                part = one.mark.encode()
-            case _:
-                part = repr(one).encode()
-        total.update(len(part).to_bytes(8, "little"))
-        total.update(part)
-    return total.hexdigest()
 
 
 def _depth(cut: int, model: Model) -> str:

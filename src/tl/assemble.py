@@ -14,6 +14,7 @@ from tl.adapter.base import Adapter
 from tl.augment.base import Augment
 from tl.backbone.base import Backbone
 from tl.build import build
+from tl.cache import key as hexdigest
 from tl.data.base import Data
 from tl.data.splits import load as load_data
 from tl.errors import TLError
@@ -23,6 +24,7 @@ from tl.items import Items
 from tl.method.base import Method
 from tl.model import Model
 from tl.optimizer.base import Optimizer
+from tl.options import options
 from tl.preprocess import fingerprint
 from tl.recipe import Recipe
 from tl.recipe import load as load_recipe
@@ -79,11 +81,17 @@ class Assembly:
         return torch.tensor([1.0 / counts[target] for target in targets])
 
 
-def identity(recipe: Recipe) -> Identity:
-    """What tells a recipe's backbone and augmentation apart, beside weights and seeds."""
-    backbone, augment = recipe.backbone, recipe.augment
-    made = {key: value for key, value in backbone.values.items() if key not in ("weights", "download")}
-    return Identity(repr((backbone.option, made)), repr((augment.option, augment.values)))
+def identity(recipe: Recipe, backbone: Backbone) -> Identity:
+    """What tells a recipe's backbone and augmentation apart, beside weights and seeds: values, files and code."""
+    node, augment = recipe.backbone, recipe.augment
+    made = {key: value for key, value in node.values.items() if key not in ("weights", "download")}
+    base = sorted(Path(__file__).parent.glob("backbone/*.py"))
+    code = [file.read_bytes() for file in (options("backbone")[node.option].source, *base)]
+    seen = options("augment")[augment.option].source.read_bytes()
+    return Identity(
+        hexdigest((node.option, made, sorted(backbone.assets().items()), code)),
+        hexdigest((augment.option, augment.values, seen)),
+    )
 
 
 def assemble(recipe: Recipe) -> Assembly:

@@ -13,13 +13,14 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tl.rows import Draft, Layout, Rows
 
 GB = 1024**3
+_RESERVE = GB  # of the disk, for checkpoints
 _WHAT, _PART, _LOCKS = "what.json", ".part", "locks"
 
 
@@ -31,7 +32,7 @@ def key(*facts: object) -> str:
 def default_folder() -> Path:
     """Where the cache is unless a recipe says otherwise: TL_CACHE, or `tl` in the user's cache."""
     named = os.environ.get("TL_CACHE")
-    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tl"
+    return Path(named or os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / ("" if named else "tl")
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,23 @@ class Cache:
         self.folder, self.max_bytes = folder, max_bytes
 
     def find(self, name: str) -> Rows | None:
-        """The rows of a finished entry, which counts as used now."""
+        """The rows of a finished entry, which counts as used now; a damaged one is none."""
         place = self.folder / name
         try:
-            os.utime(place)
-            return Rows(place)
-        except FileNotFoundError:
+            rows = Rows(place)
+        except (OSError, ValueError, KeyError, TypeError):
             return None
+        with suppress(OSError):  # another user's, or one on a read-only disk
+            os.utime(place)
+        return rows
 
     def fits(self, size: int) -> bool:
         """Whether so many bytes may be kept: within the bound, and on the disk when older entries have gone."""
         if size > self.max_bytes:
             return False
         self.folder.mkdir(parents=True, exist_ok=True)
-        return size < shutil.disk_usage(self.folder).free + sum(entry.bytes for entry in self.entries())
+        free = shutil.disk_usage(self.folder).free - _RESERVE
+        return size < free + sum(entry.bytes for entry in self.entries())
 
     @contextmanager
     def drafting(self, name: str, what: str, layout: Layout, chunks: int) -> Iterator[Draft | None]:
@@ -76,14 +80,19 @@ class Cache:
         part = self.folder / f"{name}{_PART}"
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._locked(name):
-            if (self.folder / name).is_dir():
+            if self.find(name) is not None:
                 yield None
                 return
+            shutil.rmtree(self.folder / name, ignore_errors=True)
             self._make_room(layout.bytes, part)
             draft = Draft(part, layout, chunks)
             draft.begin()
             (part / _WHAT).write_text(json.dumps({"what": what}), encoding="utf-8")
-            yield draft
+            try:
+                yield draft
+            except OSError:
+                shutil.rmtree(part, ignore_errors=True)  # the disk may be full: what comes next needs the room
+                raise
             draft.finish()
             part.rename(self.folder / name)
 
@@ -104,7 +113,7 @@ class Cache:
         entries = sorted((e for e in self.entries() if e.folder != own), key=lambda e: e.used)
         total = sum(entry.bytes for entry in entries)
         for entry in entries:
-            if total + size <= self.max_bytes and size < shutil.disk_usage(self.folder).free:
+            if total + size <= self.max_bytes and size < shutil.disk_usage(self.folder).free - _RESERVE:
                 return
             if self._remove(entry):
                 total -= entry.bytes
@@ -117,17 +126,26 @@ class Cache:
             except BlockingIOError:
                 return False
             shutil.rmtree(entry.folder, ignore_errors=True)
-            return True
+            return not entry.folder.exists()
 
     def entries(self) -> list[Entry]:
         """What the cache holds, most recently used first."""
-        found = []
-        for place in self.folder.glob("*") if self.folder.is_dir() else ():
-            if place.is_dir() and (place / _WHAT).is_file():
-                what = json.loads((place / _WHAT).read_text(encoding="utf-8"))["what"]
-                size = sum(file.stat().st_blocks * 512 for file in place.iterdir())
-                found.append(Entry(place, what, size, place.stat().st_mtime))
+        places = self.folder.glob("*") if self.folder.is_dir() else ()
+        found = [entry for place in places if place.name != _LOCKS and (entry := self._entry(place)) is not None]
         return sorted(found, key=lambda entry: -entry.used)
+
+    def _entry(self, place: Path) -> Entry | None:
+        """None for what another run has just removed or renamed."""
+        try:
+            size = sum(file.stat().st_blocks * 512 for file in place.iterdir())
+            used = place.stat().st_mtime
+        except OSError:
+            return None
+        try:
+            what = str(json.loads((place / _WHAT).read_text(encoding="utf-8"))["what"])
+        except (OSError, ValueError, KeyError, TypeError):
+            what = "damaged"
+        return Entry(place, what, size, used)
 
     def clear(self, older_than: float = 0.0) -> int:
         """Remove what was not used for so many seconds; gives the bytes that became free."""

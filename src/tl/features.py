@@ -51,7 +51,7 @@ def extract(reference: str, overrides: list[str], say: Callable[[str], None]) ->
         assembly = assemble(recipe)
         model, splits = assembly.model, assembly.data.splits
     by = evaluator(recipe)
-    known = Activations(model.to(by.device), identity(recipe), recipe.cache, Place(by.device), say)
+    known = Activations(model.to(by.device), identity(recipe, model.backbone), recipe.cache, Place(by.device), say)
     return {name: _of(name, samples, known, by) for name, samples in splits.items() if samples}, model.head.space
 
 

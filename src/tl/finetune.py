@@ -170,7 +170,7 @@ def _supply(
 ) -> Supply:
     recipe, model = assembly.recipe, assembly.model.to(evaluator.device)
     place = Place(evaluator.device, share=evaluator.share)
-    activations = Activations(model, identity(recipe), recipe.cache, place, say)
+    activations = Activations(model, identity(recipe, model.backbone), recipe.cache, place, say)
     needs = Needs(plan.stretches, plan.eval_every, recipe.loop.precision, averaged=recipe.loop.ema is not None)
     return Supply(model, assembly.method, streams, assembly.items("val"), needs, activations)
 

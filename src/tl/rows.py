@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -70,15 +71,21 @@ class Layout:
 
 
 class Rows:
-    """Finished rows."""
+    """Finished rows; ValueError, KeyError or OSError where the folder does not hold all of them."""
 
     def __init__(self, folder: Path) -> None:
         import torch
 
         self.folder, self.layout = folder, Layout.read(folder)
         with (folder / _ROWS).open("rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        self._flat = torch.frombuffer(self._map, dtype=getattr(torch, self.layout.dtype)).view(-1, *self.layout.shape)
+            if os.fstat(file.fileno()).st_size != self.layout.bytes:
+                raise ValueError(f"{folder} does not hold all of its rows")
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        with warnings.catch_warnings():
+            # It may not be written to; a private map that may would need as much memory as the file is long.
+            warnings.filterwarnings("ignore", "The given buffer is not writable")
+            flat = torch.frombuffer(self._map, dtype=getattr(torch, self.layout.dtype))
+        self._flat = flat.view(-1, *self.layout.shape)
         self._touched = 0
 
     def take(self, numbers: Sequence[int]) -> Tensor:
@@ -114,13 +121,23 @@ class Draft:
         """Make the files, or keep those of a draft of the same layout."""
         self.folder.mkdir(parents=True, exist_ok=True)
         there = self.folder / LAYOUT
-        if there.is_file() and Layout.read(self.folder) == self.layout and self._size(_DONE) == self.chunks:
+        if self._continues():
             return
         there.unlink(missing_ok=True)
         for name, size in ((_ROWS, self.layout.bytes), (_DONE, self.chunks)):
             with (self.folder / name).open("wb") as file:
                 file.truncate(size)
-        there.write_text(json.dumps(asdict(self.layout)), encoding="utf-8")
+        with there.open("w", encoding="utf-8") as file:
+            json.dump(asdict(self.layout), file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _continues(self) -> bool:
+        try:
+            same = Layout.read(self.folder) == self.layout
+        except (OSError, ValueError, KeyError):
+            return False
+        return same and (self._size(_ROWS), self._size(_DONE)) == (self.layout.bytes, self.chunks)
 
     def _size(self, name: str) -> int:
         path = self.folder / name
@@ -150,8 +167,10 @@ class Draft:
         for number, row in zip(numbers, rows, strict=True):
             content = row.contiguous().view(-1).view(torch.uint8).numpy().data
             position = self.layout.span(number)[0] * self.layout.unit * self.layout.itemsize
-            os.pwrite(self._rows, content, position)
-            self._written += len(content)
+            while content:
+                written = os.pwrite(self._rows, content, position)
+                content, position = content[written:], position + written
+                self._written += written
         self._unsynced.append(chunk)
         if self._written > _SYNC_EVERY:
             self._sync()

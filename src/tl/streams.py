@@ -125,6 +125,8 @@ class Stream:
 
     def padding(self) -> float:
         """The share of an epoch's tokens that only fill batches up; 0 for pictures."""
+        if not any(self.source.lengths or ()):
+            return 0.0
         sizes = [self._sizes(piece) for step in range(math.ceil(self.epoch)) for piece in self.plan(step)]
         return 1 - sum(map(sum, sizes)) / sum(max(piece) * len(piece) for piece in sizes)
 

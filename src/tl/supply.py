@@ -44,6 +44,7 @@ class Supply:
 
     def enter(self, phase: int) -> Mapping[str, Stream]:
         """The streams of a phase; `validation` is set for it too."""
+        self.activations.learnt()
         stretches = self.needs.stretches
         cuts = [self.model.cut(stretch.phase.train) for stretch in stretches]
         evaluations = [1 + (s.last - s.first) / self.needs.eval_every for s in stretches]
@@ -78,6 +79,7 @@ class Supply:
 
     def last(self, name: str, items: Items) -> Source:
         """A split for the final evaluation, once."""
+        self.activations.learnt()
         cut = self.model.cut(self.model.learning)
         return self.activations.source(name, items, Need({cut: 1.0}))
 

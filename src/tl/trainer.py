@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -106,9 +107,14 @@ class Trainer:
     def fit(self, signals: Signals) -> Cursor:
         """Run every phase from where the cursor is; the model ends with its best weights."""
         over = self.cursor.over
-        while not self.cursor.over:
-            stretch = self.plan.stretches[self.cursor.phase]
-            self._phase(stretch, signals)
+        gc.collect()
+        gc.freeze()  # what is there stays there: every collection would look at all modules again, for 0.3 s
+        try:
+            while not self.cursor.over:
+                stretch = self.plan.stretches[self.cursor.phase]
+                self._phase(stretch, signals)
+        finally:
+            gc.unfreeze()
         if not over:
             self.save()
         self.load_best()

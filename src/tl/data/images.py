@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +55,29 @@ def content(source: Raw) -> bytes:
             return source.read()
         case _:
             raise TypeError("a text has no picture")
+
+
+def contents_digest(inputs: Sequence[Raw]) -> str:
+    """A hash over the contents of samples, in order: texts, and the bytes of pictures."""
+    total = hashlib.blake2b(digest_size=16)
+    for one in inputs:
+        match one:
+            case Path():
+                part = _bytes(one)
+            case Picture():
+                part = one.mark.encode()
+            case _:
+                part = repr(one).encode()
+        total.update(len(part).to_bytes(8, "little"))
+        total.update(part)
+    return total.hexdigest()
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise TLError(f"{shown(file)}: the picture cannot be read ({error.strerror}).") from error
 
 
 def name_of(source: Raw) -> str:
