@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
+import torch
 from torch import nn
 
 from tl.model import Model
@@ -15,14 +17,15 @@ def checksum(part: nn.Module) -> str:
     total = hashlib.blake2b(digest_size=16)
     for name, value in part.state_dict().items():
         total.update(name.encode())
-        total.update(value.detach().cpu().contiguous().flatten().view(-1).numpy().tobytes())
+        total.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
 
 
 def checksums(model: Model, names: Collection[str]) -> dict[str, str]:
     """The checksum of each named part."""
-    parts = model.parts()
-    return {name: checksum(parts[name]) for name in names}
+    parts, ordered = model.parts(), sorted(names)
+    with ThreadPoolExecutor() as pool:  # hashing lets other threads run
+        return dict(zip(ordered, pool.map(lambda name: checksum(parts[name]), ordered), strict=True))
 
 
 def verify_frozen(model: Model, before: Mapping[str, str]) -> None:

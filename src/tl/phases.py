@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,5 +34,8 @@ def lay_out(phases: Sequence[Phase], total: int, epoch: float) -> tuple[Stretch,
 
 
 def due(step: int, every: float) -> bool:
-    """Whether a cadence of `every` steps (not always whole) falls on the end of step number `step` (from 1)."""
-    return int(step / every + 1e-9) > int((step - 1) / every + 1e-9)
+    """Whether a multiple of `every` steps (not always whole) is, rounded, step number `step` (from 1).
+
+    Phases end at such steps too, so that their last evaluation is not followed by another one.
+    """
+    return round(max(1, round(step / every)) * every) == step if every < math.inf else False
