@@ -35,8 +35,11 @@ test-all: install ## All tests, the slow ones too
 smoke: install ## Really run every shipped recipe, small
 	$(BIN)/python -m pytest tests/test_smoke.py
 
-bench: install ## Measure the loop against flat PyTorch, and transfer against training from scratch
+bench: install ## Measure the loop against flat PyTorch, the cache, and transfer against training from scratch (hours)
 	$(BIN)/python scripts/bench/overhead.py
+	$(BIN)/python scripts/bench/startup.py
+	$(BIN)/python scripts/bench/stages.py
+	$(BIN)/python scripts/bench/cache_memory.py
 	$(BIN)/python scripts/bench/probe.py
 	$(BIN)/python scripts/bench/transfer.py
 

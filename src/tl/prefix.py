@@ -2,7 +2,8 @@
 
 The last bits of a text's activations depend on how far its batch is padded (softmax sums in another order). So frozen
 stages read each text padded to the next multiple of eight tokens of its own, in groups of one length, whatever its
-batch; stages that learn read the batch padded to its longest text.
+batch; stages that learn read the batch padded to its longest text. For pictures, a processor may take other kernels for
+a few samples than for many, which differ in the last bits: below sixteen to a batch, equal means equal to rounding.
 """
 
 from __future__ import annotations
