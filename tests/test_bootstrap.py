@@ -150,4 +150,6 @@ def test_what_is_never_defined_has_no_interval():
 def test_two_samples_do_not_warn():
     for kind in ("single", "multi", "number"):
         scores, targets = sample(kind)
-        intervals(kind, scores[:2], targets[:2], seed=0, resamples=50)
+        found = intervals(kind, scores[:2], targets[:2], seed=0, resamples=50)
+        assert found
+        assert all(low <= high or math.isnan(low) for low, high in found.values())

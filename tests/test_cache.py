@@ -147,3 +147,26 @@ def test_weights_that_learnt_in_between_are_other_entries(
     recipe = [*TEXT, *SHORT, *SCHEDULES["probe, then all"], f"cache.folder={folder}", "optimizer.lr=0.01"]
     without, cached = train(*recipe, "cache.use=never"), train(*recipe, "cache.use=always")
     assert same(without, cached, rows)
+
+
+@pytest.mark.parametrize("kind", [TEXT, IMAGE], ids=["text", "image"])
+def test_the_prefix_gives_what_the_whole_model_computes(kind: list[str]) -> None:
+    """Against the model's own forward on the batch as it is, for every cut."""
+    import torch
+
+    from tl.assemble import assemble
+    from tl.items import Draw
+    from tl.prefix import Fresh, Place, Prefix
+    from tl.recipe import load
+
+    assembly = assemble(load("base", kind))
+    model, items = assembly.model.eval(), assembly.items("train")
+    plan = [[Draw(number, 0) for number in (7, 3, 50, 11, 30)]]
+    (batch,) = items.batches(iter(plan))
+    with torch.no_grad():
+        whole = model.features(batch.x)
+        for cut in range(1, len(model.backbone.stages()) + 2):
+            (ready,) = Fresh(items, Prefix(model.backbone, [cut], Place(torch.device("cpu")))).batches(iter(plan))
+            assert ready.start == cut
+            assert torch.equal(ready.y, batch.y)
+            torch.testing.assert_close(model.features(ready.x, ready.start), whole, rtol=1e-4, atol=1e-5)
