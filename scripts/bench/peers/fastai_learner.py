@@ -18,23 +18,8 @@ from fastai.vision.data import ImageDataLoaders, get_image_files
 from PIL import Image
 from torch import nn
 
+from peers import jobs
 from peers.clock import Task, task
-from peers.jobs import (
-    BATCH,
-    CLIP,
-    EVAL_BATCH,
-    HEAD_FACTOR,
-    LR,
-    MEAN,
-    RESIZE,
-    SEED,
-    SIZE,
-    STD,
-    WEIGHT_DECAY,
-    WORKERS,
-    Phase,
-    phases,
-)
 from peers.nets import Net, net
 from peers.reading import classes, loader
 
@@ -60,11 +45,11 @@ def loaders(given: Task) -> DataLoaders:
         given.folder,
         train="train",
         valid="val",
-        item_tfms=[Resize(RESIZE, resamples=bicubic), CropPad(SIZE, order=2)],
-        batch_tfms=[Normalize.from_stats([MEAN] * 3, [STD] * 3, cuda=False)],
-        bs=BATCH,
-        val_bs=EVAL_BATCH,
-        num_workers=WORKERS,
+        item_tfms=[Resize(jobs.RESIZE, resamples=bicubic), CropPad(jobs.SIZE, order=2)],
+        batch_tfms=[Normalize.from_stats([jobs.MEAN] * 3, [jobs.STD] * 3, cuda=False)],
+        bs=jobs.BATCH,
+        val_bs=jobs.EVAL_BATCH,
+        num_workers=jobs.WORKERS,
         device=torch.device("cpu"),
     )
 
@@ -74,15 +59,15 @@ def parts(model: Net) -> list[list[nn.Parameter]]:
     return [list(part.parameters()) for part in (*model.stages, model.head)]
 
 
-def train(learner: Learner, phase: Phase, modality: str) -> None:
+def train(learner: Learner, phase: jobs.Phase, modality: str) -> None:
     """One phase, evaluated after each epoch."""
     depth = len(learner.model.stages)
     learner.freeze_to(depth - phase.stages)
-    rates = LR[modality] * np.array([1.0] * depth + [HEAD_FACTOR])
+    rates = jobs.LR[modality] * np.array([1.0] * depth + [jobs.HEAD_FACTOR])
     learner.fit(phase.epochs, rates, cbs=ParamScheduler({"lr": SchedCos(rates, 0 * rates)}))
 
 
-def tested(learner: Learner, given: Task) -> float:
+def accuracy_on_test(learner: Learner, given: Task) -> float:
     """The share of right answers on the test split."""
     if given.modality == "texts":
         batches = loader(given.folder, "texts", "test")
@@ -101,16 +86,16 @@ def main() -> None:
         loss_func=nn.CrossEntropyLoss(),
         splitter=parts,
         metrics=accuracy,
-        wd=WEIGHT_DECAY,
+        wd=jobs.WEIGHT_DECAY,
         train_bn=False,
-        cbs=[GradientClip(CLIP), Epochs(given), *([ChannelsLast()] if given.variant else [])],
+        cbs=[GradientClip(jobs.CLIP), Epochs(given), *([ChannelsLast()] if given.variant else [])],
     )
-    torch.manual_seed(SEED)
+    torch.manual_seed(jobs.SEED)
     given.mark()
     with learner.no_bar(), learner.no_logging():
-        for phase in phases(given.job, given.modality):
+        for phase in jobs.phases(given.job, given.modality):
             train(learner, phase, given.modality)
-        found = tested(learner, given)
+        found = accuracy_on_test(learner, given)
     given.report(found)
 
 

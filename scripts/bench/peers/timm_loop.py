@@ -11,31 +11,17 @@ from timm.utils import AverageMeter, accuracy, dispatch_clip_grad
 from torch import nn
 from torch.utils.data import DataLoader
 
+from peers import jobs
 from peers.clock import Task, task
-from peers.jobs import (
-    BATCH,
-    CLIP,
-    EVAL_BATCH,
-    LR,
-    MEAN,
-    RESIZE,
-    SEED,
-    SIZE,
-    STD,
-    WEIGHT_DECAY,
-    WORKERS,
-    Phase,
-    phases,
-)
 from peers.nets import Net, groups, lite0_weights
 from peers.reading import classes
 
 CPU = torch.device("cpu")
 PREPARED = {
     "interpolation": "bicubic",
-    "mean": (MEAN,) * 3,
-    "std": (STD,) * 3,
-    "crop_pct": SIZE / RESIZE,
+    "mean": (jobs.MEAN,) * 3,
+    "std": (jobs.STD,) * 3,
+    "crop_pct": jobs.SIZE / jobs.RESIZE,
 }
 
 
@@ -52,16 +38,16 @@ def loader(given: Task, split: str) -> DataLoader[object]:
     learns = split == "train"
     found = create_loader(
         create_dataset("", str(given.folder), split=split),
-        input_size=(3, SIZE, SIZE),
-        batch_size=BATCH if learns else EVAL_BATCH,
+        input_size=(3, jobs.SIZE, jobs.SIZE),
+        batch_size=jobs.BATCH if learns else jobs.EVAL_BATCH,
         is_training=learns,
         no_aug=True,
-        num_workers=WORKERS,
+        num_workers=jobs.WORKERS,
         persistent_workers=False,
         device=CPU,
         **PREPARED,
     )
-    found.dataset.transform = create_transform((3, SIZE, SIZE), use_prefetcher=True, **PREPARED)
+    found.dataset.transform = create_transform((3, jobs.SIZE, jobs.SIZE), use_prefetcher=True, **PREPARED)
     return found
 
 
@@ -91,18 +77,18 @@ def train_one_epoch(
         loss = criterion(model(pixels.contiguous(memory_format=layout)), target)
         optimizer.zero_grad()
         loss.backward()
-        dispatch_clip_grad(model.parameters(), CLIP)
+        dispatch_clip_grad(model.parameters(), jobs.CLIP)
         optimizer.step()
         losses.update(loss.item(), len(target))
         schedule.step_update(num_updates=done + index + 1, metric=losses.avg)
 
 
-def train(model: Net, phase: Phase, given: Task, batches: DataLoader[object], val: DataLoader[object]) -> None:
+def train(model: Net, phase: jobs.Phase, given: Task, batches: DataLoader[object], val: DataLoader[object]) -> None:
     """One phase, evaluated after each epoch."""
     layout = torch.channels_last if given.variant == "channels_last" else torch.contiguous_format
     model.learn(phase.stages)
     optimizer = create_optimizer_v2(
-        groups(model, given.modality), opt="adamw", lr=LR[given.modality], weight_decay=WEIGHT_DECAY
+        groups(model, given.modality), opt="adamw", lr=jobs.LR[given.modality], weight_decay=jobs.WEIGHT_DECAY
     )
     schedule = CosineLRScheduler(optimizer, t_initial=phase.epochs * len(batches), t_in_epochs=False)
     for epoch in range(phase.epochs):
@@ -116,9 +102,9 @@ def main() -> None:
     layout = torch.channels_last if given.variant == "channels_last" else torch.contiguous_format
     batches, val = loader(given, "train"), loader(given, "val")
     model = lite0(classes(given.folder, given.modality)).to(memory_format=layout)
-    torch.manual_seed(SEED)
+    torch.manual_seed(jobs.SEED)
     given.mark()
-    for phase in phases(given.job, given.modality):
+    for phase in jobs.phases(given.job, given.modality):
         train(model, phase, given, batches, val)
     given.report(validate(model, loader(given, "test"), layout))
 
