@@ -84,6 +84,7 @@ def test_the_command_line_is_frozen() -> None:
         (["check"], "Missing argument 'RECIPE'. See"),
         (["check", "base", "--fast"], "No such option: --fast. See"),
         (["check", "bass"], "There is no recipe 'bass'. Did you mean 'base'?"),
+        (["cache", "--older-than", "3"], "--older-than 3 says what to remove: give --clear too."),
         (["runs", "nowhere"], "There is no folder 'nowhere': runs are in ./runs unless"),
         (["check", "base"], "base.yaml:3: data.root has no value: the recipe must give a path."),
     ],

@@ -109,10 +109,7 @@ class Activations:
 
     def _first(self, value: T) -> T:
         """What the first process says: all must go the same way, though another run may fill or empty the cache."""
-        said = [value]
-        if self.place.share.world > 1:
-            torch.distributed.broadcast_object_list(said)
-        return said[0]
+        return self.place.share.first(value)
 
     def _pictures(self, wanted: Wanted, reads: float) -> Source:
         """Pictures that are read more than once are decoded and cropped only once."""
@@ -204,19 +201,20 @@ class Activations:
         probe = next(wanted.items.batches(iter([_typical(wanted)])))
         stages = work.stages(self.model.eval().backbone, to_device(probe, self.place.device).x)
         chosen: list[int] = []
-        total = 0
+        total, limit = 0, self.rules.max_gb
         for cut, reads in need.reads.items():
             size = stages[cut - 1].bytes * len(wanted.draws) / (2 if self.rounds else 1)
             what = f"{wanted.name}, stored where {_depth(cut, self.model)} ends"
             # Pooled features are small, and the next run will read them too; a later phase's cost no pass of their own.
             expected = reads + (cut == len(stages)) + (cut != need.cut)
             if not self.cache.fits(total + int(size)):
-                self._tell(f"cache: {what}, would take {size / GB:.1f} GB: more than cache.max_gb or the disk allows.")
+                limits = f"cache.max_gb is {limit:g}, and the disk may be full"
+                self._tell(f"cache: {what}, would take {size / GB:.1f} GB, but {limits}.")
             elif self.rules.use == "always" or work.saved(stages[:cut], expected, self.place.device) > 0:
                 chosen.append(cut)
                 total += int(size)
             elif cut == need.cut and reads > 1:
-                self._tell(f"cache: {what}, would take longer to read back than to compute.")
+                self._tell(f"cache: {what}, would take longer to read back than to compute (cache.use=always does it).")
         return chosen
 
     def _computed(self, wanted: Wanted, names: Mapping[int, str], cut: int) -> Rows | None:
@@ -261,9 +259,7 @@ def _answers(teacher: Model, place: Place, batch: Batch) -> list[list[Tensor]]:
 
 def _versions() -> tuple[str, ...]:
     """Of what pictures, tokens and activations come from."""
-    return tuple(
-        version(name) for name in ("tl-toolkit", "torch", "torchvision", "transformers", "pillow", "tokenizers")
-    )
+    return tuple(version(name) for name in _PACKAGES)
 
 
 def _typical(wanted: Wanted) -> list[Draw]:

@@ -15,7 +15,7 @@ from tl.cache import Cache
 from tl.items import Draw, Items, Source, channels_last
 from tl.prefix import Place
 from tl.rows import Draft, Layout
-from tl.streams import Share, evenly, forward_batch
+from tl.streams import evenly, forward_batch
 
 _TOKENS = 2
 _Todo = list[tuple[Path, list[int]] | None]
@@ -64,10 +64,10 @@ class Filling:
                 what = f"{self.wanted.name}: {len(self.wanted.draws)} rows"
                 for name, i in sorted(zip(self.keys, range(len(layouts)), strict=True)):
                     drafts[i] = stack.enter_context(self.cache.drafting(name, what, layouts[i], len(self.chunks)))
-            todo = _from_first(share, [(d.folder, d.missing()) if d is not None else None for d in drafts])
+            todo = share.first([(d.folder, d.missing()) if d is not None else None for d in drafts])
             self._write(origin, rows, layouts, todo)
-            _wait(share)
-        _wait(share)
+            share.wait()
+        share.wait()
 
     def _layouts(self, origin: Source, rows: Rowing) -> list[Layout]:
         (draws, numbers), found = self.chunks[-1], []
@@ -95,15 +95,3 @@ class Filling:
     def _stored(self, row: Tensor) -> Tensor:
         row = channels_last(row).cpu()
         return row if self.dtype is None else row.to(self.dtype)
-
-
-def _from_first(share: Share, todo: _Todo) -> _Todo:
-    found = [todo]
-    if share.world > 1:
-        torch.distributed.broadcast_object_list(found)
-    return found[0]
-
-
-def _wait(share: Share) -> None:
-    if share.world > 1:
-        torch.distributed.barrier()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise, tee
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from tl.batch import Batch, Inputs
 from tl.items import Draw, Source
 from tl.rng import derive, seeded
 
+T = TypeVar("T")
 _WINDOW = 50
 
 
@@ -33,6 +34,18 @@ class Share:
 
     rank: int = 0
     world: int = 1
+
+    def first(self, value: T) -> T:
+        """What the first process says, in all of them."""
+        said = [value]
+        if self.world > 1:
+            torch.distributed.broadcast_object_list(said)
+        return said[0]
+
+    def wait(self) -> None:
+        """Go on when all processes are here."""
+        if self.world > 1:
+            torch.distributed.barrier()
 
 
 class Order:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +11,7 @@ from torch import nn
 from tl.assemble import Assembly, assemble
 from tl.environment import machine, peak_memory_mb
 from tl.optimizer.groups import groups
+from tl.prefix import Place
 from tl.recipe import Recipe
 from tl.streams import Share, in_order, to_device
 from tl.trainer import Step
@@ -64,7 +64,7 @@ def _seconds_of_step(assembly: Assembly, device: torch.device) -> float:
     for pieces in zip(*(stream.steps(0, _STEPS + 1) for stream in streams.values()), strict=True):
         for together in zip(*pieces, strict=True):
             batch = {name: to_device(piece.batch, device) for name, piece in zip(streams, together, strict=True)}
-            with _precision(loop.precision, device):
+            with Place(device, loop.precision).context():
                 loss = torch.stack(list(step(batch).values())).sum()
             loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -82,12 +82,6 @@ def _seconds_of_sample(assembly: Assembly, device: torch.device) -> float:
         seen += len(batch.y)
         break
     return (_now(device) - began) / seen
-
-
-def _precision(name: str, device: torch.device) -> torch.autocast | nullcontext[None]:
-    if name == "no":
-        return nullcontext()
-    return torch.autocast(device.type, torch.bfloat16 if name == "bf16" else torch.float16)
 
 
 def _now(device: torch.device) -> float:

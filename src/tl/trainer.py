@@ -217,7 +217,8 @@ class Trainer:
         if loss != loss or abs(loss) == float("inf"):
             raise TLError(
                 f"The loss is {loss} at step {self.cursor.step}: lower optimizer.lr, set loop.clip, "
-                f"or use loop.precision=no. The last checkpoint is in {self.run.path / 'checkpoints'}."
+                "or use loop.precision=no. Checkpoints written before, if any, are in "
+                f"{self.run.path / 'checkpoints'}."
             )
         rates = {f"lr/{g['part']}": g["lr"] for g in self.optim.param_groups if self._learns(str(g["part"]))}
         self._record(stretch, "train", {"loss": loss, **values, **rates})

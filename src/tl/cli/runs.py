@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tl.errors import TLError
+
 
 def register(app: typer.Typer) -> None:
     app.command("runs")(runs)
@@ -33,6 +35,8 @@ def cache(
     """List what is kept of frozen stages and pictures, or clear it."""
     from tl.cli.history import clear_cache, print_cache
 
+    if older_than and not clear:
+        raise TLError(f"--older-than {older_than:g} says what to remove: give --clear too.")
     if clear:
         clear_cache(folder, older_than)
     else:
