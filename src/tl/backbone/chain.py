@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from tl.backbone.base import Backbone
+from tl.backbone.folding import fold
 from tl.batch import Inputs
 from tl.preprocess import ImagePreprocess
 
@@ -23,6 +24,7 @@ class Chain(Backbone):
 
     def __init__(self, net: nn.Module, stages: Sequence[nn.Module], dim: int, preprocess: ImagePreprocess) -> None:
         super().__init__()
+        fold(net)
         self.net, self.dim, self.preprocess = net, dim, preprocess
         self._stages = tuple(stages)
         self._checkpointing = False

@@ -109,14 +109,14 @@ class Block(nn.Module):
 class SameConv2d(nn.Conv2d):
     """Pads as TensorFlow's SAME does: an odd pixel of padding goes to the right and the bottom."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        height, width = (self._total(x.shape[axis]) for axis in (2, 3))
-        if height % 2 or width % 2:
-            x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
-            height = width = 0
-        # The convolution's own padding spares a copy of the map, but is the same on both sides.
-        same = (height // 2, width // 2)
-        return F.conv2d(x, self.weight, self.bias, self.stride, same, self.dilation, self.groups)
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        totals = [self._total(length) for length in x.shape[2:]]
+        odd = [total % 2 for total in totals]
+        # The convolution's own padding spares a copy of the map, but is the same on both sides: where one side needs
+        # more, both get a stride more, and what that adds in front is left out.
+        both = [total // 2 + one * stride for total, one, stride in zip(totals, odd, self.stride, strict=True)]
+        y = F.conv2d(x, weight, bias, self.stride, both, self.dilation, self.groups)
+        return y[:, :, odd[0] :, odd[1] :] if any(odd) else y
 
     def _total(self, length: int) -> int:
         stride, kernel = self.stride[0], self.kernel_size[0]
