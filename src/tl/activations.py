@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TypeVar
 
@@ -257,6 +257,7 @@ def _answers(teacher: Model, place: Place, batch: Batch) -> list[list[Tensor]]:
         return [list(teacher(to_device(batch, place.device).x))]
 
 
+@cache
 def _versions() -> tuple[str, ...]:
     """Of what pictures, tokens and activations come from."""
     return tuple(version(name) for name in _PACKAGES)

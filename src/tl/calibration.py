@@ -15,6 +15,7 @@ Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.float64]
 
 COLDEST, HOTTEST = 0.05, 20.0
+_HALVINGS = 25
 
 
 @dataclass(frozen=True)
@@ -47,21 +48,19 @@ def sigmoid(logits: Array) -> Floats:
 def fit_temperature(logits: Array, targets: Array, kind: Kind) -> float:
     """The T in [0.05, 20] whose softmax(logits / T) (multi: sigmoid) has the lowest log loss; numbers have none: 1.
 
-    The log loss is convex in 1 / T, so the one minimum is found on log T. Guo et al. 2017.
+    The log loss is convex in 1 / T, so its slope there changes sign once: bisection on log T. Guo et al. 2017.
     """
     if kind == "number" or not len(targets):
         return 1.0
-    from scipy.optimize import minimize_scalar
-
     values = np.asarray(logits, np.float64)
-    loss = _log_loss_single if kind == "single" else _log_loss_multi
-    found = minimize_scalar(
-        lambda log_t: loss(values / math.exp(log_t), targets),
-        bounds=(math.log(COLDEST), math.log(HOTTEST)),
-        method="bounded",
-        options={"xatol": 1e-6},
-    )
-    return math.exp(float(found.x))
+    true = np.eye(values.shape[1])[targets] if kind == "single" else targets
+    probabilities = softmax if kind == "single" else sigmoid
+    low, high = math.log(COLDEST), math.log(HOTTEST)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        slope = float(((probabilities(values / math.exp(middle)) - true) * values).sum())
+        low, high = (middle, high) if slope > 0 else (low, middle)
+    return math.exp((low + high) / 2)
 
 
 def reliability(scores: Array, targets: Array, bins: int = 15) -> list[Bin]:
@@ -91,12 +90,3 @@ def confidences(scores: Array, targets: Array) -> tuple[Floats, Floats]:
 def bin_index(confidence: Array, bins: int) -> NDArray[np.intp]:
     """Which of the equal-width bins (lo, hi] over [0, 1] each confidence falls in; 0 is in the first."""
     return np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], confidence, side="left")
-
-
-def _log_loss_single(logits: Floats, targets: Array) -> float:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return float((np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(targets)), targets]).mean())
-
-
-def _log_loss_multi(logits: Floats, targets: Array) -> float:
-    return float((np.logaddexp(0.0, logits) - targets * logits).mean())
