@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.metadata import version
@@ -186,9 +186,10 @@ class Activations:
             self._sums[stage] = checksum(self.model.parts()[stage])
         return self._sums[stage]
 
-    def learnt(self) -> None:
-        """Weights may have changed: look at them again."""
-        self._sums.clear()
+    def learnt(self, parts: Iterable[str]) -> None:
+        """The weights of these parts may have changed: look at them again."""
+        for part in parts:
+            self._sums.pop(part, None)
 
     def _digest(self, items: Items) -> str:
         """The content of the samples, hashed once; kept with the items so that their identity stays theirs."""

@@ -9,7 +9,11 @@ from tl import metrics
 
 @dataclass
 class Cursor:
-    """`step` counts optimizer steps of the whole run; `frozen` holds the checksums of the phase's frozen parts."""
+    """`step` counts optimizer steps of the whole run; `frozen` holds the checksums of the phase's frozen parts.
+
+    They were right at the phase's end, so the next phase takes over those of parts that stay frozen, unless the phase
+    was watched: then the weights are those of its best step.
+    """
 
     step: int = 0
     phase: int = 0
@@ -38,4 +42,4 @@ class Cursor:
         self.phase += 1
         self.over = in_vain or self.phase >= phases or self.step >= total
         self.phase_first, self.phase_over, self.stalled = self.step, False, 0
-        self.best_before_phase, self.frozen = self.best, {}
+        self.best_before_phase, self.frozen = self.best, {} if watching else self.frozen

@@ -15,7 +15,7 @@ from tl.batch import Inputs
 from tl.items import Source
 from tl.model import Model
 from tl.space import Space
-from tl.streams import Share, in_order, to_device
+from tl.streams import Share, by_length, to_device
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,13 @@ class Evaluator:
         was_training = model.training
         model.eval()
         found: list[tuple[Tensor, Tensor]] = []
-        for batch in in_order(items, self.batch, self.share):
+        order, batches = by_length(items, self.batch, self.share)
+        for batch in batches:
             moved = to_device(batch, self.device)
             found.append((forward(moved.x, moved.start).float().cpu(), batch.y))
         model.train(was_training)
-        outputs, targets = (torch.cat(parts) for parts in zip(*found, strict=True)) if found else _nothing(model)
+        place = torch.tensor(order).argsort()
+        outputs, targets = (torch.cat(p)[place] for p in zip(*found, strict=True)) if found else _nothing(model)
         return self._gather(outputs, len(items)), self._gather(targets, len(items))
 
     def _gather(self, own: Tensor, n: int) -> Tensor:

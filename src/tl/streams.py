@@ -156,10 +156,17 @@ def forward_batch(device: torch.device) -> int:
     return 256 if device.type == "cuda" else 32
 
 
-def in_order(source: Source, batch: int, share: Share | None = None) -> Iterator[Batch]:
-    """Every sample once, in order: batches of this process's share (numbers rank, rank + world, ...)."""
-    share = share or Share()
-    draws = [Draw(i, 0) for i in range(share.rank, len(source), share.world)]
+def by_length(source: Source, batch: int, share: Share) -> tuple[list[int], Iterator[Batch]]:
+    """This process's samples (numbers rank, rank + world, ...) and their batches: of texts, like lengths together."""
+    numbers = list(range(share.rank, len(source), share.world))
+    if source.lengths is not None:
+        numbers.sort(key=source.lengths.__getitem__)
+    return numbers, source.batches(iter(evenly([Draw(i, 0) for i in numbers], batch) if numbers else ()))
+
+
+def in_order(source: Source, batch: int) -> Iterator[Batch]:
+    """Batches of every sample once, in order."""
+    draws = [Draw(i, 0) for i in range(len(source))]
     return source.batches(iter(evenly(draws, batch) if draws else ()))
 
 

@@ -44,14 +44,20 @@ class Supply:
 
     def enter(self, phase: int) -> Mapping[str, Stream]:
         """The streams of a phase; `validation` is set for it too."""
-        self.activations.learnt()
         stretches = self.needs.stretches
+        self._learnt(phase)
         cuts = [self.model.cut(stretch.phase.train) for stretch in stretches]
         evaluations = [1 + (s.last - s.first) / self.needs.eval_every for s in stretches]
         # A moving average of weights differs from them wherever anything has learnt before.
         seen = [min(cuts[: i + 1]) for i in range(len(cuts))] if self.needs.averaged else cuts
         self.validation = self.activations.source("val", self.val, _need(seen[phase:], evaluations[phase:]))
         return {name: self._stream(name, stream, cuts[phase:], phase) for name, stream in self.streams.items()}
+
+    def _learnt(self, phase: int) -> None:
+        """The weights of what could learn in the phase before may be others now; a watched one ends with its best."""
+        if phase:
+            before = self.needs.stretches[phase - 1].phase
+            self.activations.learnt(self.model.parts() if before.patience is not None else before.train)
 
     def _stream(self, name: str, stream: Stream, cuts: Sequence[int], phase: int) -> Stream:
         items, views = stream.source, Views(stream.views, stream.order.seed)
@@ -78,8 +84,8 @@ class Supply:
         return self.activations.source("train", items, _need(cuts, passes))
 
     def last(self, name: str, items: Items) -> Source:
-        """A split for the final evaluation, once."""
-        self.activations.learnt()
+        """A split for the final evaluation, once, with the run's best weights."""
+        self.activations.learnt(self.model.parts())
         cut = self.model.cut(self.model.learning)
         return self.activations.source(name, items, Need({cut: 1.0}))
 

@@ -94,6 +94,7 @@ class Trainer:
         self.optim = job.optimizer.build(groups(parts, rates, job.optimizer.common["weight_decay"]))
         self.ema = averaged(self.model, loop.ema) if loop.ema is not None else None
         self.streams: Mapping[str, Stream] = job.streams
+        self.learnable: list[nn.Parameter] = []
         self.sums: dict[str, Tensor] = {}
         self.summed = 0
         self.best: dict[str, Any] | None = None
@@ -123,8 +124,9 @@ class Trainer:
     def _phase(self, stretch: Stretch, signals: Signals) -> None:
         cursor = self.cursor
         self.model.learn(stretch.phase.train)
-        if not cursor.frozen:
-            cursor.frozen = checksums(self.model, set(self.model.parts()) - self.model.learning)
+        frozen = set(self.model.parts()) - self.model.learning
+        known = {name: value for name, value in cursor.frozen.items() if name in frozen}
+        cursor.frozen = known | checksums(self.model, frozen - known.keys())
         self.listener.phase(
             stretch.phase.name, cursor.step, stretch.last, [n for n in self.model.parts() if n in self.model.learning]
         )
@@ -145,6 +147,7 @@ class Trainer:
         self.accelerator.free_memory()
         step, optim = self.accelerator.prepare(Step(self.model, self.method), self.optim)
         step.train()
+        self.learnable = [p for p in step.parameters() if p.requires_grad]
         for pieces in zip(*(s.steps(self.cursor.step, stretch.last) for s in self.streams.values()), strict=True):
             self._step(step, optim, stretch, pieces)
             self._when_due(stretch, signals)
@@ -165,7 +168,7 @@ class Trainer:
                 accelerator.backward(torch.stack(list(terms.values())).sum() * weight)
             self._tally(terms, weight)
         if self.loop.clip is not None:
-            self._tally({"grad_norm": accelerator.clip_grad_norm_(list(step.parameters()), self.loop.clip)}, 1.0)
+            self._tally({"grad_norm": accelerator.clip_grad_norm_(self.learnable, self.loop.clip)}, 1.0)
         optim.step()
         optim.zero_grad(set_to_none=True)
         if self.ema is not None:
