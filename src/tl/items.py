@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -121,11 +122,16 @@ class Items(Source, Dataset[Item]):
         with seeded(draw.seed):
             return self._item(draw.number)
 
+    def picture(self, number: int) -> Image:
+        """A picture as everything that sees it does: upright, in colour, not larger than the preprocessing needs."""
+        least = cast(ImagePreprocess, self.preprocess).least
+        return open_image(cast("Path | Picture", self.samples[number].input), least)
+
     def _item(self, number: int) -> Item:
         sample, target = self.samples[number], self.targets[number]
         match self.preprocess:
             case ImagePreprocess():
-                image = open_image(cast("Path | Picture", sample.input))
+                image = self.picture(number)
                 if self.augment is None:
                     return Item(self.preprocess.tensor(self.preprocess.crop(image)), None, target)
                 pixels = self.preprocess.tensor(self.augment.sample(image, self.preprocess))
@@ -192,10 +198,8 @@ class Crops(Source):
         from torchvision.transforms.v2.functional import pil_to_tensor
 
         preprocess = cast(ImagePreprocess, self.items.preprocess)
-        images = (open_image(cast("Path | Picture", self.samples[number].input)) for number in numbers)
-        return Batch(
-            Inputs(torch.stack([pil_to_tensor(preprocess.crop(image)) for image in images])), self.targets[numbers]
-        )
+        crops = [pil_to_tensor(preprocess.crop(self.items.picture(number))) for number in numbers]
+        return Batch(Inputs(torch.stack(crops)), self.targets[numbers])
 
 
 class Pixels(Source):

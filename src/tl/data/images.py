@@ -21,21 +21,27 @@ SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", "
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
-def open_image(source: Raw) -> Image:
-    """An upright RGB image; what is transparent becomes white; TLError names a picture that cannot be read."""
+def open_image(source: Raw, least: int | None = None) -> Image:
+    """An upright RGB image; what is transparent becomes white; TLError names a picture that cannot be read.
+
+    With `least`, a JPEG comes at the smallest of 1, 1/2, 1/4 and 1/8 of its size whose short side has so many pixels.
+    """
     from PIL import ImageOps
 
-    image = decoded(source)
+    image = decoded(source, least)
     ImageOps.exif_transpose(image, in_place=True)
     return _rgb(image)
 
 
-def decoded(source: Raw) -> Image:
-    """The picture as it is stored, fully decoded; TLError names one that cannot be read."""
+def decoded(source: Raw, least: int | None = None) -> Image:
+    """The picture as it is stored, decoded as `open_image` says; TLError names one that cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         image = Image.open(BytesIO(content(source)))
+        if least is not None:
+            # Pillow keeps both sides at or above what is asked, and a square does not mind how the picture is turned.
+            image.draft(None, (least, least))
         image.load()
     except FileNotFoundError as error:
         raise TLError(f"{name_of(source)}: there is no such picture.") from error
