@@ -18,7 +18,8 @@ from tests.augment.samples import PICTURES
 from tl.augment.base import Augment
 from tl.data.base import Picture, Sample
 from tl.data.images import open_image
-from tl.items import Crops, Draw, Items
+from tl.items import Draw, Items
+from tl.pictures import Crops
 from tl.preprocess import ImagePreprocess, fingerprint
 from tl.space import Space
 
