@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Generic, TypeVar, cast
@@ -10,8 +12,24 @@ from typing import Generic, TypeVar, cast
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from tl.recipe import Loop
+
 P = TypeVar("P")
 T = TypeVar("T")
+_MOST = 8
+
+
+def processes(loop: Loop) -> int:
+    """How many `loop.workers` asks for; auto: beside a GPU those cores that its process leaves, else none.
+
+    On a CPU, computing takes all cores itself. The number changes how fast batches come, and nothing that is in them.
+    """
+    if loop.workers != "auto":
+        return loop.workers
+    if loop.device == "cpu" or not torch.cuda.is_available():
+        return 0
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(0, min(_MOST, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1))
 
 
 def spread(one: Callable[[P], T], plans: Iterator[P], workers: int, *, pin: bool = False) -> Iterator[T]:
