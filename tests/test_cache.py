@@ -100,6 +100,14 @@ def test_a_teachers_answers_are_read_back(train: Train, rows: Rows, folder: Path
     assert terms[0] == pytest.approx(terms[1], rel=1e-4)
 
 
+def test_pictures_that_a_teacher_sees_anew_are_decoded_once(train: Train, rows: Rows, folder: Path) -> None:
+    teacher = train(*IMAGE, *SHORT, "name=teacher", "freeze=full")
+    recipe = [*IMAGE, *SHORT, "method=distill", f"method.teacher={teacher}", "freeze=full", "augment=image"]
+    without, cached = (train(*recipe, f"cache.use={use}", f"cache.folder={folder}") for use in ("never", "auto"))
+    assert "the pictures of train computed once" in notes(cached)
+    assert same(without, cached, rows)
+
+
 def test_another_backbone_or_other_data_are_other_entries(train: Train, folder: Path) -> None:
     recipe = [*TEXT, *SHORT, *SCHEDULES["probe"], f"cache.folder={folder}", "cache.use=always"]
     train(*recipe)
