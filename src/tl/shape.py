@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tl.duration import Duration
-from tl.errors import TLError, did_you_mean
+from tl.errors import TLError, did_you_mean, nearest
 from tl.weights import Weights
 
 Report = Callable[[str, str], None]
@@ -103,7 +103,10 @@ class Either:
         if value not in self.choice.values:
             self.item.check(value, key, lambda _, text: wrong.append(text))
         if wrong:
-            report(key, f"'{spoken(value)}' is not {self.words()}.{_near(value, self.choice.values)}")
+            report(
+                key,
+                f"'{spoken(value)}' is not {self.words()}.{nearest(spoken(value), map(spoken, self.choice.values))}",
+            )
 
 
 @dataclass(frozen=True)
