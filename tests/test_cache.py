@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import IMAGE, SHORT, TEXT
 from tests.test_trainer import equal, interrupt
+from tl.cache import Cache
 from tl.errors import Stopped
 
 Train = Callable[..., Path]
@@ -84,7 +87,8 @@ def test_a_cached_run_resumes_bit_for_bit(
 )
 def test_it_steps_aside_and_says_why(augment: list[str], reason: str, train: Train, folder: Path) -> None:
     run = train(*IMAGE, *SHORT, *SCHEDULES["top"], *augment, f"cache.folder={folder}", "cache.use=always")
-    assert notes(run).count(f"cache: not used for train: {reason}.") == 1
+    assert notes(run).count(f"cache: not used for the activations of train: {reason}.") == 1
+    assert "the pictures of train computed once" in notes(run)
 
 
 def test_a_teachers_answers_are_read_back(train: Train, rows: Rows, folder: Path) -> None:
@@ -94,6 +98,14 @@ def test_a_teachers_answers_are_read_back(train: Train, rows: Rows, folder: Path
     assert "the teacher's answers to train computed once" in notes(cached)
     terms = [[row["distill"] for row in rows(run)] for run in (without, cached)]
     assert terms[0] == pytest.approx(terms[1], rel=1e-4)
+
+
+def test_pictures_that_a_teacher_sees_anew_are_decoded_once(train: Train, rows: Rows, folder: Path) -> None:
+    teacher = train(*IMAGE, *SHORT, "name=teacher", "freeze=full")
+    recipe = [*IMAGE, *SHORT, "method=distill", f"method.teacher={teacher}", "freeze=full", "augment=image"]
+    without, cached = (train(*recipe, f"cache.use={use}", f"cache.folder={folder}") for use in ("never", "auto"))
+    assert "the pictures of train computed once" in notes(cached)
+    assert same(without, cached, rows)
 
 
 def test_another_backbone_or_other_data_are_other_entries(train: Train, folder: Path) -> None:
@@ -117,6 +129,135 @@ def test_pictures_are_decoded_once(train: Train, rows: Rows, folder: Path) -> No
     without, cached = train(*recipe, "cache.use=never"), train(*recipe)
     assert "the pictures of train computed once" in notes(cached)
     assert same(without, cached, rows)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two classes of JPEGs of unequal sizes, some turned, some reduced when they are decoded, and a few PNGs."""
+    draw = np.random.default_rng(0)
+    for number in range(24):
+        kind, tone = ("dark", 60) if number % 2 else ("light", 160)
+        height, width = draw.integers(20, 200, 2)
+        image = Image.fromarray(draw.integers(tone, tone + 90, (height, width, 3), dtype=np.uint8))
+        exif = Image.Exif()
+        exif[0x0112] = number % 8 + 1
+        (tmp_path / "photos" / kind).mkdir(parents=True, exist_ok=True)
+        image.save(tmp_path / "photos" / kind / f"{number}.{'png' if number % 5 == 0 else 'jpg'}", exif=exif)
+    return tmp_path / "photos"
+
+
+RANDOM = ["backbone=tiny_image", "loop.batch=8", "loop.device_batch=4", *SHORT, "augment=image", "augment.color=0.3"]
+
+
+@pytest.mark.parametrize("freeze", ["full", "linear_probe"])
+def test_pictures_that_are_augmented_anew_are_decoded_once(
+    freeze: str, photos: Path, train: Train, rows: Rows, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tl.assemble import assemble
+    from tl.data.images import open_image
+    from tl.recipe import load
+
+    recipe = [f"data.root={photos}", *RANDOM, f"freeze={freeze}", f"cache.folder={folder}"]
+    without, cold = train(*recipe, "cache.use=never"), train(*recipe)
+    assert "cache: " not in notes(without)
+    assert notes(cold).count("cache: the pictures of train computed once in ") == 1
+    opened: list[object] = []
+
+    def watched(source: Any, least: int | None) -> Image.Image:
+        opened.append(source)
+        return open_image(source, least)
+
+    monkeypatch.setattr("tl.items.open_image", watched)
+    warm = train(*recipe)
+    assert notes(warm).count("cache: the pictures of train is read back.") == 1
+    trained_on = {sample.input for sample in assemble(load("base", recipe)).data.splits["train"]}
+    assert len(trained_on) == 16
+    assert not trained_on & set(opened)
+    assert same(without, cold, rows)
+    assert same(without, warm, rows)
+
+
+def test_any_number_of_processes_reads_and_stores_the_same(
+    photos: Path, train: Train, rows: Rows, tmp_path: Path
+) -> None:
+    recipe = [f"data.root={photos}", *RANDOM, "freeze=full"]
+    runs = [
+        train(*recipe, f"loop.workers={workers}", f"cache.use={use}", f"cache.folder={tmp_path / f'cache{workers}'}")
+        for workers in (0, 1, 2)
+        for use in ("never", "auto")
+    ]
+    assert all(same(runs[0], other, rows) for other in runs[1:])
+    stored = [sorted(file.read_bytes() for file in tmp_path.glob(f"cache{n}/*/rows.bin")) for n in (0, 1, 2)]
+    assert len(stored[0]) >= 2  # train whole, val cropped
+    assert stored[0] == stored[1] == stored[2]
+
+
+def test_every_stored_picture_is_the_decoded_one(photos: Path) -> None:
+    from tl.data.images import HEADER, open_image, packed, size_of, unpacked
+
+    for path in sorted(photos.rglob("*.*")):
+        image = open_image(path, 64)
+        row = packed(image)
+        width, height = size_of(path, 64)
+        assert len(row) == HEADER + 3 * width * height
+        assert row[HEADER:].tobytes() == image.tobytes()
+        # A row may begin at any byte of its file.
+        again = unpacked(np.concatenate([np.zeros(1, np.uint8), row])[1:])
+        assert (again.mode, again.size, again.tobytes()) == ("RGB", image.size, image.tobytes())
+
+
+def test_pictures_of_one_pass_or_too_large_for_the_cache_are_left_where_they_are(
+    photos: Path, train: Train, folder: Path
+) -> None:
+    recipe = [f"data.root={photos}", *RANDOM, "freeze=full", f"cache.folder={folder}"]
+    assert "the pictures of train" not in notes(train(*recipe, "loop.length=2step", "cache.use=always"))
+    for use in ("auto", "always"):
+        small = notes(train(*recipe, "cache.max_gb=0.0001", f"cache.use={use}"))
+        assert small.count("cache: the pictures of train, would take 0.0 GB, but cache.max_gb is 0.0001") == 1
+        assert "the pictures of train computed once" not in small
+    assert not [entry for entry in Cache(folder, 1).entries() if "the pictures of train" in entry.what]
+
+
+def test_storing_pictures_goes_on_after_a_kill(
+    photos: Path, train: Train, rows: Rows, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk gives out in the middle, as at a kill, and what was finished is not written again."""
+    from tl import filling
+    from tl.rows import Draft
+
+    monkeypatch.setattr(filling, "_PICTURES", 2)
+    recipe = [f"data.root={photos}", *RANDOM, "freeze=full", f"cache.folder={folder}"]
+    written: list[int] = []
+    write = Draft.write
+
+    def killed(draft: Draft, chunk: int, *rest: Any) -> None:
+        if draft.layout.lengths is None:  # the validation split, cropped
+            write(draft, chunk, *rest)
+            return
+        if len(written) == 3:
+            draft._sync()
+            raise KeyboardInterrupt
+        written.append(chunk)
+        write(draft, chunk, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Draft, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(*recipe)
+    (part,) = folder.glob("*.part")
+    done = (part / "done.bin").read_bytes()
+    assert sum(done) == 3
+    later: list[int] = []
+
+    def watched(draft: Draft, chunk: int, *rest: Any) -> None:
+        if draft.folder == part:
+            later.append(chunk)
+        write(draft, chunk, *rest)
+
+    monkeypatch.setattr(Draft, "write", watched)
+    cached = train(*recipe)
+    assert sorted(later) == [number for number, byte in enumerate(done) if not byte]
+    assert same(train(*recipe, "cache.use=never"), cached, rows)
 
 
 @pytest.mark.parametrize("what", ["a file", "unwritable"])

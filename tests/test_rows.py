@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -59,6 +60,11 @@ def killed(draft: Draft) -> None:
         draft._sync()
         draft.write(0, [0], [torch.ones(2, 3)])
         raise KeyboardInterrupt
+
+
+def test_another_process_reads_the_same_rows(tmp_path: Path) -> None:
+    rows = fill(Cache(tmp_path, 100 * MB), "a")
+    assert torch.equal(pickle.loads(pickle.dumps(rows)).take([2, 0]), rows.take([2, 0]))
 
 
 def test_a_draft_goes_on_where_a_kill_stopped_it(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from tl.run import RECIPE, Run
 from tl.space import Space
 from tl.streams import Order, Share, Stream
 from tl.weights import RUN_MODEL
+from tl.workers import processes
 
 SPACE = "space.json"
 
@@ -54,7 +55,7 @@ class Assembly:
         samples = self.data.splits.get(split, ())
         preprocess = self.model.backbone.preprocess
         augment = self.augment if augmented else None
-        return Items(samples, self.data.space, preprocess, augment, self.recipe.loop.workers)
+        return Items(samples, self.data.space, preprocess, augment, processes(self.recipe.loop))
 
     def streams(self, share: Share) -> dict[str, Stream]:
         """What the method draws its batches from; TLError where the data lacks a split that it needs."""

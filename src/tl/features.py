@@ -21,6 +21,7 @@ from tl.prefix import Place
 from tl.recipe import load as load_recipe
 from tl.score import evaluator, own_splits
 from tl.space import Space
+from tl.workers import processes
 
 ENDINGS = (".safetensors", ".npz", ".parquet", ".csv")
 
@@ -52,12 +53,14 @@ def extract(reference: str, overrides: list[str], say: Callable[[str], None]) ->
         model, splits = assembly.model, assembly.data.splits
     by = evaluator(recipe)
     known = Activations(model.to(by.device), identity(recipe, model.backbone), recipe.cache, Place(by.device), say)
-    return {name: _of(name, samples, known, by) for name, samples in splits.items() if samples}, model.head.space
+    workers = processes(recipe.loop)
+    found = {name: _of(name, samples, known, by, workers) for name, samples in splits.items() if samples}
+    return found, model.head.space
 
 
-def _of(name: str, samples: tuple[Sample, ...], known: Activations, by: Evaluator) -> Features:
+def _of(name: str, samples: tuple[Sample, ...], known: Activations, by: Evaluator, workers: int) -> Features:
     model = known.model
-    items = Items(samples, model.head.space, model.backbone.preprocess)
+    items = Items(samples, model.head.space, model.backbone.preprocess, workers=workers)
     after = len(model.backbone.stages()) + 1
     features, targets = by.features(model, known.source(name, items, Need({after: 1.0})))
     unknown = torch.tensor([sample.target is None for sample in samples])

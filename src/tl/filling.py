@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,26 +10,28 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tl.batch import Batch
 from tl.cache import Cache
-from tl.items import Draw, Items, Source, channels_last
+from tl.items import Draw, Items, channels_last
 from tl.prefix import Place
 from tl.rows import Draft, Layout
 from tl.streams import evenly, forward_batch
 
 _TOKENS = 2
+_PICTURES = 16  # whole ones at once: each may be many megabytes, and processes read ahead
 _Todo = list[tuple[Path, list[int]] | None]
-Rowing = Callable[[Batch], list[list[Tensor]]]
+Making = Callable[[Iterator[list[Draw]]], Iterator[list[list[Tensor]]]]
+"""For each list of draws the rows of each entry, one for each draw."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows: all views of all samples of a split, computed so."""
+    """Which rows: all views of all samples of a split, computed so; `lengths` of plain rows that are not of one."""
 
     name: str
     items: Items
     draws: list[Draw]
     place: Place
+    lengths: tuple[int, ...] = ()
 
 
 class Filling:
@@ -42,22 +44,23 @@ class Filling:
         # Texts of like length together, the longest first: too little memory shows at once.
         order = range(len(wanted.draws))
         by_length = sorted(order, key=lambda i: -self.lengths[i]) if self.lengths else list(order)
-        chunks = evenly([wanted.draws[i] for i in by_length], forward_batch(wanted.place.device))
+        at_once = _PICTURES if wanted.lengths else forward_batch(wanted.place.device)
+        chunks = evenly([wanted.draws[i] for i in by_length], at_once)
         numbers = iter(by_length)
         self.chunks = [(draws, [next(numbers) for _ in draws]) for draws in chunks]
 
     def _lengths(self) -> tuple[int, ...]:
         items = self.wanted.items
         if items.lengths is None:
-            return ()
+            return self.wanted.lengths
         if items.fixed:
             return items.lengths
         return tuple(len(items[draw].values) for draw in self.wanted.draws)
 
-    def fill(self, origin: Source, rows: Rowing) -> None:
+    def fill(self, making: Making) -> None:
         """Write every row that no process has written before."""
         share = self.wanted.place.share
-        layouts = self._layouts(origin, rows)
+        layouts = self._layouts(making)
         with ExitStack() as stack:
             drafts: list[Draft | None] = [None] * len(layouts)
             if share.rank == 0:
@@ -65,20 +68,21 @@ class Filling:
                 for name, i in sorted(zip(self.keys, range(len(layouts)), strict=True)):
                     drafts[i] = stack.enter_context(self.cache.drafting(name, what, layouts[i], len(self.chunks)))
             todo = share.first([(d.folder, d.missing()) if d is not None else None for d in drafts])
-            self._write(origin, rows, layouts, todo)
+            self._write(making, layouts, todo)
             share.wait()
         share.wait()
 
-    def _layouts(self, origin: Source, rows: Rowing) -> list[Layout]:
+    def _layouts(self, making: Making) -> list[Layout]:
         (draws, numbers), found = self.chunks[-1], []
-        for (row,) in rows(next(origin.batches(iter([draws[:1]])))):
+        for (row,) in next(making(iter([draws[:1]]))):
             dtype = str(row.dtype if self.dtype is None else self.dtype).removeprefix("torch.")
-            ragged = bool(self.lengths) and row.ndim == _TOKENS and len(row) == self.lengths[numbers[0]]
+            axes = 1 if self.wanted.lengths else _TOKENS
+            ragged = bool(self.lengths) and row.ndim == axes and len(row) == self.lengths[numbers[0]]
             shape = channels_last(row).shape[1 if ragged else 0 :]
             found.append(Layout(len(self.wanted.draws), dtype, tuple(shape), self.lengths if ragged else None))
         return found
 
-    def _write(self, origin: Source, rows: Rowing, layouts: Sequence[Layout], todo: _Todo) -> None:
+    def _write(self, making: Making, layouts: Sequence[Layout], todo: _Todo) -> None:
         pairs = zip(todo, layouts, strict=True)
         drafts = [Draft(one[0], layout, len(self.chunks)) if one else None for one, layout in pairs]
         share = self.wanted.place.share
@@ -87,8 +91,8 @@ class Filling:
             for draft in drafts:
                 if draft is not None:
                     stack.enter_context(draft.writing())
-            for chunk, batch in zip(mine, origin.batches(self.chunks[c][0] for c in mine), strict=True):
-                for draft, made in zip(drafts, rows(batch), strict=True):
+            for chunk, rows in zip(mine, making(self.chunks[c][0] for c in mine), strict=True):
+                for draft, made in zip(drafts, rows, strict=True):
                     if draft is not None:
                         draft.write(chunk, self.chunks[chunk][1], [self._stored(row) for row in made])
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import cached_property
 from itertools import tee
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tl.augment.base import Augment
 from tl.batch import Batch, Inputs
 from tl.data.base import Picture, Sample
-from tl.data.images import open_image
+from tl.data.images import open_image, unpacked
 from tl.data.splits import label_index
 from tl.preprocess import ImagePreprocess, Preprocess, TextPreprocess
 from tl.rng import seeded
 from tl.rows import Rows
 from tl.space import Space
+from tl.workers import spread
 
 
 class Draw(NamedTuple):
@@ -69,8 +71,25 @@ class Source(ABC):
         return torch.stack([_target(sample, self.space) for sample in self.samples])
 
 
-class Items(Source, Dataset[Item]):
+class Reader(Source):
+    """A source that reads batch by batch, in `workers` processes ahead of time, or in this one where that is 0."""
+
+    def __init__(self, samples: Sequence[Sample], space: Space, workers: int = 0) -> None:
+        super().__init__(samples, space)
+        self.workers = workers
+
+    @abstractmethod
+    def batch(self, draws: list[Draw]) -> Batch:
+        """One batch."""
+
+    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
+        return spread(self.batch, plans, self.workers, pin=True)
+
+
+class Items(Reader):
     """Samples as tensors, augmented when an `augment` is given; `workers` processes read pictures."""
+
+    _decoded: Rows | None = None
 
     def __init__(
         self,
@@ -80,8 +99,14 @@ class Items(Source, Dataset[Item]):
         augment: Augment | None = None,
         workers: int = 0,
     ) -> None:
-        super().__init__(samples, space)
-        self.preprocess, self.augment, self.workers = preprocess, augment, workers
+        super().__init__(samples, space, workers if preprocess.modality == "image" else 0)
+        self.preprocess, self.augment = preprocess, augment
+
+    def decoded(self, rows: Rows) -> Items:
+        """The same, with its pictures read back from rows."""
+        other = copy(self)
+        other._decoded = rows
+        return other
 
     @property
     def fixed(self) -> bool:
@@ -99,18 +124,8 @@ class Items(Source, Dataset[Item]):
             [cast("str | tuple[str, str]", s.input) for s in self.samples]
         )
 
-    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
-        workers = self.workers if isinstance(self.preprocess, ImagePreprocess) else 0
-        if not workers:
-            return (self.collate([self[draw] for draw in draws]) for draws in plans)
-        loader = DataLoader(
-            self,
-            batch_sampler=_Plans(plans),
-            collate_fn=self.collate,
-            num_workers=workers,
-            pin_memory=torch.cuda.is_available(),
-        )
-        return cast("Iterator[Batch]", iter(loader))
+    def batch(self, draws: list[Draw]) -> Batch:
+        return self.collate([self[draw] for draw in draws])
 
     def mixed(self, batch: Batch) -> Batch:
         return batch if self.augment is None else self.augment.batch(batch, self.space)
@@ -121,11 +136,19 @@ class Items(Source, Dataset[Item]):
         with seeded(draw.seed):
             return self._item(draw.number)
 
+    def picture(self, number: int) -> Image:
+        """A picture as everything that sees it does: upright, in colour, not larger than the preprocessing needs."""
+        if self._decoded is not None:
+            (row,) = self._decoded.ragged([number])
+            return unpacked(row.numpy())
+        least = cast(ImagePreprocess, self.preprocess).least
+        return open_image(cast("Path | Picture", self.samples[number].input), least)
+
     def _item(self, number: int) -> Item:
         sample, target = self.samples[number], self.targets[number]
         match self.preprocess:
             case ImagePreprocess():
-                image = open_image(cast("Path | Picture", sample.input))
+                image = self.picture(number)
                 if self.augment is None:
                     return Item(self.preprocess.tensor(self.preprocess.crop(image)), None, target)
                 pixels = self.preprocess.tensor(self.augment.sample(image, self.preprocess))
@@ -150,7 +173,7 @@ class Items(Source, Dataset[Item]):
                 return Batch(Inputs(values, _mask(ids), pad_sequence(segments, batch_first=True)), y)
 
 
-class Stored(Source):
+class Stored(Reader):
     """What the stages below `start` made of every view of each item, as rows; `widen` those rounded to 16 bits."""
 
     def __init__(self, items: Items, rows: Rows, start: int, *, widen: bool) -> None:
@@ -163,10 +186,7 @@ class Stored(Source):
     def lengths(self) -> tuple[int, ...] | None:
         return self.items.lengths
 
-    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
-        return (self._batch(draws) for draws in plans)
-
-    def _batch(self, draws: list[Draw]) -> Batch:
+    def batch(self, draws: list[Draw]) -> Batch:
         numbers = [draw.number * self.views + draw.view for draw in draws]
         return Batch(self._inputs(numbers), self.targets[[draw.number for draw in draws]], self.start)
 
@@ -176,41 +196,6 @@ class Stored(Source):
         else:
             x = joined(self.rows.ragged(numbers), ragged=True)
         return x._replace(values=x.values.float()) if self.widen else x
-
-
-class Crops(Source):
-    """Pictures as evaluation sees them, before they are normalised: bytes (B, 3, size, size)."""
-
-    def __init__(self, items: Items) -> None:
-        super().__init__(items.samples, items.space)
-        self.items, self.targets = items, items.targets
-
-    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
-        return (self._batch([draw.number for draw in draws]) for draws in plans)
-
-    def _batch(self, numbers: list[int]) -> Batch:
-        from torchvision.transforms.v2.functional import pil_to_tensor
-
-        preprocess = cast(ImagePreprocess, self.items.preprocess)
-        images = (open_image(cast("Path | Picture", self.samples[number].input)) for number in numbers)
-        return Batch(
-            Inputs(torch.stack([pil_to_tensor(preprocess.crop(image)) for image in images])), self.targets[numbers]
-        )
-
-
-class Pixels(Source):
-    """The same read back from rows of bytes, and normalised."""
-
-    def __init__(self, items: Items, rows: Rows) -> None:
-        super().__init__(items.samples, items.space)
-        self.rows, self.preprocess, self.targets = rows, cast(ImagePreprocess, items.preprocess), items.targets
-
-    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
-        return (self._batch([draw.number for draw in draws]) for draws in plans)
-
-    def _batch(self, numbers: list[int]) -> Batch:
-        pixels = channels_first(self.rows.take(numbers))
-        return Batch(Inputs(self.preprocess.normal(pixels)), self.targets[numbers])
 
 
 class Answered(Source):
@@ -262,11 +247,3 @@ def _target(sample: Sample, space: Space) -> Tensor:
         return torch.tensor(-1) if space.kind == "single" else torch.zeros(space.dim)
     index = label_index(space, sample.target)
     return torch.tensor(index) if space.kind == "single" else torch.tensor(index, dtype=torch.float32)
-
-
-class _Plans(Sampler[list[Draw]]):
-    def __init__(self, plans: Iterator[list[Draw]]) -> None:
-        self.plans = plans
-
-    def __iter__(self) -> Iterator[list[Draw]]:
-        return self.plans

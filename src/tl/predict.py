@@ -17,6 +17,7 @@ from tl.items import Items
 from tl.outcome import answers
 from tl.score import evaluator
 from tl.streams import in_order, to_device
+from tl.workers import processes
 
 
 def predict(trained: Trained, inputs: Sequence[str], batch: int) -> Iterator[dict[str, Any]]:
@@ -25,7 +26,7 @@ def predict(trained: Trained, inputs: Sequence[str], batch: int) -> Iterator[dic
     samples = _samples(inputs, model.backbone.preprocess.modality, pairs=bool(trained.recipe.data.values.get("pair")))
     device = evaluator(trained.recipe).device
     model.to(device)
-    items = Items(samples, space, model.backbone.preprocess)
+    items = Items(samples, space, model.backbone.preprocess, workers=processes(trained.recipe.loop))
     numbers = iter(samples)
     with torch.inference_mode():
         for some in in_order(items, batch):

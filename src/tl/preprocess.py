@@ -18,7 +18,10 @@ Modality = Literal["image", "text"]
 
 @dataclass(frozen=True)
 class ImagePreprocess:
-    """Resize the short side to `resize`, crop the centre `size` square, scale to 0..1, normalise by mean and std."""
+    """Resize the short side to `resize`, crop the centre `size` square, scale to 0..1, normalise by mean and std.
+
+    All readers of pictures decode them with `least`: it is part of the preprocessing.
+    """
 
     size: int
     resize: int
@@ -27,6 +30,11 @@ class ImagePreprocess:
     std: tuple[float, float, float]
 
     modality = "image"
+
+    @property
+    def least(self) -> int:
+        """The short side that a JPEG keeps when it is decoded at a part of its size, which is several times faster."""
+        return 2 * self.resize
 
     def crop(self, image: Image) -> Image:
         """The centre crop that evaluation sees."""
@@ -101,8 +109,13 @@ Preprocess = ImagePreprocess | TextPreprocess
 
 def fingerprint(preprocess: Preprocess) -> str:
     """A short hash that is equal for equal preprocessing."""
-    facts = json.dumps({"modality": preprocess.modality, **asdict(preprocess)}, sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+    facts = {"modality": preprocess.modality, **asdict(preprocess)}
+    match preprocess:
+        case ImagePreprocess():
+            facts["least"] = preprocess.least
+        case TextPreprocess():
+            pass
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def to_json(preprocess: Preprocess) -> str:

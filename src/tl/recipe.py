@@ -50,7 +50,7 @@ class Loop:
     ema: float | None
     batch_norm: Literal["auto", "keep", "update"]
     gradient_checkpointing: bool
-    workers: int
+    workers: int | Literal["auto"]
     bucket: bool
     views: int | None
     bootstrap: int
@@ -67,7 +67,7 @@ class Loop:
             ("patience", self.patience is None or self.patience >= 1, "at least 1, or null"),
             ("clip", self.clip is None or self.clip > 0, "above 0, or null"),
             ("ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or null"),
-            ("workers", self.workers >= 0, "at least 0"),
+            ("workers", self.workers == "auto" or self.workers >= 0, "at least 0, or auto"),
             ("views", self.views is None or self.views >= 1, "at least 1, or null"),
             ("bootstrap", self.bootstrap >= 0, "at least 0"),
         ]

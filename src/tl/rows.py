@@ -88,6 +88,10 @@ class Rows:
         self._flat = flat.view(-1, *self.layout.shape)
         self._touched = 0
 
+    def __reduce__(self) -> tuple[type[Rows], tuple[Path]]:
+        """A process that is not forked maps the file itself."""
+        return Rows, (self.folder,)
+
     def take(self, numbers: Sequence[int]) -> Tensor:
         """Rows of one size, stacked: (len(numbers), *shape)."""
         import torch

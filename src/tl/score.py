@@ -20,15 +20,17 @@ from tl.items import Items
 from tl.outcome import Outcome, outcome
 from tl.recipe import Node, Recipe
 from tl.streams import Share, forward_batch
+from tl.workers import processes
 
 
 def score(path: Path, split: str, other: Path | None) -> Outcome:
     """Evaluate the run at `path` on `split`, or on everything in `other`."""
     trained = open_run(path)
     samples = _own_samples(trained, split) if other is None else _other_samples(trained, other)
-    items = Items(samples, trained.model.head.space, trained.model.backbone.preprocess)
-    named = split if other is None else other.name
     loop = trained.recipe.loop
+    preprocess = trained.model.backbone.preprocess
+    items = Items(samples, trained.model.head.space, preprocess, workers=processes(loop))
+    named = split if other is None else other.name
     by = evaluator(trained.recipe)
     answers = by.answers(trained.model.to(by.device), items)
     return outcome(named, trained.model, items, answers, trained.temperature, loop.bootstrap)

@@ -66,8 +66,8 @@ class Supply:
         teacher, answers = self.method.teacher(), None
         if teacher is not None:
             answers = self.activations.answers(name, items, teacher, views, self.needs.precision)
-            if answers is None:
-                return stream
+            if answers is None:  # the teacher needs the pixels at every step
+                return replace(stream, source=self.activations.source(name, items, Need({0: sum(passes)})))
         source = self.activations.source(name, items, _need(cuts, passes), views, self.needs.precision)
         if answers is not None:
             source = Answered(source, answers, widen=self.activations.rounds)

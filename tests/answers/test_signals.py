@@ -18,19 +18,23 @@ LONG = ["data=tiny_sentences", "data.n=60", "backbone=tiny_text", "loop.length=4
 LONG += ["loop.log_every=1step", "loop.eval_every=200step", "loop.bootstrap=5", "loop.device=cpu", "freeze=full"]
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
+def start(*arguments: object, new_group: bool = False) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tl.cli.app", "finetune", *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=new_group
+    )
 
 
-def stop_once_it_trains(process: subprocess.Popen[str], root: Path, number: int, rows: int = 0) -> Path:
+def stop_once_it_trains(
+    process: subprocess.Popen[str], root: Path, number: int, rows: int = 0, send: Callable[[int], None] | None = None
+) -> Path:
     """Send the signal as soon as more steps than `rows` are logged; gives the run's folder."""
     until = time.monotonic() + 150
     while time.monotonic() < until and process.poll() is None:
         logged = list(root.glob("*/*/metrics.jsonl"))
         if logged and len(logged[0].read_text().splitlines()) > rows:
-            process.send_signal(number)
+            (send or process.send_signal)(number)
             return logged[0].parent
         time.sleep(0.01)
     process.kill()
@@ -67,6 +71,14 @@ def test_sigterm_then_sigint_then_to_the_end(
     assert train(resume=run) == run
     assert meta(run)["status"] == "done"
     assert steps(run) == list(range(1, 401))
+
+
+def test_a_signal_to_all_processes_lets_those_that_read_finish_the_step(tmp_path: Path) -> None:
+    """As a scheduler sends it: to the run and to the processes that read for it."""
+    pictures = ["data=tiny_shapes", "backbone=tiny_image", "augment=image", "loop.workers=2", "cache.use=never"]
+    process = start("base", *LONG, *pictures, "--runs", tmp_path, new_group=True)
+    run = stop_once_it_trains(process, tmp_path, signal.SIGTERM, send=lambda number: os.killpg(process.pid, number))
+    stopped(process, run, 143)
 
 
 def test_two_processes_stop_together_and_finish_as_one(

@@ -33,7 +33,7 @@ def show_augmented(reference: str, overrides: list[str], to: Path, as_json: bool
     samples = _spread(data.splits["train"])
     match backbone.preprocess:
         case ImagePreprocess() as preprocess:
-            images = [open_image(cast("Path | Picture", sample.input)) for sample in samples]
+            images = [open_image(cast("Path | Picture", sample.input), preprocess.least) for sample in samples]
             if not to.parent.is_dir():
                 raise TLError(f"--to {to}: there is no folder '{to.parent}'.")
             captions = [f"{sample.target}: {sample.id}" for sample in samples]

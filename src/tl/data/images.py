@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,35 +16,82 @@ from tl.errors import TLError
 from tl.yamlfile import shown
 
 if TYPE_CHECKING:
+    from numpy import ndarray
     from PIL.Image import Image
+
+HEADER = 8
+"""Bytes before the pixels of a packed picture: its height and its width."""
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
-def open_image(source: Raw) -> Image:
-    """An upright RGB image; what is transparent becomes white; TLError names a picture that cannot be read."""
+def open_image(source: Raw, least: int | None = None) -> Image:
+    """An upright RGB image; what is transparent becomes white; TLError names a picture that cannot be read.
+
+    With `least`, a JPEG comes at the smallest of 1, 1/2, 1/4 and 1/8 of its size whose short side has so many pixels.
+    """
     from PIL import ImageOps
 
-    image = decoded(source)
+    image = decoded(source, least)
     ImageOps.exif_transpose(image, in_place=True)
     return _rgb(image)
 
 
-def decoded(source: Raw) -> Image:
-    """The picture as it is stored, fully decoded; TLError names one that cannot be read."""
+def decoded(source: Raw, least: int | None = None) -> Image:
+    """The picture as it is stored, decoded as `open_image` says; TLError names one that cannot be read."""
+    with _named(source):
+        image = _opened(source, least)
+        image.load()
+    return image
+
+
+def size_of(source: Raw, least: int) -> tuple[int, int]:
+    """Two sides of what `open_image` gives, in either order, from the file's header; TLError as there."""
+    with _named(source):
+        return _opened(source, least).size
+
+
+def _opened(source: Raw, least: int | None) -> Image:
+    from PIL import Image
+
+    image = Image.open(BytesIO(content(source)))
+    if least is not None:
+        # Pillow keeps both sides at or above what is asked, and a square does not mind how the picture is turned.
+        image.draft(None, (least, least))
+    return image
+
+
+@contextmanager
+def _named(source: Raw) -> Iterator[None]:
+    """A picture that cannot be read is the user's mistake, and named."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        image = Image.open(BytesIO(content(source)))
-        image.load()
+        yield
     except FileNotFoundError as error:
         raise TLError(f"{name_of(source)}: there is no such picture.") from error
     except UnidentifiedImageError as error:
         raise TLError(f"{name_of(source)}: is no picture that can be read: replace or remove it.") from error
     except (*_BROKEN, Image.DecompressionBombError) as error:
         raise TLError(f"{name_of(source)}: the picture cannot be read ({error}): replace or remove it.") from error
-    return image
+
+
+def packed(image: Image) -> ndarray:
+    """An RGB image as one row of bytes: its height and width, then its pixels."""
+    import numpy as np
+
+    size = np.array([image.height, image.width], np.int32)
+    return np.concatenate([size.view(np.uint8), np.asarray(image).reshape(-1)])
+
+
+def unpacked(row: ndarray) -> Image:
+    """The inverse of `packed`."""
+    import numpy as np
+    from PIL import Image
+
+    height, width = row[:HEADER].copy().view(np.int32)  # copied, since rows begin at any byte
+    return Image.fromarray(row[HEADER:].reshape(height, width, 3))
 
 
 def content(source: Raw) -> bytes:

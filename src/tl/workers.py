@@ -1,0 +1,80 @@
+"""Processes that read ahead while the device computes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from typing import Generic, TypeVar, cast
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from tl.recipe import Loop
+
+P = TypeVar("P")
+T = TypeVar("T")
+_MOST = 8
+
+
+def processes(loop: Loop) -> int:
+    """How many `loop.workers` asks for; auto: beside a GPU those cores that its process leaves, else none.
+
+    On a CPU, computing takes all cores itself. The number changes how fast batches come, and nothing that is in them.
+    """
+    if loop.workers != "auto":
+        return loop.workers
+    if loop.device == "cpu" or not torch.cuda.is_available():
+        return 0
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(0, min(_MOST, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1))
+
+
+def spread(one: Callable[[P], T], plans: Iterator[P], workers: int, *, pin: bool = False) -> Iterator[T]:
+    """What `one` makes of each plan, in order, by so many processes ahead of time; a single plan needs none of them.
+
+    With `pin`, tensors come in memory from which they go to a GPU without waiting.
+    """
+    first = list(islice(plans, 2))
+    plans = chain(first, plans)
+    if not workers or len(first) < 2:
+        return map(one, plans)
+    loader = DataLoader(
+        _Made(one),
+        sampler=_Plans(plans),
+        batch_size=None,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        pin_memory=pin and torch.cuda.is_available(),
+        worker_init_fn=_stop_with_the_parent,
+        generator=torch.Generator(),  # else it draws from the global one, which a run's results follow from
+    )
+    return cast("Iterator[T]", iter(loader))
+
+
+class _Made(Dataset[T], Generic[P, T]):
+    def __init__(self, one: Callable[[P], T]) -> None:
+        self.one = one
+
+    def __getitem__(self, plan: P) -> T:
+        return self.one(plan)
+
+
+class _Plans(Sampler[P]):
+    def __init__(self, plans: Iterator[P]) -> None:
+        self.plans = plans
+
+    def __iter__(self) -> Iterator[P]:
+        return self.plans
+
+
+def _as_it_is(value: T) -> T:
+    return value
+
+
+def _stop_with_the_parent(_: int) -> None:
+    """A signal to all processes stops the run after its step, for which the parent still needs what these read."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
