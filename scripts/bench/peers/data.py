@@ -21,7 +21,7 @@ from tl.data.images import open_image
 from tl.data.twemoji import Twemoji
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
-COUNTS = {"images": {"train": 1152, "val": 192, "test": 512}, "texts": {"train": 1024, "val": 192, "test": 512}}
+COUNTS = {"train": 384, "val": 64, "test": 256}
 COMMON = Common(split=Split(0.1, 0.1, True, SEED), limit=None, per_class=None, classes=None, balance="none")
 
 Pair = tuple[Path | str, str]
@@ -86,7 +86,7 @@ def write(folder: Path, shared: Path, flowers: bool, limit: int | None) -> None:
     pictures = photographs(shared / "flowers5") if flowers else emoji("picture")
     known = (shared / "movie_sentiment").is_dir()
     texts = reviews(shared / "movie_sentiment") if known else emoji("name")
-    images, tables = divided(pictures, COUNTS["images"], limit), divided(texts, COUNTS["texts"], limit)
+    images, tables = divided(pictures, COUNTS, limit), divided(texts, COUNTS, limit)
     write_pictures(folder / "images", images)
     write_texts(folder / "texts", tables)
     facts = {

@@ -11,12 +11,12 @@ TL_CACHE = True
 BATCH, EVAL_BATCH = 32, 64
 LR = {"images": 1e-4, "texts": 5e-5}
 HEAD_FACTOR, WEIGHT_DECAY, CLIP = 10.0, 0.01, 1.0
-SIZE, RESIZE = 112, 128
+SIZE, RESIZE = 96, 110
 MEAN, STD = 127 / 255, 128 / 255
 MAX_LENGTH = 128
 WORKERS, SEED = 0, 0
 
-PROBE, THEN, FULL = 10, 5, 2
+PROBE, THEN, FULL = 10, 3, 2
 STAGES = {"images": 9, "texts": 7}
 JOBS = {
     "probe": f"{PROBE} epochs of the head alone",
