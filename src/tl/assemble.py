@@ -119,7 +119,10 @@ def build_model(recipe: Recipe, space: Space) -> Model:
     """The recipe's model for an output space; what is not pretrained starts from the recipe's seed."""
     with seeded(derive(recipe.seed, "model")):
         backbone: Backbone = build(recipe.backbone)
+    # Seeds of their own: where they start must not hang on how many random numbers the backbone drew.
+    with seeded(derive(recipe.seed, "adapter")):
         adapter: Adapter = build(recipe.adapter, dim=backbone.dim)
+    with seeded(derive(recipe.seed, "head")):
         head: Head = build(recipe.head, dim_in=backbone.dim, space=space)
     if _from_scratch(recipe):
         head.from_scratch()
