@@ -16,7 +16,7 @@ from accelerate.utils import ProjectConfiguration, broadcast_object_list
 from tl.activations import Activations
 from tl.assemble import SPACE, Assembly, assemble, identity
 from tl.calibration import fit_temperature
-from tl.environment import describe, peak_memory_mb
+from tl.environment import describe, lacks_to_compile, peak_memory_mb
 from tl.errors import TLError
 from tl.evaluate import Answers, Evaluator, best_metric
 from tl.finder import Finding, find_rate
@@ -137,6 +137,8 @@ def _accelerator(recipe: Recipe) -> Accelerator:
     return accelerator
 
 
+    if loop.compile and (lacks := lacks_to_compile()):
+        raise TLError(f"loop.compile: {lacks}, or set it to false.")
 def _evaluator(recipe: Recipe, accelerator: Accelerator) -> Evaluator:
     share = Share(accelerator.process_index, accelerator.num_processes)
     batch = max(forward_batch(accelerator.device), recipe.loop.device_batch)

@@ -50,6 +50,7 @@ class Loop:
     ema: float | None
     batch_norm: Literal["auto", "keep", "update"]
     gradient_checkpointing: bool
+    compile: bool
     workers: int
     bucket: bool
     views: int | None

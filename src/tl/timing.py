@@ -13,8 +13,8 @@ from tl.environment import machine, peak_memory_mb
 from tl.optimizer.groups import groups
 from tl.prefix import Place
 from tl.recipe import Recipe
+from tl.step import Step
 from tl.streams import Share, in_order, to_device
-from tl.trainer import Step
 
 _STEPS = 3
 _SAMPLES = 64
