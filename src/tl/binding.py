@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tl.duration import Duration
-from tl.shape import Choice, Many, Maybe, Record, Scalar, Shape, Table
+from tl.shape import Choice, Either, Many, Maybe, Record, Scalar, Shape, Table
 from tl.weights import Weights
 
 
@@ -15,6 +15,8 @@ def bind(shape: Shape, value: Any) -> Any:
     match shape:
         case Maybe():
             return None if value is None else bind(shape.item, value)
+        case Either():
+            return value if value in shape.choice.values else bind(shape.item, value)
         case Many():
             return tuple(bind(shape.item, item) for item in value)
         case Table():
@@ -39,6 +41,8 @@ def absolute(shape: Shape, value: Any) -> Any:
     """Plain values with every path made absolute, so that a stored recipe runs from any folder."""
     match shape:
         case Maybe() if value is not None:
+            return absolute(shape.item, value)
+        case Either() if value not in shape.choice.values:
             return absolute(shape.item, value)
         case Many():
             return [absolute(shape.item, item) for item in value]

@@ -33,12 +33,12 @@ class Loop:
     """How a run goes, whatever is learnt: its length, batch, cadence, precision and what counts as best.
 
     `batch` is the wanted number of samples per optimizer step over all processes; `device_batch` is what fits on one
-    device at once: accumulation follows from the two.
+    device at once: accumulation follows from the two. Where that is `auto`, it is found out before training begins.
     """
 
     length: Duration
     batch: int
-    device_batch: int
+    device_batch: int | Literal["auto"]
     eval_every: Duration
     save_every: Duration
     log_every: Duration
@@ -57,6 +57,11 @@ class Loop:
     bootstrap: int
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...]
 
+    @property
+    def at_once(self) -> int:
+        """`device_batch`; 1 as long as it is not found out."""
+        return 1 if self.device_batch == "auto" else self.device_batch
+
     def mistakes(self) -> dict[str, str]:
         """What is wrong with each key whose value has the right type but is out of range."""
         rules = [
@@ -64,7 +69,7 @@ class Loop:
             ("eval_every", self.eval_every.unit != "min", "steps, epochs or a share of the run"),
             ("log_every", self.log_every.unit != "min", "steps, epochs or a share of the run"),
             ("batch", self.batch >= 1, "at least 1"),
-            ("device_batch", self.device_batch >= 1, "at least 1"),
+            ("device_batch", self.device_batch == "auto" or self.device_batch >= 1, "at least 1, or auto"),
             ("patience", self.patience is None or self.patience >= 1, "at least 1, or null"),
             ("clip", self.clip is None or self.clip > 0, "above 0, or null"),
             ("ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or null"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tl.duration import Duration
-from tl.errors import TLError, did_you_mean
+from tl.errors import TLError, did_you_mean, nearest
 from tl.weights import Weights
 
 Report = Callable[[str, str], None]
@@ -89,6 +89,27 @@ class Maybe:
 
 
 @dataclass(frozen=True)
+class Either:
+    """A value of one kind, or one of a few words."""
+
+    item: Shape
+    choice: Choice
+
+    def words(self) -> str:
+        return f"{self.item.words()} or {', '.join(map(spoken, self.choice.values))}"
+
+    def check(self, value: Any, key: str, report: Report) -> None:
+        wrong: list[str] = []
+        if value not in self.choice.values:
+            self.item.check(value, key, lambda _, text: wrong.append(text))
+        if wrong:
+            report(
+                key,
+                f"'{spoken(value)}' is not {self.words()}.{nearest(spoken(value), map(spoken, self.choice.values))}",
+            )
+
+
+@dataclass(frozen=True)
 class Many:
     """A list."""
 
@@ -152,7 +173,7 @@ class Record:
         return f" There is: {', '.join(self.fields)}." if self.fields else " There is none."
 
 
-Shape = Scalar | Choice | Maybe | Many | Table | Record
+Shape = Scalar | Choice | Maybe | Either | Many | Table | Record
 
 
 def fields_of(shape: Shape) -> Mapping[str, Shape]:

@@ -3,7 +3,7 @@
 An option's module holds one class marked `@final`. Its keyword-only parameters are the keys of its YAML file; its
 positional parameters are supplied by `assemble`. `**common: Unpack[Common]` takes in the keys of a TypedDict that the
 options of a group share. Annotations may be int, float, bool, str, Path, Duration, Literal, tuple[T, ...],
-Mapping[str, T], T | None and frozen dataclasses of these.
+Mapping[str, T], T | None, T | Literal and frozen dataclasses of these.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from tl.shape import Choice, Many, Maybe, Record, Scalar, Shape, Table
+from tl.shape import Choice, Either, Many, Maybe, Record, Scalar, Shape, Table
 
 _SCALARS = ("int", "float", "bool", "str", "Path", "Duration", "Weights")
 
@@ -105,6 +105,9 @@ def _shape(node: ast.expr | None, source: _Source, module: str) -> Shape:
         inner = [part for part in parts if not (isinstance(part, ast.Constant) and part.value is None)]
         if len(inner) == 1:
             return Maybe(_shape(inner[0], source, module))
+        match [_shape(part, source, module) for part in inner]:
+            case [item, Choice() as choice]:
+                return Either(item, choice)
     if isinstance(node, ast.Subscript):
         items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         match ast.unparse(node.value):
