@@ -17,6 +17,7 @@ from tests.conftest import IMAGE, SHORT, TEXT
 from tests.test_trainer import losses, tiny_bert, weights
 from tl.errors import TLError
 from tl.preflight import preflight
+from tl.recipe import load
 from tl.step import Warmup
 
 Train = Callable[..., Path]
@@ -91,3 +92,10 @@ def test_processes_compile_alike(train: Train, rows: Rows, tmp_path: Path) -> No
     (many,) = (tmp_path / "many" / "base").iterdir()
     assert losses(rows(many)) == pytest.approx(losses(rows(plain)), rel=1e-4)
     assert "compile: the first step of" in (many / "log.txt").read_text()
+
+
+def test_compiling_and_checkpointing_are_refused_together() -> None:
+    with pytest.raises(TLError) as refused:
+        load("base", ["data=tiny_shapes", "loop.compile=true", "loop.gradient_checkpointing=true"])
+    text = "loop.compile is true: write false, or gradient_checkpointing=false."
+    assert str(refused.value) == f"command line: {text}"

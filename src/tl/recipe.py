@@ -13,7 +13,7 @@ from tl.compose import Draft, compose
 from tl.duration import Duration
 from tl.errors import Mistakes, did_you_mean
 from tl.options import GROUPS, RECORDS, options
-from tl.shape import Record, Scalar, Shape, fields_of
+from tl.shape import Record, Scalar, Shape, fields_of, spoken
 from tl.signature import dataclass_shape, signature
 
 _PLAIN = ("name", *RECORDS, "seed")
@@ -73,11 +73,12 @@ class Loop:
             ("patience", self.patience is None or self.patience >= 1, "at least 1, or null"),
             ("clip", self.clip is None or self.clip > 0, "above 0, or null"),
             ("ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or null"),
+            ("compile", not (self.compile and self.gradient_checkpointing), "false, or gradient_checkpointing=false"),
             ("workers", self.workers >= 0, "at least 0"),
             ("views", self.views is None or self.views >= 1, "at least 1, or null"),
             ("bootstrap", self.bootstrap >= 0, "at least 0"),
         ]
-        return {key: f"is {getattr(self, key)}: write {right}." for key, fits, right in rules if not fits}
+        return {key: f"is {spoken(getattr(self, key))}: write {right}." for key, fits, right in rules if not fits}
 
 
 @dataclass(frozen=True)
