@@ -49,8 +49,9 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "keeping",
         "pictures",
         "workers",
+        "step",
     ),
-    6: ("trainer", "supply", "evaluate", "finder", "contact_sheet", "signals", "trackers"),
+    6: ("trainer", "supply", "evaluate", "finder", "contact_sheet", "signals", "trackers", "capacity"),
     7: (
         "assemble",
         "preflight",

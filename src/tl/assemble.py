@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tl.augment.base import Augment
 from tl.backbone.base import Backbone
 from tl.build import build
 from tl.cache import key as hexdigest
+from tl.capacity import Capacity, Trial, capacity
 from tl.data.base import Data
 from tl.data.splits import load as load_data
 from tl.errors import TLError
@@ -25,12 +27,14 @@ from tl.method.base import Method
 from tl.model import Model
 from tl.optimizer.base import Optimizer
 from tl.options import options
+from tl.prefix import Place
 from tl.preprocess import fingerprint
 from tl.recipe import Recipe
 from tl.recipe import load as load_recipe
 from tl.rng import derive, seeded
 from tl.run import RECIPE, Run
 from tl.space import Space
+from tl.step import Step
 from tl.streams import Order, Share, Stream
 from tl.weights import RUN_MODEL
 from tl.workers import processes
@@ -70,16 +74,37 @@ class Assembly:
                 )
             balance = self._balance() if name == "train" and self.data.balanced_sampling else None
             batch = min(loop.batch, len(self.data.splits["train"]))
+            pieces = batch if loop.device_batch == "auto" else min(loop.device_batch, batch)
             order = Order(
                 len(items), derive(seed, "order", name), batch, balance, items.lengths if loop.bucket else None
             )
-            found[name] = Stream(items, order, batch, min(loop.device_batch, batch), share, loop.views)
+            found[name] = Stream(items, order, batch, pieces, share, loop.views)
         return found
+
+    def capacity(self, streams: Mapping[str, Stream], place: Place) -> Capacity:
+        """How many samples of these streams a device can take at once."""
+        loop = self.recipe.loop
+        copies = (loop.ema is not None) + (place.share.world > 1)
+        step = Step(self.model, self.method)
+        return capacity(Trial(step, streams, self.phases, place, copies, loop.gradient_checkpointing))
+
+    def taking(self, samples: int) -> Assembly:
+        """The same with that many samples on a device at once."""
+        return replace(self, recipe=_taking(self.recipe, samples))
 
     def _balance(self) -> torch.Tensor:
         targets = [sample.target for sample in self.data.splits["train"]]
         counts = Counter(targets)
         return torch.tensor([1.0 / counts[target] for target in targets])
+
+
+def _taking(recipe: Recipe, samples: int) -> Recipe:
+    return replace(recipe, loop=replace(recipe.loop, device_batch=samples))
+
+
+def as_run(recipe: Recipe, run: Run) -> Recipe:
+    """A run's recipe, with what the run found out."""
+    return _taking(recipe, run.meta["device_batch"]) if recipe.loop.device_batch == "auto" else recipe
 
 
 def identity(recipe: Recipe, backbone: Backbone) -> Identity:
@@ -120,7 +145,10 @@ def build_model(recipe: Recipe, space: Space) -> Model:
     """The recipe's model for an output space; what is not pretrained starts from the recipe's seed."""
     with seeded(derive(recipe.seed, "model")):
         backbone: Backbone = build(recipe.backbone)
+    # Seeds of their own: where they start must not hang on how many random numbers the backbone drew.
+    with seeded(derive(recipe.seed, "adapter")):
         adapter: Adapter = build(recipe.adapter, dim=backbone.dim)
+    with seeded(derive(recipe.seed, "head")):
         head: Head = build(recipe.head, dim_in=backbone.dim, space=space)
     if _from_scratch(recipe):
         head.from_scratch()
@@ -155,7 +183,7 @@ def open_run(path: Path) -> Trained:
     if not (path / RUN_MODEL).is_file():
         status = run.meta["status"]
         raise TLError(f"'{path}' has no model yet (it is {status}). Go on with: tl finetune --resume {path}")
-    recipe = load_recipe(str(path / RECIPE))
+    recipe = as_run(load_recipe(str(path / RECIPE)), run)
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
     recipe = replace(recipe, backbone=backbone)
     facts: dict[str, Any] = run.read_json(SPACE)

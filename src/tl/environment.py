@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import subprocess
 import sys
+import sysconfig
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,6 +38,17 @@ def git_commit(folder: Path) -> str:
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip()
+
+
+def lacks_to_compile() -> str | None:
+    """What torch.compile needs and this machine has not, with the remedy; None where nothing is missing."""
+    program = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if which(program) is None:
+        return f"no C++ compiler '{program}' is on this machine: install one, or name one in the variable CXX"
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if not header.is_file():
+        return f"there is no {header}: install Python's headers (python3-dev)"
+    return None
 
 
 def machine(device: torch.device) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from torch import nn
 
 from tl.optimizer.groups import groups
 from tl.rng import derive, seed_device
+from tl.step import Step, untouched
 from tl.streams import to_device
-from tl.trainer import Job, Plan, Step
+from tl.trainer import Job, Plan
 
 _SMOOTHING = 0.9
 _DIVERGED = 4.0
@@ -35,21 +35,9 @@ class Finding:
 def find_rate(job: Job, plan: Plan, parts: Sequence[str], device: torch.device, span: tuple[float, float]) -> Finding:
     """Train the named parts for up to 100 steps from rate span[0] to span[1], then put every tensor back as it was."""
     step = Step(job.model, job.method).to(device)
-    before = copy.deepcopy(step.state_dict())
-    learning, training = job.model.learning, job.model.training
-    grads = {name: p.requires_grad for name, p in step.named_parameters()}
-    state = torch.get_rng_state()
-    try:
+    with untouched(step, device):
         job.model.learn(parts)
         return _suggest(*_sweep(step, job, plan, device, span))
-    finally:
-        step.load_state_dict(before)
-        job.model.learn(learning)
-        job.model.train(training)
-        for name, parameter in step.named_parameters():
-            parameter.requires_grad_(grads[name])
-            parameter.grad = None
-        torch.set_rng_state(state)
 
 
 def _sweep(

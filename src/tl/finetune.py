@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,9 +14,9 @@ from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration, broadcast_object_list
 
 from tl.activations import Activations
-from tl.assemble import SPACE, Assembly, assemble, identity
+from tl.assemble import SPACE, Assembly, as_run, assemble, identity
 from tl.calibration import fit_temperature
-from tl.environment import describe, peak_memory_mb
+from tl.environment import describe, lacks_to_compile, peak_memory_mb
 from tl.errors import TLError
 from tl.evaluate import Answers, Evaluator, best_metric
 from tl.finder import Finding, find_rate
@@ -49,12 +49,11 @@ class Request:
 
 def finetune(request: Request, listener: Listener) -> Path:
     """Train as the recipe says and return the run's folder."""
-    recipe = request.recipe
-    accelerator = _accelerator(recipe)
-    assembly = assemble(recipe)
+    accelerator = _accelerator(request.recipe)
+    assembly, streams, fitted = _fitted(_recipe(request), accelerator)
+    recipe = assembly.recipe
     metric = best_metric(recipe.loop.best, assembly.data.space)
     evaluator = _evaluator(recipe, accelerator)
-    streams = assembly.streams(evaluator.share)
     plan = _plan(assembly, metric, streams["train"].epoch)
     run = _open(request, assembly, accelerator)
 
@@ -63,7 +62,7 @@ def finetune(request: Request, listener: Listener) -> Path:
         run.note(line)
 
     listener.begins(metric, "image" if assembly.data.modality == "image" else "token")
-    for line in (*recipe.notes, *assembly.data.notes, *assembly.model.backbone.described()):
+    for line in (*recipe.notes, *assembly.data.notes, *assembly.model.backbone.described(), *fitted):
         say(line)
     if padded := streams["train"].padding():
         remedy = "" if recipe.loop.bucket else " (loop.bucket=true spares some)"
@@ -92,9 +91,8 @@ def finetune(request: Request, listener: Listener) -> Path:
 def find_rates(recipe: Recipe, listener: Listener) -> dict[str, Finding]:
     """A learning-rate sweep over each phase's learning parts, from the weights that training would start from."""
     accelerator = _accelerator(recipe)
-    assembly = assemble(recipe)
-    evaluator = _evaluator(recipe, accelerator)
-    streams = assembly.streams(evaluator.share)
+    assembly, streams, _ = _fitted(recipe, accelerator)
+    evaluator = _evaluator(assembly.recipe, accelerator)
     plan = _plan(assembly, best_metric(recipe.loop.best, assembly.data.space), streams["train"].epoch)
     supply = _supply(assembly, plan, streams, evaluator, listener.note)
     job = _job(assembly, evaluator, supply)
@@ -104,6 +102,26 @@ def find_rates(recipe: Recipe, listener: Listener) -> dict[str, Finding]:
         listener.note(f"Sweeping the rate for the phase '{stretch.phase.name}'.")
         found[stretch.phase.name] = find_rate(job, plan, stretch.phase.train, accelerator.device, (1e-6, 1.0))
     return found
+
+
+def _recipe(request: Request) -> Recipe:
+    return request.recipe if request.resume is None else as_run(request.recipe, Run.open(request.resume))
+
+
+def _fitted(recipe: Recipe, accelerator: Accelerator) -> tuple[Assembly, Mapping[str, Stream], tuple[str, ...]]:
+    """The recipe assembled with its streams, and a line on how much fits on a device where that was found out."""
+    assembly = assemble(recipe)
+    place = Place(accelerator.device, recipe.loop.precision, _share(accelerator))
+    streams = assembly.streams(place.share)
+    if recipe.loop.device_batch != "auto":
+        return assembly, streams, ()
+    found = assembly.capacity(streams, place)
+    cut = {name: replace(stream, device_batch=found.samples) for name, stream in streams.items()}
+    return assembly.taking(found.samples), cut, (found.line(),)
+
+
+def _share(accelerator: Accelerator) -> Share:
+    return Share(accelerator.process_index, accelerator.num_processes)
 
 
 def _start_head(assembly: Assembly, evaluator: Evaluator, supply: Supply) -> None:
@@ -119,6 +137,8 @@ def _accelerator(recipe: Recipe) -> Accelerator:
         raise TLError("loop.device is cuda, but this machine shows no CUDA device: use auto or cpu.")
     if loop.precision == "fp16" and (loop.device == "cpu" or not torch.cuda.is_available()):
         raise TLError("loop.precision is fp16, which needs a GPU: use bf16 or no.")
+    if loop.compile and (lacks := lacks_to_compile()):
+        raise TLError(f"loop.compile: {lacks}, or set it to false.")
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if loop.device != "cpu" and torch.cuda.is_available() and processes > torch.cuda.device_count():
         raise TLError(
@@ -138,9 +158,8 @@ def _accelerator(recipe: Recipe) -> Accelerator:
 
 
 def _evaluator(recipe: Recipe, accelerator: Accelerator) -> Evaluator:
-    share = Share(accelerator.process_index, accelerator.num_processes)
-    batch = max(forward_batch(accelerator.device), recipe.loop.device_batch)
-    return Evaluator(batch, share, accelerator.device)
+    batch = max(forward_batch(accelerator.device), recipe.loop.at_once)
+    return Evaluator(batch, _share(accelerator), accelerator.device)
 
 
 def _plan(assembly: Assembly, metric: str, epoch: float) -> Plan:
@@ -190,6 +209,7 @@ def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run
             "command": request.command,
             **describe(accelerator.device, accelerator.num_processes),
             "seed": request.recipe.seed,
+            "device_batch": assembly.recipe.loop.at_once,
             "data": {"fingerprint": data.fingerprint, "splits": {k: len(v) for k, v in data.splits.items()}},
             "preprocess": {"fingerprint": fingerprint(preprocess), "lines": preprocess.lines()},
             "seconds": 0.0,

@@ -15,6 +15,7 @@ from tl.compose import Draft
 from tl.data.base import Data
 from tl.data.inspect import Findings, inspect
 from tl.data.splits import load as load_data
+from tl.environment import lacks_to_compile
 from tl.errors import Mistakes, TLError
 from tl.forecast import Need, forecast
 from tl.freeze.base import FreezeSchedule, Phase, backbone_parts
@@ -79,6 +80,8 @@ def preflight(reference: str, overrides: Sequence[str], root: Path) -> Ready:
     data = inquiry.ask(lambda: load_data(build(reading.nodes["data"]))) if "data" in reading.nodes else None
     if reading.loop is not None:
         _trackers(reading.loop, inquiry)
+        if reading.loop.compile and (lacks := lacks_to_compile()):
+            inquiry.wrong("loop.compile", f"loop.compile: {lacks}, or set it to false.")
     if data is not None:
         _fits(reading, data, inquiry)
     if inquiry.mistakes or data is None:

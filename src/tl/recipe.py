@@ -13,7 +13,7 @@ from tl.compose import Draft, compose
 from tl.duration import Duration
 from tl.errors import Mistakes, did_you_mean
 from tl.options import GROUPS, RECORDS, options
-from tl.shape import Record, Scalar, Shape, fields_of
+from tl.shape import Record, Scalar, Shape, fields_of, spoken
 from tl.signature import dataclass_shape, signature
 
 _PLAIN = ("name", *RECORDS, "seed")
@@ -33,12 +33,12 @@ class Loop:
     """How a run goes, whatever is learnt: its length, batch, cadence, precision and what counts as best.
 
     `batch` is the wanted number of samples per optimizer step over all processes; `device_batch` is what fits on one
-    device at once: accumulation follows from the two.
+    device at once: accumulation follows from the two. Where that is `auto`, it is found out before training begins.
     """
 
     length: Duration
     batch: int
-    device_batch: int
+    device_batch: int | Literal["auto"]
     eval_every: Duration
     save_every: Duration
     log_every: Duration
@@ -50,11 +50,17 @@ class Loop:
     ema: float | None
     batch_norm: Literal["auto", "keep", "update"]
     gradient_checkpointing: bool
+    compile: bool
     workers: int | Literal["auto"]
     bucket: bool
     views: int | None
     bootstrap: int
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...]
+
+    @property
+    def at_once(self) -> int:
+        """`device_batch`; 1 as long as it is not found out."""
+        return 1 if self.device_batch == "auto" else self.device_batch
 
     def mistakes(self) -> dict[str, str]:
         """What is wrong with each key whose value has the right type but is out of range."""
@@ -63,15 +69,16 @@ class Loop:
             ("eval_every", self.eval_every.unit != "min", "steps, epochs or a share of the run"),
             ("log_every", self.log_every.unit != "min", "steps, epochs or a share of the run"),
             ("batch", self.batch >= 1, "at least 1"),
-            ("device_batch", self.device_batch >= 1, "at least 1"),
+            ("device_batch", self.device_batch == "auto" or self.device_batch >= 1, "at least 1, or auto"),
             ("patience", self.patience is None or self.patience >= 1, "at least 1, or null"),
             ("clip", self.clip is None or self.clip > 0, "above 0, or null"),
             ("ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or null"),
+            ("compile", not (self.compile and self.gradient_checkpointing), "false, or gradient_checkpointing=false"),
             ("workers", self.workers == "auto" or self.workers >= 0, "at least 0, or auto"),
             ("views", self.views is None or self.views >= 1, "at least 1, or null"),
             ("bootstrap", self.bootstrap >= 0, "at least 0"),
         ]
-        return {key: f"is {getattr(self, key)}: write {right}." for key, fits, right in rules if not fits}
+        return {key: f"is {spoken(getattr(self, key))}: write {right}." for key, fits, right in rules if not fits}
 
 
 @dataclass(frozen=True)

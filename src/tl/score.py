@@ -40,7 +40,7 @@ def evaluator(recipe: Recipe) -> Evaluator:
     """An evaluator on the recipe's device, in this process alone."""
     use_cuda = recipe.loop.device != "cpu" and torch.cuda.is_available()
     device = torch.device("cuda" if use_cuda else "cpu")
-    return Evaluator(max(forward_batch(device), recipe.loop.device_batch), Share(), device)
+    return Evaluator(max(forward_batch(device), recipe.loop.at_once), Share(), device)
 
 
 def own_splits(trained: Trained) -> Mapping[str, tuple[Sample, ...]]:

@@ -42,6 +42,13 @@ class Share:
             torch.distributed.broadcast_object_list(said)
         return said[0]
 
+    def least(self, value: int) -> int:
+        """The smallest value of all processes."""
+        said: list[int] = [value] * self.world
+        if self.world > 1:
+            torch.distributed.all_gather_object(said, value)
+        return min(said)
+
     def wait(self) -> None:
         """Go on when all processes are here."""
         if self.world > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -13,8 +13,8 @@ from tl.environment import machine, peak_memory_mb
 from tl.optimizer.groups import groups
 from tl.prefix import Place
 from tl.recipe import Recipe
+from tl.step import Step
 from tl.streams import Share, in_order, to_device
-from tl.trainer import Step
 
 _STEPS = 3
 _SAMPLES = 64
@@ -52,6 +52,9 @@ def measure(recipe: Recipe) -> Timing:
 
 def _seconds_of_step(assembly: Assembly, device: torch.device) -> float:
     model, loop, streams = assembly.model, assembly.recipe.loop, assembly.streams(Share())
+    if loop.device_batch == "auto":
+        found = assembly.capacity(streams, Place(device, loop.precision))
+        streams = {name: replace(stream, device_batch=found.samples) for name, stream in streams.items()}
     model.learn({part for phase in assembly.phases for part in phase.train})
     step = Step(model, assembly.method).to(device)
     parts: dict[str, nn.Module] = {**model.parts(), "method": assembly.method}
@@ -77,7 +80,7 @@ def _seconds_of_step(assembly: Assembly, device: torch.device) -> float:
 def _seconds_of_sample(assembly: Assembly, device: torch.device) -> float:
     items = assembly.items("val") if assembly.data.splits.get("val") else assembly.items("train")
     model, began, seen = assembly.model.eval(), _now(device), 0
-    for batch in in_order(items, max(_SAMPLES, assembly.recipe.loop.device_batch)):
+    for batch in in_order(items, max(_SAMPLES, assembly.recipe.loop.at_once)):
         model(to_device(batch, device).x)
         seen += len(batch.y)
         break

@@ -26,18 +26,8 @@ from tl.phases import Stretch, due
 from tl.recipe import Loop
 from tl.rng import derive, seed_device
 from tl.run import Listener, Run
+from tl.step import Step, Warmup, compiled
 from tl.streams import Piece, Stream, to_device
-
-
-class Step(nn.Module):
-    """Model and method together: the one thing that Accelerate prepares, so that its forward synchronises gradients."""
-
-    def __init__(self, model: Model, method: Method) -> None:
-        super().__init__()
-        self.model, self.method = model, method
-
-    def forward(self, batch: Streams) -> dict[str, Tensor]:
-        return self.method.loss(self.model, batch)
 
 
 class Signals(Protocol):
@@ -145,15 +135,27 @@ class Trainer:
 
     def _steps(self, stretch: Stretch, signals: Signals) -> None:
         self.accelerator.free_memory()
-        step, optim = self.accelerator.prepare(Step(self.model, self.method), self.optim)
+        step, optim = self.accelerator.prepare(self._forward(), self.optim)
+        warmup = Warmup(stretch.phase.name, self.accelerator.device, self._say) if self.loop.compile else None
         step.train()
         self.learnable = [p for p in step.parameters() if p.requires_grad]
         for pieces in zip(*(s.steps(self.cursor.step, stretch.last) for s in self.streams.values()), strict=True):
-            self._step(step, optim, stretch, pieces)
+            with nullcontext() if warmup is None else warmup.step():
+                self._step(step, optim, stretch, pieces)
             self._when_due(stretch, signals)
             if self.cursor.phase_over:
                 break
+        if warmup is not None:
+            warmup.over()
         self.accelerator.free_memory()
+
+    def _forward(self) -> Step:
+        step = Step(self.model, self.method)
+        return compiled(step) if self.loop.compile else step
+
+    def _say(self, line: str) -> None:
+        self.listener.note(line)
+        self.run.note(line)
 
     def _step(self, step: nn.Module, optim: Any, stretch: Stretch, pieces: Sequence[Sequence[Piece]]) -> None:
         accelerator, number = self.accelerator, self.cursor.step

@@ -166,3 +166,26 @@ def test_a_run_is_weights_for_the_same_backbone(case: str, tmp_path: Path, monke
     x = inputs_of(backbone)
     assert torch.equal(again(x), backbone(x))
     assert fingerprint(again.preprocess) == fingerprint(backbone.preprocess)
+
+
+@every
+def test_weights_that_were_read_are_the_backbones_own(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from . import samples
+
+    run = write_run(backbone_of(case), tmp_path / "run")
+    plain = samples.option
+    monkeypatch.setattr(samples, "option", lambda of, /, **changes: plain(of, **{**changes, "weights": str(run)}))
+    before = (run / RUN_MODEL).read_bytes()
+    one, other = CASES[case](), CASES[case]()
+    untouched = copies(other)
+    for mine, theirs in zip(tensors(one), tensors(backbone_of(case)), strict=True):
+        assert mine.device.type == "cpu"
+        assert mine.is_contiguous()
+        assert (mine.dtype, mine.requires_grad, type(mine)) == (theirs.dtype, theirs.requires_grad, type(theirs))
+    with torch.no_grad():
+        for tensor in tensors(one):
+            tensor.add_(1)
+    assert same(tensors(other), untouched)
+    assert (run / RUN_MODEL).read_bytes() == before

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from tl.backbone.loading import LoadReport, load, read, run_preprocess
+from tl.backbone.loading import LoadReport, load, loaded, read, run_preprocess
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess, TextPreprocess, to_json
 from tl.weights import RUN_MODEL, RUN_PREPROCESS, Weights
@@ -24,6 +24,61 @@ def test_everything_fits() -> None:
     assert report == LoadReport("there", tuple(source.state_dict()))
     assert report.lines() == ["loaded 9 of 9 tensors from there"]
     assert torch.equal(target[0].weight, source[0].weight)
+
+
+class Counted(nn.Sequential):
+    """A net that knows how often it was made, with a buffer that no file holds."""
+
+    made = 0
+
+    def __init__(self, *, hidden: bool = False) -> None:
+        super().__init__(nn.Linear(2, 3), nn.BatchNorm1d(3))
+        if hidden:
+            self.register_buffer("table", torch.arange(4.0), persistent=False)
+        Counted.made += 1
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".old", ".safetensors"])
+def test_a_net_is_not_started_at_random_where_all_of_it_is_read(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"weights{suffix}"
+    source = Counted()
+    source[0].half()
+    if suffix == ".safetensors":
+        save_file(source.state_dict(), path)
+    else:
+        torch.save(source.state_dict(), path, _use_new_zipfile_serialization=suffix == ".pth")
+    before, random = path.read_bytes(), torch.get_rng_state()
+    nets = []
+    for _ in range(2):
+        Counted.made = 0
+        net, report = loaded(Counted, read(Weights.parse(str(path))), "there")
+        assert Counted.made == 1
+        assert report == LoadReport("there", tuple(source.state_dict()))
+        nets.append(net)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert nets[0][0].weight.dtype == torch.float32
+    assert torch.equal(nets[0][0].weight, source[0].weight.float())
+    nets[0](torch.ones(2, 2)).sum().backward()
+    torch.optim.SGD(nets[0].parameters(), lr=1.0).step()
+    nets[0][1].running_mean.add_(1.0)
+    assert torch.equal(nets[1][0].weight, source[0].weight.float())
+    assert torch.equal(nets[1][1].running_mean, source[1].running_mean)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("lacking", ["0.weight", "1.num_batches_tracked", "table"])
+def test_what_no_file_holds_starts_as_it_would_without(lacking: str) -> None:
+    hidden = lacking == "table"
+    state = {name: value for name, value in Counted().state_dict().items() if name != lacking}
+    torch.manual_seed(5)
+    plain = Counted(hidden=hidden)
+    report = load(plain, state, "there")
+    torch.manual_seed(5)
+    net, same = loaded(lambda: Counted(hidden=hidden), state, "there")
+    assert same == report
+    assert not any(tensor.is_meta for tensor in (*net.parameters(), *net.buffers()))
+    for mine, theirs in zip((*net.parameters(), *net.buffers()), (*plain.parameters(), *plain.buffers()), strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_what_does_not_fit_is_said() -> None:

@@ -45,8 +45,8 @@ class Backbone(nn.Module, ABC):
             x = self.run(x, start, min(stop, stages))
         return Inputs(self.pool(x)) if start <= stages < stop else x
 
-    def checkpointing(self) -> bool:
-        """Turn on gradient checkpointing; False where the backbone has none."""
+    def checkpointing(self, on: bool = True) -> bool:
+        """Turn gradient checkpointing on or off; False where the backbone has none."""
         return False
 
     def described(self) -> list[str]:

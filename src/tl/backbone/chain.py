@@ -41,8 +41,8 @@ class Chain(Backbone):
     def pool(self, x: Inputs) -> Tensor:
         return x.values.mean((2, 3)) if x.values.ndim == 4 else x.values[:, 0]
 
-    def checkpointing(self) -> bool:
-        self._checkpointing = True
+    def checkpointing(self, on: bool = True) -> bool:
+        self._checkpointing = on
         return True
 
     def _call(self, stage: nn.Module, values: Tensor) -> Tensor:

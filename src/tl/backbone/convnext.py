@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from functools import partial
+from typing import Any, ClassVar, Literal, final
 
 from torch import nn
 from torchvision.models import get_model
@@ -33,12 +34,17 @@ class ConvNeXt(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net = get_model(name, weights=None)
-        norm, _, classifier = net.classifier
-        net.classifier = nn.Sequential(norm)
+        net, report = found.into(partial(_net, name), dropped=("classifier.2.",))
+        (norm,) = net.classifier
         stem, first, *others = net.features
         pairs = [nn.Sequential(*others[i : i + 2]) for i in range(0, len(others), 2)]
         # The norm comes after the average over positions, so the last stage ends in maps of one position.
         pairs[-1] = nn.Sequential(*pairs[-1], net.avgpool, norm)
-        super().__init__(net, [stem, first, *pairs], classifier.in_features, scaled(found.preprocess, size))
-        self.report = found.load(net, dropped=("classifier.2.",))
+        super().__init__(net, [stem, first, *pairs], norm.weight.numel(), scaled(found.preprocess, size))
+        self.report = report
+
+
+def _net(name: str) -> Any:
+    net = get_model(name, weights=None)
+    net.classifier = net.classifier[:1]
+    return net

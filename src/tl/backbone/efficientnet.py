@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from functools import partial
+from typing import Any, ClassVar, Literal, final
 
 from torch import nn
 from torchvision.models import get_model
@@ -52,8 +53,13 @@ class EfficientNet(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net = get_model(name, weights=None)
-        net.classifier = nn.Identity()
+        net, report = found.into(partial(_net, name), dropped=("classifier.",))
         stages = list(net.features)
         super().__init__(net, stages, stages[-1].out_channels, scaled(found.preprocess, size))
-        self.report = found.load(net, dropped=("classifier.",))
+        self.report = report
+
+
+def _net(name: str) -> Any:
+    net = get_model(name, weights=None)
+    net.classifier = nn.Identity()
+    return net

@@ -52,6 +52,8 @@ class Encoder(Backbone):
     def stages(self) -> Sequence[nn.Module]:
         return self._stages
 
+    # The compiler cannot follow methods that are replaced for a call; the model that is called it compiles.
+    @torch.compiler.disable(recursive=False)  # type: ignore[no-untyped-call, untyped-decorator]
     def run(self, x: Inputs, start: int, stop: int) -> Inputs:
         if start >= stop:
             return x
@@ -70,9 +72,9 @@ class Encoder(Backbone):
             values = self.net(**self._arguments(x, start)).last_hidden_state
         return x._replace(values=values)
 
-    def checkpointing(self) -> bool:
-        self._checkpointing = bool(self._chain.layers)
-        return self._checkpointing
+    def checkpointing(self, on: bool = True) -> bool:
+        self._checkpointing = on and bool(self._chain.layers)
+        return bool(self._chain.layers)
 
     def assets(self) -> dict[str, bytes]:
         return {"config.json": self._config.to_json_string().encode()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torchvision.models import get_model_weights
 
-from tl.backbone.loading import LoadReport, State, load, read, run_preprocess
+from tl.backbone.loading import LoadReport, State, loaded, read, run_preprocess
 from tl.errors import TLError, did_you_mean
 from tl.preprocess import ImagePreprocess
 from tl.weights import Weights
@@ -38,9 +38,9 @@ class Pretrained:
                 return cls(read(weights), _preprocess(_published(name, path.name)), str(path))
         return cls(None, _preprocess(_published(name)))
 
-    def load(self, net: nn.Module, dropped: Sequence[str]) -> LoadReport | None:
-        """Copy the state into the net, leaving out its classifier."""
-        return None if self.state is None else load(net, self.state, self.source, dropped)
+    def into(self, make: Callable[[], nn.Module], dropped: Sequence[str]) -> tuple[Any, LoadReport | None]:
+        """The net that `make` makes, with the state in it but for its classifier."""
+        return loaded(make, self.state, self.source, dropped)
 
     def with_state(self, state: State | None) -> Pretrained:
         """The same with other tensors."""

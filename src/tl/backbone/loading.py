@@ -6,10 +6,11 @@ import pickle
 import re
 import struct
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar, cast
+from zipfile import is_zipfile
 
 import torch
 from safetensors import SafetensorError
@@ -22,6 +23,7 @@ from tl.weights import RUN_MODEL, RUN_PREPROCESS, Weights
 
 State = Mapping[str, Tensor]
 P = TypeVar("P", ImagePreprocess, TextPreprocess)
+M = TypeVar("M", bound=nn.Module)
 
 _WRAPPERS = re.compile(r"^(?:(?:module|model|backbone|net|_orig_mod)\.)+")
 _NESTED = ("state_dict", "model", "model_state_dict", "model_ema", "net")
@@ -59,7 +61,7 @@ class LoadReport:
 def read(weights: Weights, inside: str = "backbone.net.") -> State:
     """The tensors of a file, a folder's model.safetensors or a run; of a run those under `inside`, by their own names.
 
-    A file is never unpickled beyond tensors.
+    A file is never unpickled beyond tensors. It is mapped into memory where its kind allows that, not read.
     """
     assert weights.path is not None, f"weights of the kind '{weights.kind}' lie in no file"
     if weights.kind == "run":
@@ -81,10 +83,31 @@ def run_preprocess(run: Path, kind: type[P]) -> P:
     return cast("P", found)
 
 
+def loaded(
+    make: Callable[[], M], state: State | None, source: str, dropped: Sequence[str] = ()
+) -> tuple[M, LoadReport | None]:
+    """The module that `make` makes, with the state in it; its random start is only drawn where some of it remains.
+
+    It is first made of tensors without memory (torch's `meta` device), which take the state's place. What the state
+    lacks, and buffers that no state holds, would stay without: then the module is made again, and filled.
+    """
+    if state is None:
+        return make(), None
+    with torch.device("meta"):
+        module = make()
+    report = load(module, state, source, dropped)
+    if any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers())):
+        module = make()
+        report = load(module, state, source, dropped)
+    return module, report
+
+
 def load(module: nn.Module, state: State, source: str, dropped: Sequence[str] = ()) -> LoadReport:
     """Copy what fits by name and shape into the module; names that start like one of `dropped` are left out.
 
-    Where no name fits, wrappers' prefixes such as 'module.' are taken off; TLError where still nothing does.
+    Where no name fits, wrappers' prefixes such as 'module.' are taken off; TLError where still nothing does. Tensors
+    on the `meta` device become copies of their own, never parts of the file: a weight may be trained, and a file may be
+    written over while a run still reads it.
     """
     own = module.state_dict()
     prefix = ""
@@ -93,20 +116,27 @@ def load(module: nn.Module, state: State, source: str, dropped: Sequence[str] = 
     kept = OrderedDict((name, value) for name, value in state.items() if not name.startswith(tuple(dropped)))
     misshaped = {name for name, value in kept.items() if name in own and own[name].shape != value.shape}
     fitting = OrderedDict((name, value) for name, value in kept.items() if name not in misshaped)
-    outcome = module.load_state_dict(fitting, strict=False)
+    bare = any(tensor.is_meta for tensor in own.values())
+    if bare:
+        fitting = OrderedDict((n, _own(value, own[n].dtype) if n in own else value) for n, value in fitting.items())
+    outcome = module.load_state_dict(fitting, strict=False, assign=bare)
     missing = set(outcome.missing_keys) - misshaped
-    loaded = tuple(name for name in own if name not in missing and name not in misshaped)
-    if not any(name in loaded for name in fitting):
+    filled = tuple(name for name in own if name not in missing and name not in misshaped)
+    if not any(name in filled for name in fitting):
         refuse(source, tuple(state), tuple(own))
     return LoadReport(
         source=source,
-        loaded=loaded,
+        loaded=filled,
         missing=tuple(name for name in own if name in missing),
         unexpected=tuple(outcome.unexpected_keys),
         misshaped=tuple(f"{n} {tuple(kept[n].shape)} for {tuple(own[n].shape)}" for n in own if n in misshaped),
         dropped=tuple(name for name in state if name not in kept),
         prefix=prefix,
     )
+
+
+def _own(value: Tensor, dtype: torch.dtype) -> Tensor:
+    return value.to(dtype, copy=True, memory_format=torch.contiguous_format)
 
 
 def refuse(source: str, there: Sequence[str], here: Sequence[str]) -> NoReturn:
@@ -122,9 +152,9 @@ def _tensors(path: Path) -> State:
         raise TLError(f"There are no weights at {path}: name a file, a run, or a folder that holds {RUN_MODEL}.")
     try:
         if path.suffix == ".safetensors":
-            loaded: Mapping[str, object] = load_file(path)
+            found: Mapping[str, object] = load_file(path)
         else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise TLError(
             f"{path} is no file of plain tensors, and nothing else is ever unpickled: save 'model.state_dict()' alone, "
@@ -133,11 +163,11 @@ def _tensors(path: Path) -> State:
     except (SafetensorError, *_BROKEN) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise TLError(f"{path} cannot be read as weights, it may be cut short or none: {reason}") from error
-    nested = next((loaded[name] for name in _NESTED if isinstance(loaded.get(name), Mapping)), loaded)
+    nested = next((found[name] for name in _NESTED if isinstance(found.get(name), Mapping)), found)
     assert isinstance(nested, Mapping)
     tensors = OrderedDict((name, value) for name, value in nested.items() if isinstance(value, Tensor))
     if not tensors:
-        there = _some(tuple(map(str, loaded)))
+        there = _some(tuple(map(str, found)))
         raise TLError(f"{path} holds no tensors by name, only {there}: save 'model.state_dict()'.")
     return tensors
 

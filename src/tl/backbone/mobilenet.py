@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, final
+from functools import partial
+from typing import Any, ClassVar, Literal, final
 
 from torch import nn
 from torchvision.models import get_model
@@ -29,12 +30,17 @@ class MobileNet(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net = get_model(name, weights=None)
-        net.classifier = nn.Identity()
+        net, report = found.into(partial(_net, name), dropped=("classifier.",))
         *blocks, wide = net.features
         stages = [*_by_resolution(blocks), wide]
         super().__init__(net, stages, wide.out_channels, scaled(found.preprocess, size))
-        self.report = found.load(net, dropped=("classifier.",))
+        self.report = report
+
+
+def _net(name: str) -> Any:
+    net = get_model(name, weights=None)
+    net.classifier = nn.Identity()
+    return net
 
 
 def _by_resolution(blocks: Sequence[nn.Module]) -> list[nn.Sequential]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from functools import partial
+from typing import Any, ClassVar, Literal, final
 
 from torch import nn
 from torchvision.models import get_model
@@ -50,10 +51,14 @@ class ResNet(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net = get_model(name, weights=None)
-        dim = net.fc.in_features
-        net.fc = nn.Identity()
+        net, report = found.into(partial(_net, name), dropped=("fc.",))
         stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
         stages = [stem, net.layer1, net.layer2, net.layer3, net.layer4]
-        super().__init__(net, stages, dim, scaled(found.preprocess, size))
-        self.report = found.load(net, dropped=("fc.",))
+        super().__init__(net, stages, net.inplanes, scaled(found.preprocess, size))
+        self.report = report
+
+
+def _net(name: str) -> Any:
+    net = get_model(name, weights=None)
+    net.fc = nn.Identity()
+    return net

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import isqrt
 from typing import Any, ClassVar, Literal, final
 
@@ -39,12 +40,18 @@ class ViT(Chain):
         size = size or _side(found.state, patch) or found.preprocess.size
         if size % patch:
             raise TLError(f"backbone.size={size}: {name} takes multiples of {patch}.")
-        net = get_model(name, weights=None, image_size=size)
-        net.heads = nn.Identity()
+        fitted = found.with_state(_fitted(found.state, size, patch))
+        net, report = fitted.into(partial(_net, name, size), dropped=("heads.",))
         *layers, last = net.encoder.layers
         stages = [Patches(net), *layers, nn.Sequential(last, net.encoder.ln)]
         super().__init__(net, stages, net.hidden_dim, scaled(found.preprocess, size))
-        self.report = found.with_state(_fitted(found.state, size, patch)).load(net, dropped=("heads.",))
+        self.report = report
+
+
+def _net(name: str, size: int) -> Any:
+    net = get_model(name, weights=None, image_size=size)
+    net.heads = nn.Identity()
+    return net
 
 
 class Patches(nn.Module):
