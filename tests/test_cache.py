@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.conftest import IMAGE, SHORT, TEXT
 from tests.test_trainer import equal, interrupt
 from tl.cache import Cache
 from tl.errors import Stopped
+from tl.supply import needed
 
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -119,9 +121,21 @@ def test_another_backbone_or_other_data_are_other_entries(train: Train, folder: 
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
 def test_rounded_storage_stays_near(dtype: str, train: Train, rows: Rows, folder: Path) -> None:
     recipe = [*IMAGE, *SHORT, *SCHEDULES["probe"], f"cache.folder={folder}", "cache.use=always", "optimizer.lr=0.0002"]
-    exact, rounded = (rows(train(*recipe, f"cache.dtype={kind}")) for kind in ("same", dtype))
+    runs = [train(*recipe, f"cache.dtype={kind}") for kind in ("same", dtype)]
+    exact, rounded = map(rows, runs)
     assert [row["loss"] for row in rounded] == pytest.approx([row["loss"] for row in exact], rel=0.02)
     assert rounded != exact
+    said = re.search(
+        rf"train, stored as {dtype} where .*: the loss of \d+ samples is (\S+) with it and (\S+) w", notes(runs[1])
+    )
+    assert said is not None
+    assert float(said[1]) == pytest.approx(float(said[2]), rel=0.02)
+    assert "stored as" not in notes(runs[0])
+
+
+def test_a_cut_that_is_out_of_date_when_its_phase_comes_is_not_stored() -> None:
+    assert needed([4, 2, 3, 2, 0], [1, 1, 1, 1, 1]).reads == {4: 1, 2: 2}
+    assert needed([0, 3], [1, 1]).reads == {0: 1}
 
 
 def test_pictures_are_decoded_once(train: Train, rows: Rows, folder: Path) -> None:

@@ -76,6 +76,19 @@ class Activations:
         seen = self.pictures.source(name, items, sum(need.reads.values()))
         return Fresh(seen, Prefix(self.model.backbone, [need.cut], wanted.place))
 
+    def tell_rounding(self, name: str, stored: Source, items: Items, draws: list[Draw], precision: str) -> None:
+        """Say what rounding does to the loss of some samples."""
+        model = self.model.eval()
+        place = Place(self.place.device, precision, self.place.share)
+        (rounded,) = stored.batches(iter([draws]))
+        (exact,) = Fresh(items, Prefix(model.backbone, [rounded.start], place)).batches(iter([draws]))
+        with torch.no_grad(), place.context():
+            moved = [to_device(batch, place.device) for batch in (rounded, exact)]
+            losses = [float(model.head.loss(model(batch.x, batch.start), batch.y)) for batch in moved]
+        where = _depth(rounded.start, model)
+        text = f"the loss of {len(draws)} samples is {losses[0]:.6g} with it and {losses[1]:.6g} without"
+        self.keeper.tell(f"cache: {name}, stored as {self.rules.dtype} where {where} ends: {text}.", f"{name} {where}")
+
     def _found(self, wanted: Wanted, need: Need) -> Rows | None:
         names = {cut: self._name(cut, wanted) for cut in need.reads}
 

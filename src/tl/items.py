@@ -61,6 +61,11 @@ class Source(ABC):
         """Tokens of each text before augmentation; None, as here, for pictures."""
         return None
 
+    @property
+    def rounded(self) -> bool:
+        """Whether it was stored with fewer bits than it was computed with; not so here."""
+        return False
+
     def mixed(self, batch: Batch) -> Batch:
         """The batch as training sees it; the default leaves it."""
         return batch
@@ -185,6 +190,10 @@ class Stored(Reader):
     @property
     def lengths(self) -> tuple[int, ...] | None:
         return self.items.lengths
+
+    @property
+    def rounded(self) -> bool:
+        return self.widen
 
     def batch(self, draws: list[Draw]) -> Batch:
         numbers = [draw.number * self.views + draw.view for draw in draws]

@@ -50,7 +50,7 @@ class Supply:
         evaluations = [1 + (s.last - s.first) / self.needs.eval_every for s in stretches]
         # A moving average of weights differs from them wherever anything has learnt before.
         seen = [min(cuts[: i + 1]) for i in range(len(cuts))] if self.needs.averaged else cuts
-        self.validation = self.activations.source("val", self.val, _need(seen[phase:], evaluations[phase:]))
+        self.validation = self.activations.source("val", self.val, needed(seen[phase:], evaluations[phase:]))
         return {name: self._stream(name, stream, cuts[phase:], phase) for name, stream in self.streams.items()}
 
     def _learnt(self, phase: int) -> None:
@@ -68,7 +68,10 @@ class Supply:
             answers = self.activations.answers(name, items, teacher, views, self.needs.precision)
             if answers is None:  # the teacher needs the pixels at every step
                 return replace(stream, source=self.activations.source(name, items, Need({0: sum(passes)})))
-        source = self.activations.source(name, items, _need(cuts, passes), views, self.needs.precision)
+        source = self.activations.source(name, items, needed(cuts, passes), views, self.needs.precision)
+        if source.rounded:
+            step = self.needs.stretches[phase].first
+            self.activations.tell_rounding(name, source, items, stream.plan(step)[0], self.needs.precision)
         if answers is not None:
             source = Answered(source, answers, widen=self.activations.rounds)
         return replace(stream, source=source)
@@ -81,7 +84,7 @@ class Supply:
         cuts = [after, *(self.model.cut(stretch.phase.train) for stretch in stretches)]
         epoch = self.streams["train"].epoch
         passes = [1.0, *((stretch.last - stretch.first) / epoch for stretch in stretches)]
-        return self.activations.source("train", items, _need(cuts, passes))
+        return self.activations.source("train", items, needed(cuts, passes))
 
     def last(self, name: str, items: Items) -> Source:
         """A split for the final evaluation, once, with the run's best weights."""
@@ -90,9 +93,13 @@ class Supply:
         return self.activations.source(name, items, Need({cut: 1.0}))
 
 
-def _need(cuts: Sequence[int], reads: Sequence[float]) -> Need:
-    """Reads of each cut, the present one first; cut 0 is what lies on the disk anyway."""
+def needed(cuts: Sequence[int], reads: Sequence[float]) -> Need:
+    """Reads of each cut, the present one first; cut 0 is what lies on the disk anyway.
+
+    A cut deeper than one before it is left out: what lies below it will have learnt by then.
+    """
     total: dict[int, float] = {}
-    for cut, count in zip(cuts, reads, strict=True):
-        total[cut] = total.get(cut, 0.0) + count
+    for number, (cut, count) in enumerate(zip(cuts, reads, strict=True)):
+        if cut == min(cuts[: number + 1]):
+            total[cut] = total.get(cut, 0.0) + count
     return Need({cut: count for cut, count in total.items() if cut or cut == cuts[0]})
