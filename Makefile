@@ -35,7 +35,9 @@ test-all: install ## All tests, the slow ones too
 smoke: install ## Really run every shipped recipe, small
 	$(BIN)/python -m pytest tests/test_smoke.py
 
-bench: install ## Measure the loop against flat PyTorch, the cache, and transfer against training from scratch (hours)
+bench: install ## Measure tl against its peers into README.md, then the loop, the cache and transfer (hours)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[bench]'
+	$(BIN)/python scripts/bench/peers.py build/bench --write
 	$(BIN)/python scripts/bench/overhead.py
 	$(BIN)/python scripts/bench/startup.py
 	$(BIN)/python scripts/bench/stages.py

@@ -20,9 +20,13 @@ MB = 1024**2
 RAGGED = Layout(4, "float32", (3,), (2, 1, 4, 3))
 
 
+def alone() -> None:
+    pytest.fail("it waits, though no other process is writing")
+
+
 def fill(cache: Cache, name: str, rows: int = 4, width: int = MB // 4) -> Rows:
     """An entry of `rows` MB; row i holds i."""
-    with cache.drafting(name, "numbers", Layout(rows, "float32", (width,)), rows) as draft:
+    with cache.drafting(name, "numbers", Layout(rows, "float32", (width,)), rows, alone) as draft:
         assert draft is not None
         with draft.writing():
             for number in range(rows):
@@ -97,7 +101,7 @@ def test_what_was_least_recently_used_goes_first(tmp_path: Path) -> None:
 
 def test_an_entry_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     cache = Cache(tmp_path, 100 * MB)
-    with cache.drafting("a", "numbers", RAGGED, 4) as draft:
+    with cache.drafting("a", "numbers", RAGGED, 4, alone) as draft:
         assert draft is not None
         assert cache.clear() == 0
         with draft.writing():
@@ -109,17 +113,18 @@ def test_an_entry_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_second_writer_waits_and_then_reads(tmp_path: Path) -> None:
     drafts = []
+    told = threading.Event()
     (tmp_path / "locks").mkdir()
     with (tmp_path / "locks" / "a").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
 
         def second() -> None:
-            with Cache(tmp_path, 100 * MB).drafting("a", "numbers", RAGGED, 4) as draft:
+            with Cache(tmp_path, 100 * MB).drafting("a", "numbers", RAGGED, 4, told.set) as draft:
                 drafts.append(draft)
 
         thread = threading.Thread(target=second)
         thread.start()
-        thread.join(0.3)
+        assert told.wait(10)
         assert thread.is_alive()
         fill(Cache(tmp_path / "elsewhere", 100 * MB), "a")
         (tmp_path / "elsewhere" / "a").rename(tmp_path / "a")
@@ -182,7 +187,7 @@ def test_an_unfinished_draft_with_damage_begins_anew(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     cache = Cache(tmp_path, 100 * MB)
-    with pytest.raises(OSError), cache.drafting("a", "numbers", RAGGED, 4):
+    with pytest.raises(OSError), cache.drafting("a", "numbers", RAGGED, 4, alone):
         raise OSError(28, "No space left on device")
     assert cache.entries() == []
 

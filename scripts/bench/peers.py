@@ -66,6 +66,10 @@ ARMS = [
 ]
 
 
+ASIDE = ("tl, cache.use=never", "timm, channels_last", "fastai, channels_last")
+"""Arms that are measured only when they are named."""
+
+
 def run_peer(arm: Arm, job: str, modality: str, folder: Path) -> dict[str, Any]:
     """The figures of one run of a peer's script."""
     words = [sys.executable, "-W", "ignore", "-m", f"peers.{arm.module}", job, modality, str(folder)]
@@ -134,7 +138,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--job", nargs="+", choices=JOBS, default=list(JOBS))
     parser.add_argument("--modality", nargs="+", choices=STAGES, default=list(STAGES))
-    parser.add_argument("--arm", nargs="+", choices=[arm.name for arm in ARMS], default=[arm.name for arm in ARMS])
+    parser.add_argument(
+        "--arm",
+        nargs="+",
+        choices=[arm.name for arm in ARMS],
+        default=[arm.name for arm in ARMS if arm.name not in ASIDE],
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--fresh", action="store_true", help="forget the runs so far")
     parser.add_argument("--write", action="store_true", help="put the table into README.md")

@@ -102,8 +102,21 @@ def _taking(recipe: Recipe, samples: int) -> Recipe:
     return replace(recipe, loop=replace(recipe.loop, device_batch=samples))
 
 
+def precise(recipe: Recipe) -> Recipe:
+    """The recipe with its precision decided: auto is bf16 on a GPU that computes in it, and none elsewhere."""
+    loop = recipe.loop
+    if loop.precision != "auto":
+        return recipe
+    able = (
+        loop.device != "cpu" and torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    )
+    return replace(recipe, loop=replace(loop, precision="bf16" if able else "no"))
+
+
 def as_run(recipe: Recipe, run: Run) -> Recipe:
     """A run's recipe, with what the run found out."""
+    if recipe.loop.precision == "auto":
+        recipe = replace(recipe, loop=replace(recipe.loop, precision=run.meta["precision"]))
     return _taking(recipe, run.meta["device_batch"]) if recipe.loop.device_batch == "auto" else recipe
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +75,16 @@ class Cache:
         return size < free + sum(entry.bytes for entry in self.entries())
 
     @contextmanager
-    def drafting(self, name: str, what: str, layout: Layout, chunks: int) -> Iterator[Draft | None]:
-        """A draft to be filled, which becomes an entry afterwards; None where another process finished it meanwhile."""
+    def drafting(
+        self, name: str, what: str, layout: Layout, chunks: int, waits: Callable[[], None]
+    ) -> Iterator[Draft | None]:
+        """A draft to be filled, which becomes an entry afterwards; None where another process finished it meanwhile.
+
+        `waits` is called where another process is at it, whose end is waited for.
+        """
         part = self.folder / f"{name}{_PART}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._locked(name):
+        with self._locked(name, waits):
             if self.find(name) is not None:
                 yield None
                 return
@@ -97,10 +102,14 @@ class Cache:
             part.rename(self.folder / name)
 
     @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
+    def _locked(self, name: str, waits: Callable[[], None]) -> Iterator[None]:
         """One writer of an entry at a time; a killed one's lock is gone with it."""
         with self._lock(name).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waits()
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def _lock(self, name: str) -> Path:

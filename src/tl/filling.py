@@ -37,8 +37,10 @@ class Wanted:
 class Filling:
     """One pass over a split that writes the rows of several entries, shared out between the processes."""
 
-    def __init__(self, cache: Cache, wanted: Wanted, keys: Sequence[str], dtype: str) -> None:
-        self.cache, self.wanted, self.keys = cache, wanted, keys
+    def __init__(
+        self, cache: Cache, wanted: Wanted, keys: Sequence[str], dtype: str, say: Callable[[str], None]
+    ) -> None:
+        self.cache, self.wanted, self.keys, self.say = cache, wanted, keys, say
         self.dtype = {"same": None, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
         self.lengths = self._lengths()
         # Texts of like length together, the longest first: too little memory shows at once.
@@ -66,11 +68,15 @@ class Filling:
             if share.rank == 0:
                 what = f"{self.wanted.name}: {len(self.wanted.draws)} rows"
                 for name, i in sorted(zip(self.keys, range(len(layouts)), strict=True)):
-                    drafts[i] = stack.enter_context(self.cache.drafting(name, what, layouts[i], len(self.chunks)))
+                    draft = self.cache.drafting(name, what, layouts[i], len(self.chunks), self._waits)
+                    drafts[i] = stack.enter_context(draft)
             todo = share.first([(d.folder, d.missing()) if d is not None else None for d in drafts])
             self._write(making, layouts, todo)
             share.wait()
         share.wait()
+
+    def _waits(self) -> None:
+        self.say(f"cache: another run is computing {self.wanted.name}: waiting for it.")
 
     def _layouts(self, making: Making) -> list[Layout]:
         (draws, numbers), found = self.chunks[-1], []

@@ -12,7 +12,6 @@ from torch import nn
 from tl.optimizer.groups import groups
 from tl.rng import derive, seed_device
 from tl.step import Step, untouched
-from tl.streams import to_device
 from tl.trainer import Job, Plan
 
 _SMOOTHING = 0.9
@@ -58,7 +57,7 @@ def _sweep(
         seed_device(derive(plan.seed, "find", number), device)
         loss = 0.0
         for together in zip(*pieces, strict=True):
-            streams = {name: to_device(piece.batch, device) for name, piece in zip(job.streams, together, strict=True)}
+            streams = {name: piece.batch for name, piece in zip(job.streams, together, strict=True)}
             part = torch.stack(list(step(streams).values())).sum() * together[0].weight
             part.backward()
             loss += float(part.detach())

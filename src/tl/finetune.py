@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration, broadcast_object_list
 
 from tl.activations import Activations
-from tl.assemble import SPACE, Assembly, as_run, assemble, identity
+from tl.assemble import SPACE, Assembly, as_run, assemble, identity, precise
 from tl.calibration import fit_temperature
 from tl.environment import describe, lacks_to_compile, peak_memory_mb
 from tl.errors import TLError
@@ -49,8 +49,9 @@ class Request:
 
 def finetune(request: Request, listener: Listener) -> Path:
     """Train as the recipe says and return the run's folder."""
-    accelerator = _accelerator(request.recipe)
-    assembly, streams, fitted = _fitted(_recipe(request), accelerator)
+    known = precise(_recipe(request))
+    accelerator = _accelerator(known)
+    assembly, streams, fitted = _fitted(known, accelerator)
     recipe = assembly.recipe
     metric = best_metric(recipe.loop.best, assembly.data.space)
     evaluator = _evaluator(recipe, accelerator)
@@ -90,6 +91,7 @@ def finetune(request: Request, listener: Listener) -> Path:
 
 def find_rates(recipe: Recipe, listener: Listener) -> dict[str, Finding]:
     """A learning-rate sweep over each phase's learning parts, from the weights that training would start from."""
+    recipe = precise(recipe)
     accelerator = _accelerator(recipe)
     assembly, streams, _ = _fitted(recipe, accelerator)
     evaluator = _evaluator(assembly.recipe, accelerator)
@@ -112,7 +114,7 @@ def _fitted(recipe: Recipe, accelerator: Accelerator) -> tuple[Assembly, Mapping
     """The recipe assembled with its streams, and a line on how much fits on a device where that was found out."""
     assembly = assemble(recipe)
     place = Place(accelerator.device, recipe.loop.precision, _share(accelerator))
-    streams = assembly.streams(place.share)
+    streams = {name: replace(s, device=place.device) for name, s in assembly.streams(place.share).items()}
     if recipe.loop.device_batch != "auto":
         return assembly, streams, ()
     found = assembly.capacity(streams, place)
@@ -210,6 +212,7 @@ def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run
             **describe(accelerator.device, accelerator.num_processes),
             "seed": request.recipe.seed,
             "device_batch": assembly.recipe.loop.at_once,
+            "precision": assembly.recipe.loop.precision,
             "data": {"fingerprint": data.fingerprint, "splits": {k: len(v) for k, v in data.splits.items()}},
             "preprocess": {"fingerprint": fingerprint(preprocess), "lines": preprocess.lines()},
             "seconds": 0.0,

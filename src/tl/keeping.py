@@ -49,7 +49,7 @@ class Keeper:
     def filled(self, wanted: Wanted, names: Mapping[int, str], making: Making, dtype: str | None = None) -> Rows | None:
         """The rows of the last of these names, when all have been computed and kept."""
         began = time.monotonic()
-        Filling(self.cache, wanted, list(names.values()), dtype or self.rules.dtype).fill(making)
+        Filling(self.cache, wanted, list(names.values()), dtype or self.rules.dtype, self.tell).fill(making)
         found = [kept for name in names.values() if (kept := self.cache.find(name)) is not None]
         sizes = ", ".join(map(_size, found))
         line = f"cache: {wanted.name} computed once in {time.monotonic() - began:.1f} s ({sizes})."

@@ -44,7 +44,7 @@ class Loop:
     log_every: Duration
     best: str
     patience: int | None
-    precision: Literal["no", "bf16", "fp16"]
+    precision: Literal["auto", "no", "bf16", "fp16"]
     device: Literal["auto", "cpu", "cuda"]
     clip: float | None
     ema: float | None

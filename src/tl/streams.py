@@ -18,6 +18,7 @@ from tl.rng import derive, seeded
 
 T = TypeVar("T")
 _WINDOW = 50
+_CPU = torch.device("cpu")
 
 
 class Piece(NamedTuple):
@@ -108,7 +109,10 @@ def fixed_view(seed: int, number: int, view: int) -> Draw:
 
 @dataclass(frozen=True)
 class Stream:
-    """Global batches cut into pieces for this process's device; `views` are the fixed views of each sample, if any."""
+    """Global batches cut into pieces for this process's device; `views` are the fixed views of each sample, if any.
+
+    Batches are mixed (mixup, cutmix) where they are then used.
+    """
 
     source: Source
     order: Order
@@ -116,6 +120,7 @@ class Stream:
     device_batch: int
     share: Share
     views: int | None = None
+    device: torch.device = _CPU
 
     @property
     def epoch(self) -> float:
@@ -137,7 +142,8 @@ class Stream:
 
     def _piece(self, batch: Batch, draws: list[Draw], step: int, number: int) -> Piece:
         with seeded(derive(self.order.seed, "mix", step, self.share.rank, number)):
-            return Piece(self.source.mixed(batch), len(draws) / self.batch, sum(self._sizes(draws)))
+            mixed = self.source.mixed(to_device(batch, self.device))
+            return Piece(mixed, len(draws) / self.batch, sum(self._sizes(draws)))
 
     def _sizes(self, draws: list[Draw]) -> list[int]:
         lengths = self.source.lengths

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from tl.assemble import Assembly, assemble
+from tl.assemble import Assembly, assemble, precise
 from tl.environment import machine, peak_memory_mb
 from tl.optimizer.groups import groups
 from tl.prefix import Place
@@ -38,7 +38,7 @@ class Timing:
 
 def measure(recipe: Recipe) -> Timing:
     """Assemble the recipe and run three steps after one to warm up; nothing is written."""
-    assembly = assemble(recipe)
+    assembly = assemble(precise(recipe))
     device = torch.device("cuda" if recipe.loop.device != "cpu" and torch.cuda.is_available() else "cpu")
     return Timing(
         device=machine(device),

@@ -27,7 +27,7 @@ from tl.recipe import Loop
 from tl.rng import derive, seed_device
 from tl.run import Listener, Run
 from tl.step import Step, Warmup, compiled
-from tl.streams import Piece, Stream, to_device
+from tl.streams import Piece, Stream
 
 
 class Signals(Protocol):
@@ -181,8 +181,7 @@ class Trainer:
 
     def _streams(self, pieces: Sequence[Sequence[Piece]]) -> Iterator[Streams]:
         for together in zip(*pieces, strict=True):
-            moved = (to_device(piece.batch, self.accelerator.device) for piece in together)
-            yield dict(zip(self.streams, moved, strict=True))
+            yield dict(zip(self.streams, (piece.batch for piece in together), strict=True))
 
     def _set_rates(self, stretch: Stretch) -> None:
         common, first = self.job.optimizer.common, self.cursor.phase_first
