@@ -30,7 +30,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
     ),
     1: (
         *("functional", "metrics", "calibration", "bootstrap", "classification", "regression", "weighted", "gate"),
-        *("schedule", "build", "run", "rows", "preprocess", "anatomy", "rng", "environment"),
+        *("schedule", "build", "run", "checkpoint", "disk", "rows", "preprocess", "anatomy", "rng", "environment"),
     ),
     2: ("data", "backbone", "head", "adapter", "freeze", "augment", "optimizer"),
     3: ("model",),

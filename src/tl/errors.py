@@ -26,6 +26,12 @@ class GateError(TLError):
     exit_code = 3
 
 
+class Unwritable(TLError):
+    """The disk refused; what was there before is whole, and the run can be resumed when there is room."""
+
+    exit_code = 1
+
+
 class Stopped(TLError):
     """A signal ended the run after its checkpoint was written; the exit code is 128 + the signal's number."""
 

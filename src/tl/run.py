@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import pickle
-import struct
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tl.errors import Stopped, TLError
+from tl.checkpoint import Checkpoint, Checkpoints
+from tl.disk import write_whole, writing
+from tl.errors import Stopped, TLError, Unwritable
 from tl.weights import RUN_MODEL
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-RECIPE, META, METRICS, LOG = "recipe.yaml", "meta.json", "metrics.jsonl", "log.txt"
+RECIPE, META, METRICS, LOG, CHECKPOINTS = "recipe.yaml", "meta.json", "metrics.jsonl", "log.txt", "checkpoints"
 
 
 class Listener(Protocol):
@@ -46,6 +45,7 @@ class Run:
 
     def __init__(self, path: Path, writes: bool = True) -> None:
         self.path, self.writes = path, writes
+        self._checkpoints = Checkpoints(path / CHECKPOINTS)
 
     @classmethod
     def create(cls, root: Path, name: str, recipe: Mapping[str, Any], meta: Mapping[str, Any]) -> Run:
@@ -78,14 +78,13 @@ class Run:
         """Write a file as a whole: it is either the old or the new one, also when the machine stops."""
         if not self.writes:
             return
-        target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        with part.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
+        with self._writing(name):
+            write_whole(self.path / name, content.encode() if isinstance(content, str) else content)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        with writing(self.path / name, f"make room, then: tl finetune --resume {self.path}"):
+            yield
 
     def write_json(self, name: str, content: Any) -> None:
         self.write(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
@@ -123,7 +122,8 @@ class Run:
             raise
         finally:
             if self.writes:
-                self.update_meta(status=status, seconds=self.meta["seconds"] + time.monotonic() - began)
+                with suppress(Unwritable) if status == "failed" else nullcontext():  # what made it fail is told
+                    self.update_meta(status=status, seconds=self.meta["seconds"] + time.monotonic() - began)
 
     def update_meta(self, **facts: Any) -> None:
         if self.writes:
@@ -139,13 +139,13 @@ class Run:
 
     def _append(self, name: str, line: str) -> None:
         if self.writes:
-            with (self.path / name).open("a", encoding="utf-8") as file:
+            with self._writing(name), (self.path / name).open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl."""
+        """The rows of metrics.jsonl; a last line that a kill cut short is none."""
         file = self.path / METRICS
-        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
         return [json.loads(line) for line in lines]
 
     def forget_rows_after(self, step: int) -> None:
@@ -153,32 +153,15 @@ class Run:
         kept = [json.dumps(row, ensure_ascii=False) for row in self.rows() if row["step"] <= step]
         self.write(METRICS, "".join(f"{line}\n" for line in kept))
 
-    def checkpoint(self, name: str, state: Mapping[str, Any]) -> None:
-        """Write a checkpoint of tensors and plain values (torch.save, read back with weights_only)."""
-        import io
+    def checkpoint(self, step: int, states: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """Write a checkpoint of these states; None stands for that of the one before."""
+        if self.writes:
+            with self._writing(CHECKPOINTS):
+                self._checkpoints.write(step, states)
 
-        import torch
-
-        if not self.writes:
-            return
-        buffer = io.BytesIO()
-        torch.save(dict(state), buffer)
-        self.write(f"checkpoints/{name}.pt", buffer.getvalue())
-
-    def load_checkpoint(self, name: str) -> dict[str, Any]:
-        """Read a checkpoint; TLError when there is none."""
-        import torch
-
-        file = self.path / "checkpoints" / f"{name}.pt"
-        if not file.is_file():
-            raise TLError(
-                f"'{self.path}' holds no checkpoint '{name}', so there is nothing to resume: start a new run."
-            )
-        try:
-            state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, struct.error) as error:
-            raise TLError(f"'{file}' is damaged, so the run cannot go on: start a new run.") from error
-        return state
+    def latest_checkpoint(self, say: Callable[[str], None]) -> Checkpoint:
+        """The newest that is whole; `say` hears of those that are not."""
+        return self._checkpoints.latest(say)
 
     def save_model(self, state: Mapping[str, Tensor]) -> None:
         """Write model.safetensors."""

@@ -252,19 +252,15 @@ class Trainer:
         self.accelerator.wait_for_everyone()
         if self.cursor.best is None:
             state = self.answering.state_dict()
-        elif self.best is not None:
-            state = self.best["model"]
         else:
-            state = self.run.load_checkpoint("best")["model"]
+            assert self.best is not None
+            state = self.best["model"]
         self.model.load_state_dict(state)
         if self.ema is not None:
             self.answering.load_state_dict(state)
 
     def save(self) -> None:
-        """Write the checkpoints `last`, everything that the next step depends on, and `best`, if it is another one."""
-        if self.best is not None and self.best["step"] != self.best_saved:
-            self.run.checkpoint("best", self.best)
-            self.best_saved = self.best["step"]
+        """Write everything that the next step depends on (`last`), and the best weights so far."""
         scaler = self.accelerator.scaler
         state = {
             "model": self.model.state_dict(),
@@ -276,12 +272,17 @@ class Trainer:
             "sums": self.sums,
             "summed": self.summed,
         }
-        self.run.checkpoint("last", state)
+        states: dict[str, Mapping[str, Any] | None] = {"last": state}
+        if self.best is not None:
+            states["best"] = self.best if self.best["step"] != self.best_saved else None
+            self.best_saved = self.best["step"]
+        self.run.checkpoint(self.cursor.step, states)
         self.saved = time.monotonic()
 
     def restore(self) -> None:
-        """Go on from the checkpoint `last`."""
-        state = self.run.load_checkpoint("last")
+        """Go on from the newest checkpoint that is whole."""
+        checkpoint = self.run.latest_checkpoint(self._say)
+        state = checkpoint.load("last")
         self.model.load_state_dict(state["model"])
         self.method.load_state_dict(state["method"])
         self.optim.load_state_dict(state["optimizer"])
@@ -290,6 +291,9 @@ class Trainer:
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.cursor = Cursor(**state["cursor"])
+        if self.cursor.best is not None:
+            self.best = checkpoint.load("best")
+            self.best_saved = self.best["step"]
         self.sums = {name: value.to(self.accelerator.device) for name, value in state["sums"].items()}
         self.summed = state["summed"]
         self.run.forget_rows_after(self.cursor.step)

@@ -114,13 +114,14 @@ def test_changed_data_cannot_be_resumed(
         tl("evaluate", run).mistake
         == f"'{run}' has no model yet (it is stopped). Go on with: tl finetune --resume {run}"
     )
-    checkpoint = run / "checkpoints" / "last.pt"
+    checkpoint = run / "checkpoints" / "1" / "last.pt"
     whole = checkpoint.read_bytes()
     checkpoint.write_bytes(whole[: len(whole) // 2])
     damaged = tl("finetune", "--resume", run)
     assert (damaged.code, damaged.mistake) == (
         2,
-        f"'{checkpoint}' is damaged, so the run cannot go on: start a new run.",
+        f"{checkpoint} differs from its checksum: "
+        "no whole checkpoint is left, so the run cannot go on: start a new one.",
     )
     checkpoint.write_bytes(whole)
     with table.open("a") as file:

@@ -1,0 +1,173 @@
+"""Checkpoints: numbered folders, each complete with a manifest of checksums or not there; the newest two are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tl.disk import sync_folder, write_whole
+from tl.errors import TLError
+
+MANIFEST = "manifest"
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One that was found whole: its folder, the step it was written after, and the hash of each file."""
+
+    folder: Path
+    step: int
+    hashes: Mapping[str, str]
+
+    def load(self, name: str) -> dict[str, Any]:
+        """One of its states, of tensors and plain values."""
+        import torch
+
+        state: dict[str, Any] = torch.load(self.folder / f"{name}.pt", map_location="cpu", weights_only=True)
+        return state
+
+
+class Damaged(Exception):
+    """A checkpoint is not what was written."""
+
+
+class Checkpoints:
+    """A folder of checkpoints; one that was found or written last is what the next may share files with."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._last: Checkpoint | None = None
+
+    def write(self, step: int, states: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """Write the states (torch.save, read back with weights_only); None stands for that of the checkpoint before.
+
+        OSError where the disk refuses; the checkpoints before are then as they were.
+        """
+        number = max(self._numbers(), default=0) + 1
+        part = self.folder / f".{number}.{os.getpid()}.part"
+        part.mkdir(parents=True)
+        try:
+            hashes = {f"{name}.pt": self._put(part / f"{name}.pt", state) for name, state in states.items()}
+            body = json.dumps({"step": step, "files": hashes}).encode()
+            write_whole(part / MANIFEST, _hash(body).encode() + b"\n" + body)
+            place = self.folder / str(number)
+            part.rename(place)
+        except OSError:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        sync_folder(self.folder)
+        before, self._last = self._last, Checkpoint(place, step, hashes)
+        self._clear(keep={place, before.folder if before is not None else place})
+
+    def _put(self, file: Path, state: Mapping[str, Any] | None) -> str:
+        """Write a state, or give the one before another name; its hash."""
+        import torch
+
+        if state is None:
+            if self._last is None:
+                raise ValueError(f"there is no checkpoint whose {file.name} could be kept")
+            before = self._last.folder / file.name
+            try:
+                os.link(before, file)
+            except OSError:  # not every file system has links
+                shutil.copyfile(before, file)
+            return self._last.hashes[file.name]
+        with file.open("wb") as raw:
+            sink = _Sink(raw)
+            torch.save(dict(state), sink)  # type: ignore[arg-type]
+            sink.close()
+        return sink.digest.hexdigest()
+
+    def latest(self, say: Callable[[str], None]) -> Checkpoint:
+        """The newest that is whole, with a line for each that is not; TLError where there is none."""
+        damaged = []
+        for number in sorted(self._numbers(), reverse=True):
+            try:
+                self._last = _read(self.folder / str(number))
+            except Damaged as reason:
+                damaged.append(str(reason))
+                continue
+            for text in damaged:
+                say(f"{text}: going on from the checkpoint before it, after step {self._last.step}.")
+            return self._last
+        if damaged:
+            raise TLError(
+                f"{'; '.join(damaged)}: no whole checkpoint is left, so the run cannot go on: start a new one."
+            )
+        raise TLError(f"'{self.folder.parent}' holds no checkpoint, so there is nothing to resume: start a new run.")
+
+    def _numbers(self) -> list[int]:
+        places = self.folder.iterdir() if self.folder.is_dir() else ()
+        return [int(place.name) for place in places if place.name.isdecimal()]
+
+    def _clear(self, keep: set[Path]) -> None:
+        """Remove all others, and what killed writers left; renamed first, so that none is ever half there."""
+        for place in [place for place in self.folder.iterdir() if place not in keep]:
+            if place.name.isdecimal():
+                gone = place.with_name(f".{place.name}.gone")
+                place.rename(gone)
+                place = gone
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _read(folder: Path) -> Checkpoint:
+    """A checkpoint with all its files compared to their checksums; Damaged where one differs."""
+    try:
+        head, _, body = (folder / MANIFEST).read_bytes().partition(b"\n")
+        if head != _hash(body).encode():
+            raise Damaged(f"{folder / MANIFEST} differs from its checksum")
+        facts = json.loads(body)
+        for name, known in facts["files"].items():
+            if _hash_of(folder / name) != known:
+                raise Damaged(f"{folder / name} differs from its checksum")
+    except OSError as error:
+        raise Damaged(f"{error.filename or folder} cannot be read ({error.strerror})") from error
+    return Checkpoint(folder, facts["step"], facts["files"])
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=32).hexdigest()
+
+
+def _hash_of(file: Path) -> str:
+    digest = hashlib.blake2b(digest_size=32)
+    with file.open("rb") as content:
+        while chunk := content.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+class _Sink:
+    """A file that hashes what is written, and keeps the disk's refusal until torch.save is through: its writer in C++
+    would turn that into another error."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.digest = file, hashlib.blake2b(digest_size=32)
+        self._refusal: OSError | None = None
+
+    def write(self, content: bytes | memoryview) -> int:
+        size = memoryview(content).nbytes
+        self.digest.update(content)
+        try:
+            if self._refusal is None:
+                self.file.write(content)
+        except OSError as error:
+            self._refusal = error
+        return size
+
+    def flush(self) -> None:
+        """Nothing: `close` does."""
+
+    def close(self) -> None:
+        """All is on the disk; OSError where it is not."""
+        if self._refusal is not None:
+            raise self._refusal
+        self.file.flush()
+        os.fsync(self.file.fileno())

@@ -1,0 +1,44 @@
+"""Files that are either whole or not there, whenever the machine stops."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tl.errors import Unwritable
+
+
+@contextmanager
+def writing(place: Path, remedy: str) -> Iterator[None]:
+    """What the disk refuses inside is said in one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise Unwritable(f"{place} cannot be written ({error.strerror or error}): {remedy}") from error
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file beside its name, and rename it when it is on the disk; OSError leaves the old one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

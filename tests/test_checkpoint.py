@@ -1,0 +1,200 @@
+"""A checkpoint is whole or not there: kills, damage and full disks leave the one before."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import SHORT, TEXT
+from tests.test_trainer import equal, interrupt
+from tl.checkpoint import Checkpoints
+from tl.errors import Stopped, TLError, Unwritable
+
+Train = Callable[..., Path]
+Rows = Callable[..., list[dict[str, Any]]]
+
+
+def state(value: float) -> dict[str, Any]:
+    return {"weights": torch.full((1000,), value), "step": int(value)}
+
+
+def written(folder: Path, count: int) -> Checkpoints:
+    """So many checkpoints; `best` is from the first."""
+    kept = Checkpoints(folder)
+    for number in range(1, count + 1):
+        kept.write(number, {"last": state(number), "best": state(0) if number == 1 else None})
+    return kept
+
+
+def found(folder: Path) -> tuple[float, list[str]]:
+    """The value of the newest whole checkpoint, and what was said."""
+    said: list[str] = []
+    one = Checkpoints(folder).latest(said.append)
+    last, best = one.load("last"), one.load("best")
+    assert bool((best["weights"] == 0).all())
+    assert bool((last["weights"] == one.step).all())
+    return one.step, said
+
+
+def test_the_newest_two_are_kept_and_share_what_is_the_same(tmp_path: Path) -> None:
+    written(tmp_path, 4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3", "4"]
+    assert found(tmp_path) == (4, [])
+    assert (tmp_path / "3" / "best.pt").samefile(tmp_path / "4" / "best.pt")
+
+
+def test_where_there_are_no_links_the_content_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    written(tmp_path, 3)
+    assert found(tmp_path) == (3, [])
+
+
+def test_200_changed_bytes_are_all_found(tmp_path: Path) -> None:
+    written(tmp_path, 2)
+    draw = random.Random(0)
+    for _ in range(200):
+        file = draw.choice(sorted(path for path in (tmp_path / "2").iterdir() if path.name != "best.pt"))
+        whole = file.read_bytes()
+        place = draw.randrange(len(whole))
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ draw.randrange(1, 256)]) + whole[place + 1 :])
+        step, said = found(tmp_path)
+        assert (step, len(said)) == (1, 1)
+        assert said[0].startswith(
+            f"{file} differs from its checksum: going on from the checkpoint before it, after step 1"
+        )
+        file.write_bytes(whole)
+    assert found(tmp_path) == (2, [])
+
+
+def test_a_shared_file_that_is_damaged_is_no_ones(tmp_path: Path) -> None:
+    written(tmp_path, 2)
+    with (tmp_path / "2" / "best.pt").open("r+b") as file:
+        file.seek(500)
+        file.write(b"\xff\x00\xff")
+    with pytest.raises(TLError, match="no whole checkpoint is left"):
+        found(tmp_path)
+
+
+def test_missing_and_shortened_files_are_found(tmp_path: Path) -> None:
+    written(tmp_path, 2)
+    (tmp_path / "2" / "last.pt").unlink()
+    step, said = found(tmp_path)
+    assert step == 1
+    assert "cannot be read (No such file or directory)" in said[0]
+    with pytest.raises(TLError, match="nothing to resume"):
+        Checkpoints(tmp_path / "elsewhere").latest(print)
+
+
+def test_after_falling_back_the_whole_one_is_kept(tmp_path: Path) -> None:
+    written(tmp_path, 2)
+    (tmp_path / "2" / "manifest").write_bytes(b"")
+    kept = Checkpoints(tmp_path)
+    kept.latest(lambda text: None)
+    kept.write(7, {"last": state(7), "best": None})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "3"]
+    assert found(tmp_path) == (7, [])
+
+
+def test_what_killed_writers_left_is_removed(tmp_path: Path) -> None:
+    kept = written(tmp_path, 1)
+    (tmp_path / ".2.99999.part").mkdir()
+    (tmp_path / ".1.gone").mkdir()
+    assert found(tmp_path) == (1, [])
+    kept.write(2, {"last": state(2), "best": None})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
+
+
+@contextmanager
+def file_limit(size: int) -> Iterator[None]:
+    """No file can grow beyond so many bytes: writing more fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_refusing_disk_leaves_the_one_before(share: float, tmp_path: Path) -> None:
+    kept = written(tmp_path, 1)
+    size = (tmp_path / "1" / "last.pt").stat().st_size
+    with file_limit(int(share * size)), pytest.raises(OSError, match="File too large"):
+        kept.write(2, {"last": state(2), "best": None})
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    assert found(tmp_path) == (1, [])
+    kept.write(2, {"last": state(2), "best": None})
+    assert found(tmp_path) == (2, [])
+
+
+def test_a_run_on_a_full_disk_says_so_and_goes_on_when_there_is_room(
+    train: Train, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = [*TEXT, *SHORT, "loop.save_every=4step"]
+    whole = train(*recipe)
+    write = Checkpoints.write
+
+    def full(kept: Checkpoints, step: int, states: dict[str, Any]) -> None:
+        with file_limit(100_000 if step == 8 else 1 << 40):
+            write(kept, step, states)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "write", full)
+        with pytest.raises(
+            Unwritable, match=r"cannot be written \(File too large\): make room, then: tl finetune --re"
+        ):
+            train(*recipe)
+    (halted,) = (path for path in whole.parent.iterdir() if path != whole)
+    assert Unwritable.exit_code == 1
+    assert equal(whole, train(resume=halted))
+    assert rows(halted) == rows(whole)
+
+
+def test_a_run_falls_back_and_ends_the_same(
+    train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = [*TEXT, *SHORT, "loop.save_every=3step", "loop.ema=0.9"]
+    whole = train(*recipe)
+    with monkeypatch.context() as patch:
+        interrupt(8, patch)
+        with pytest.raises(Stopped):
+            train(*recipe)
+    (halted,) = (path for path in whole.parent.iterdir() if path != whole)
+    newest = max((halted / "checkpoints").iterdir(), key=lambda path: int(path.name))
+    with (newest / "last.pt").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\xff\xff")
+    resumed = train(resume=halted)
+    assert equal(whole, resumed)
+    assert rows(whole) == rows(resumed)
+    assert (
+        "differs from its checksum: going on from the checkpoint before it, after step 6."
+        in (resumed / "log.txt").read_text()
+    )
+
+
+def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path: Path) -> None:
+    from tl.run import Run
+
+    run = Run(tmp_path)
+    run.log({"step": 1, "split": "train"})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 2, "spl')
+    assert run.rows() == [{"step": 1, "split": "train"}]
+    run.forget_rows_after(5)
+    run.log({"step": 2, "split": "train"})
+    assert [row["step"] for row in run.rows()] == [1, 2]
