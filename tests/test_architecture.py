@@ -51,7 +51,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "workers",
         "step",
     ),
-    6: ("trainer", "supply", "evaluate", "finder", "contact_sheet", "signals", "trackers", "capacity"),
+    6: ("job", "trainer", "supply", "evaluate", "finder", "contact_sheet", "signals", "trackers", "capacity"),
     7: (
         "assemble",
         "preflight",

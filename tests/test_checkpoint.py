@@ -39,6 +39,7 @@ def found(folder: Path) -> tuple[float, list[str]]:
     """The value of the newest whole checkpoint, and what was said."""
     said: list[str] = []
     one = Checkpoints(folder).latest(said.append)
+    assert one is not None
     last, best = one.load("last"), one.load("best")
     assert bool((best["weights"] == 0).all())
     assert bool((last["weights"] == one.step).all())
@@ -93,8 +94,7 @@ def test_missing_and_shortened_files_are_found(tmp_path: Path) -> None:
     step, said = found(tmp_path)
     assert step == 1
     assert "cannot be read (No such file or directory)" in said[0]
-    with pytest.raises(TLError, match="nothing to resume"):
-        Checkpoints(tmp_path / "elsewhere").latest(print)
+    assert Checkpoints(tmp_path / "elsewhere").latest(print) is None
 
 
 def test_after_falling_back_the_whole_one_is_kept(tmp_path: Path) -> None:

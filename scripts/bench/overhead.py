@@ -18,12 +18,13 @@ from torch.nn.functional import cross_entropy
 
 from tl.assemble import Assembly, assemble
 from tl.cli.progress import Quiet
+from tl.job import Job, Plan
 from tl.phases import lay_out
 from tl.recipe import load
 from tl.rng import derive
 from tl.run import Run
 from tl.streams import Share
-from tl.trainer import Job, Plan, Trainer
+from tl.trainer import Trainer
 
 CASES = {
     "tiny_image, full": ["data=tiny_shapes", "backbone=tiny_image"],

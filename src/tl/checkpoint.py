@@ -85,8 +85,8 @@ class Checkpoints:
             sink.close()
         return sink.digest.hexdigest()
 
-    def latest(self, say: Callable[[str], None]) -> Checkpoint:
-        """The newest that is whole, with a line for each that is not; TLError where there is none."""
+    def latest(self, say: Callable[[str], None]) -> Checkpoint | None:
+        """The newest that is whole, with a line for each that is not; None before the first, TLError after the last."""
         damaged = []
         for number in sorted(self._numbers(), reverse=True):
             try:
@@ -101,7 +101,7 @@ class Checkpoints:
             raise TLError(
                 f"{'; '.join(damaged)}: no whole checkpoint is left, so the run cannot go on: start a new one."
             )
-        raise TLError(f"'{self.folder.parent}' holds no checkpoint, so there is nothing to resume: start a new run.")
+        return None
 
     def _numbers(self) -> list[int]:
         places = self.folder.iterdir() if self.folder.is_dir() else ()

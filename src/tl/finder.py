@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from tl.job import Job, Plan
 from tl.optimizer.groups import groups
 from tl.rng import derive, seed_device
 from tl.step import Step, untouched
-from tl.trainer import Job, Plan
 
 _SMOOTHING = 0.9
 _DIVERGED = 4.0

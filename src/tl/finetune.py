@@ -20,6 +20,7 @@ from tl.environment import describe, lacks_to_compile, peak_memory_mb
 from tl.errors import TLError
 from tl.evaluate import Answers, Evaluator, best_metric
 from tl.finder import Finding, find_rate
+from tl.job import Job, Plan
 from tl.model import Model
 from tl.outcome import Outcome, answers, csv_text, outcome
 from tl.phases import lay_out
@@ -33,7 +34,7 @@ from tl.signals import StopSignals
 from tl.streams import Share, Stream, forward_batch
 from tl.supply import Needs, Supply
 from tl.trackers import start_trackers, tracker_names
-from tl.trainer import Job, Plan, Trainer
+from tl.trainer import Trainer
 from tl.weights import RUN_ASSETS
 
 
@@ -72,9 +73,7 @@ def finetune(request: Request, listener: Listener) -> Path:
     job = _job(assembly, evaluator, supply)
     with run.recorded(), start_trackers(accelerator, run.path, recipe):
         trainer = Trainer(recipe.loop, plan, job, accelerator, run, listener)
-        if request.resume is not None:
-            trainer.restore()
-        else:
+        if request.resume is None or not trainer.restore():
             _start_head(assembly, evaluator, supply)
         with StopSignals(accelerator) as signals:
             cursor = trainer.fit(signals)
@@ -84,8 +83,9 @@ def finetune(request: Request, listener: Listener) -> Path:
         best = {"metric": metric, "value": cursor.best, "step": cursor.best_step}
         run.update_meta(best=best, peak_memory_mb=peak_memory_mb(accelerator.device), temperature=temperature)
         outcomes = _outcomes(run, assembly, evaluator, supply, validated, temperature)
-    if run.writes:
-        write_report(run, assembly, outcomes)
+        if run.writes:
+            run.update_meta(seconds=run.seconds)
+            write_report(run, assembly, outcomes)
     return run.path
 
 

@@ -45,7 +45,8 @@ def _past(path: Path) -> Past:
         test = _test(path, best["metric"])
     except (TLError, json.JSONDecodeError, UnicodeDecodeError):
         return Past(str(path), recipe, when, "unreadable", None, None, None, None)
-    return Past(str(path), recipe, when, meta["status"], best["metric"], best["value"], test, meta["seconds"])
+    status = "killed" if run.killed else meta["status"]
+    return Past(str(path), recipe, when, status, best["metric"], best["value"], test, meta["seconds"])
 
 
 def _test(path: Path, metric: str | None) -> float | None:

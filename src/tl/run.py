@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,8 @@ from tl.weights import RUN_MODEL
 if TYPE_CHECKING:
     from torch import Tensor
 
-RECIPE, META, METRICS, LOG, CHECKPOINTS = "recipe.yaml", "meta.json", "metrics.jsonl", "log.txt", "checkpoints"
+RECIPE, META, METRICS, LOG = "recipe.yaml", "meta.json", "metrics.jsonl", "log.txt"
+CHECKPOINTS, LOCK = "checkpoints", ".lock"
 
 
 class Listener(Protocol):
@@ -112,18 +114,52 @@ class Run:
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Keep the run's status and the seconds it took, whichever way it ends."""
-        began, status = time.monotonic(), "failed"
-        try:
+        """Keep the run's status and the seconds it took, whichever way it ends; TLError while another process is at it.
+
+        A kill leaves the status `running` without the lock.
+        """
+        if not self.writes:
             yield
-            status = "done"
-        except Stopped:
-            status = "stopped"
-            raise
-        finally:
-            if self.writes:
+            return
+        with self._locked():
+            self._before, self._began = float(self.meta["seconds"]), time.monotonic()
+            self.update_meta(status="running")
+            status = "failed"
+            try:
+                yield
+                status = "done"
+            except (Stopped, KeyboardInterrupt):
+                status = "stopped"
+                raise
+            finally:
                 with suppress(Unwritable) if status == "failed" else nullcontext():  # what made it fail is told
-                    self.update_meta(status=status, seconds=self.meta["seconds"] + time.monotonic() - began)
+                    self.update_meta(status=status, seconds=self.seconds)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken so far."""
+        return self._before + time.monotonic() - self._began
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.path / LOCK).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise TLError(f"'{self.path}' is being trained by another process: wait for it, or stop it.") from error
+            yield
+
+    @property
+    def killed(self) -> bool:
+        """Whether the run is said to be running, but no process is at it."""
+        if self.meta["status"] != "running" or not (self.path / LOCK).is_file():
+            return False
+        with (self.path / LOCK).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
 
     def update_meta(self, **facts: Any) -> None:
         if self.writes:
@@ -159,8 +195,8 @@ class Run:
             with self._writing(CHECKPOINTS):
                 self._checkpoints.write(step, states)
 
-    def latest_checkpoint(self, say: Callable[[str], None]) -> Checkpoint:
-        """The newest that is whole; `say` hears of those that are not."""
+    def latest_checkpoint(self, say: Callable[[str], None]) -> Checkpoint | None:
+        """The newest that is whole; `say` hears of those that are not; None before the first."""
         return self._checkpoints.latest(say)
 
     def save_model(self, state: Mapping[str, Tensor]) -> None:

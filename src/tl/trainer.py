@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol, cast
+from dataclasses import asdict
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -18,9 +18,8 @@ from tl.batch import Streams
 from tl.checksum import checksums, verify_frozen
 from tl.cursor import Cursor
 from tl.errors import Stopped, TLError
-from tl.method.base import Method
+from tl.job import Job, Plan, Signals
 from tl.model import Model
-from tl.optimizer.base import Optimizer
 from tl.optimizer.groups import groups
 from tl.phases import Stretch, due
 from tl.recipe import Loop
@@ -28,40 +27,6 @@ from tl.rng import derive, seed_device
 from tl.run import Listener, Run
 from tl.step import Step, Warmup, compiled
 from tl.streams import Piece, Stream
-
-
-class Signals(Protocol):
-    """Knows the number of the signal that asked the run to stop, or 0."""
-
-    def pending(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run does and when, in steps; `metric` of the validation split picks the best weights."""
-
-    stretches: tuple[Stretch, ...]
-    total: int
-    eval_every: float
-    save_every: float
-    log_every: float
-    metric: str
-    seed: int
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is trained; `enter` gives the streams of a phase, of which `streams` are the unread samples.
-
-    `evaluate` gives the validation metrics of a model, or nothing where there is no such split.
-    """
-
-    model: Model
-    method: Method
-    streams: Mapping[str, Stream]
-    optimizer: Optimizer
-    evaluate: Callable[[Model], dict[str, float]]
-    enter: Callable[[int], Mapping[str, Stream]]
 
 
 def averaged(model: Model, decay: float) -> AveragedModel:
@@ -279,9 +244,12 @@ class Trainer:
         self.run.checkpoint(self.cursor.step, states)
         self.saved = time.monotonic()
 
-    def restore(self) -> None:
-        """Go on from the newest checkpoint that is whole."""
+    def restore(self) -> bool:
+        """Go on from the newest checkpoint that is whole; false where none was written yet."""
         checkpoint = self.run.latest_checkpoint(self._say)
+        self.run.forget_rows_after(0 if checkpoint is None else checkpoint.step)
+        if checkpoint is None:
+            return False
         state = checkpoint.load("last")
         self.model.load_state_dict(state["model"])
         self.method.load_state_dict(state["method"])
@@ -296,4 +264,4 @@ class Trainer:
             self.best_saved = self.best["step"]
         self.sums = {name: value.to(self.accelerator.device) for name, value in state["sums"].items()}
         self.summed = state["summed"]
-        self.run.forget_rows_after(self.cursor.step)
+        return True

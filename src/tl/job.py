@@ -1,0 +1,47 @@
+"""What is trained, what it does and when: all that the trainer is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from tl.method.base import Method
+from tl.model import Model
+from tl.optimizer.base import Optimizer
+from tl.phases import Stretch
+from tl.streams import Stream
+
+
+class Signals(Protocol):
+    """Knows the number of the signal that asked the run to stop, or 0."""
+
+    def pending(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does and when, in steps; `metric` of the validation split picks the best weights."""
+
+    stretches: tuple[Stretch, ...]
+    total: int
+    eval_every: float
+    save_every: float
+    log_every: float
+    metric: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained; `enter` gives the streams of a phase, of which `streams` are the unread samples.
+
+    `evaluate` gives the validation metrics of a model, or nothing where there is no such split.
+    """
+
+    model: Model
+    method: Method
+    streams: Mapping[str, Stream]
+    optimizer: Optimizer
+    evaluate: Callable[[Model], dict[str, float]]
+    enter: Callable[[int], Mapping[str, Stream]]

@@ -1,0 +1,140 @@
+"""Kill -9 at random moments; what is resumed must end as the uninterrupted run: python -m tests.faults.kill_drill.
+
+Runs are forked from a process that has imported everything, so that the moments fall into the run and not into imports.
+Each has an empty cache, so that its building is hit too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+STORIES = {
+    "text": ["data=tiny_sentences", "data.n=120", "backbone=tiny_text", "freeze=gradual", "freeze.every=4step"],
+    "image": ["data=tiny_shapes", "data.n=120", "backbone=tiny_image", "freeze=linear_then_all", "loop.workers=1"],
+}
+COMMON = [
+    *("loop.batch=16", "loop.device_batch=8", "loop.length=20step", "loop.eval_every=5step", "loop.log_every=1step"),
+    *("loop.save_every=1step", "loop.ema=0.9", "loop.bootstrap=20", "loop.device=cpu", "cache.use=always"),
+]
+
+
+def forked(work: Callable[[], object]) -> int:
+    """The process that does the work; it ends with 0 when it comes to an end."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        work()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def finetune(root: Path, story: str, resume: Path | None) -> Callable[[], object]:
+    """A run of the story below `root`, with its cache there too."""
+
+    def work() -> None:
+        from tl.cli.progress import Quiet
+        from tl.finetune import Request, finetune
+        from tl.recipe import load
+
+        recipe = load("base", [*STORIES[story], *COMMON, f"cache.folder={root / 'cache'}"])
+        finetune(Request(load(str(resume / "recipe.yaml")) if resume else recipe, root, resume, "drill"), Quiet())
+
+    return work
+
+
+def ended(child: int) -> None:
+    """Wait for a run that must come to its end."""
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise SystemExit(f"A run that was not killed ended with {status}.")
+
+
+def run_in(root: Path) -> Path | None:
+    """The run below `root`, where one has begun."""
+    found = [path.parent for path in (root / "base").glob("*/meta.json")]
+    return found[0] if found else None
+
+
+def left(root: Path) -> str:
+    """What a kill hit, by what it left behind."""
+    run = run_in(root)
+    if run is None:
+        return "before the run began"
+    if any((run / "checkpoints").glob(".*.part")):
+        return "writing a checkpoint"
+    if any((root / "cache").glob("*.part")):
+        return "building the cache"
+    if any(run.glob("**/.*.part")):
+        return "writing another file"
+    rows = (run / "metrics.jsonl").read_text().count('"train"') if (run / "metrics.jsonl").is_file() else 0
+    if (run / "report.html").is_file() or json.loads((run / "meta.json").read_text())["status"] == "done":
+        return "after the run"
+    return "before the first step" if not rows else "at the end" if rows >= 20 else "while training"
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two runs ended with the same weights, rows and predictions, bit for bit."""
+    names = ["model.safetensors", "metrics.jsonl", "predictions/val.csv", "predictions/test.csv"]
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in names) and all(
+        (run / "report.html").is_file() for run in (one, other)
+    )
+
+
+def drill(story: str, kills: int, seed: int) -> Counter[str]:
+    """So many kills; how often each moment was hit. SystemExit at the first run that does not end the same."""
+    draw, hit = random.Random(seed), Counter[str]()
+    with TemporaryDirectory() as folder:
+        began = time.monotonic()
+        ended(forked(finetune(Path(folder), story, None)))
+        lasts, whole = time.monotonic() - began, run_in(Path(folder))
+        assert whole is not None
+        for number in range(kills):
+            with TemporaryDirectory() as other:
+                root = Path(other)
+                child = forked(finetune(root, story, None))
+                time.sleep(draw.uniform(0, lasts))
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                hit[left(root)] += 1
+                run = run_in(root)
+                if run is None or json.loads((run / "meta.json").read_text())["status"] != "done":
+                    ended(forked(finetune(root, story, run)))
+                found = run_in(root)
+                if found is None or not same(whole, found):
+                    raise SystemExit(f"{story}: after kill {number} (seed {seed}) the resumed run ended otherwise.")
+    return hit
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--story", choices=STORIES, nargs="+", default=list(STORIES))
+    chosen = parser.parse_args()
+    import torch
+
+    import tl.finetune
+
+    assert tl.finetune
+    torch.set_num_threads(1)
+    for number, story in enumerate(chosen.story):
+        kills = chosen.kills // len(chosen.story) + (number < chosen.kills % len(chosen.story))
+        hit = drill(story, kills, chosen.seed)
+        print(f"{story}: {kills} of {kills} resumed runs ended bit-equal; killed {dict(hit.most_common())}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
