@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -265,3 +266,63 @@ def test_checkpoints_are_written_by_steps_or_by_the_clock(
     assert len(written) == times
     assert 1 <= sum(states.get("best") is not None for states in written) <= 3
     assert {int(path.name) for path in (run / "checkpoints").iterdir()} == {max(1, times - 1), times}
+
+
+def poisoned(patch: pytest.MonkeyPatch, steps: set[int]) -> None:
+    """The head's loss is not a number at these steps."""
+    from tl.method.finetune import Finetune
+
+    loss, seen = Finetune.loss, [0]
+
+    def poison(method: Finetune, model: Any, batch: Any) -> dict[str, torch.Tensor]:
+        seen[0] += 1
+        return {
+            name: value * float("nan" if seen[0] in steps else 1) for name, value in loss(method, model, batch).items()
+        }
+
+    patch.setattr(Finetune, "loss", poison)
+
+
+def test_a_loss_that_is_not_finite_stops_at_its_step_and_names_its_samples(
+    train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from tl.checkpoint import Checkpoints
+
+    with monkeypatch.context() as patch:
+        poisoned(patch, {6})
+        with pytest.raises(TLError, match=r"is not finite at step 6 \(samples \d{5}, ") as caught:
+            train(*TEXT, *SHORT, "loop.log_every=10step", "loop.eval_every=10step", "loop.save_every=2step")
+    (run,) = (tmp_path / "runs" / "base").iterdir()
+    bad = json.loads((run / "bad_step.json").read_text())
+    assert (bad["step"], len(bad["samples"]["train"])) == (6, 16)
+    assert bad["samples"]["train"][0] in str(caught.value)
+    last = Checkpoints(run / "checkpoints").latest(print)
+    assert last is not None
+    assert last.step == 4
+    assert all(bool(value.isfinite().all()) for value in last.load("last")["model"].values())
+    assert equal(train(resume=run), train(*TEXT, *SHORT, "loop.log_every=10step", "loop.eval_every=10step"))
+
+
+def test_some_steps_whose_loss_is_not_finite_may_be_skipped(
+    train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        poisoned(patch, {3, 7})
+        run = train(*TEXT, *SHORT, "loop.skip_bad=2")
+    assert [row["step"] for row in rows(run)] == [1, 2, 4, 5, 6, 8, 9, 10, 11, 12]
+    assert all(bool(value.isfinite().all()) for value in weights(run).values())
+    log = (run / "log.txt").read_text()
+    assert "The loss is not finite at step 7: skipped (2 of at most 2)." in log
+    with monkeypatch.context() as patch:
+        poisoned(patch, {3, 7, 9})
+        with pytest.raises(TLError, match="not finite at step 9"):
+            train(*TEXT, *SHORT, "loop.skip_bad=2")
+
+
+def test_a_run_whose_time_is_over_stops_with_a_checkpoint(train: Train, tmp_path: Path) -> None:
+    with pytest.raises(Stopped, match=r"loop.max_time is over: stopped after step 1 of 12\. Go on with") as caught:
+        train(*TEXT, *SHORT, "loop.max_time=0.0001min")
+    assert caught.value.exit_code == 128 + 14
+    (run,) = (tmp_path / "runs" / "base").iterdir()
+    with pytest.raises(Stopped, match="after step 2 of 12"):
+        train(resume=run)

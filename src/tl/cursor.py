@@ -9,7 +9,9 @@ from tl import metrics
 
 @dataclass
 class Cursor:
-    """`step` counts optimizer steps of the whole run; `frozen` holds the checksums of the phase's frozen parts.
+    """`step` counts optimizer steps of the whole run, of which `skipped` were not taken.
+
+    `frozen` holds the checksums of the phase's frozen parts.
 
     They were right at the phase's end, so the next phase takes over those of parts that stay frozen, unless the phase
     was watched: then the weights are those of its best step.
@@ -24,6 +26,7 @@ class Cursor:
     best_step: int = 0
     best_before_phase: float | None = None
     stalled: int = 0
+    skipped: int = 0
     frozen: dict[str, str] = field(default_factory=dict)
 
     def judge(self, metric: str, value: float, patience: int | None) -> bool:

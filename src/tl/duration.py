@@ -38,7 +38,10 @@ class Duration:
         TLError for minutes, which are no steps before the run is over.
         """
         if self.unit == "min":
-            raise TLError(f"'{self}' counts minutes, which only loop.save_every can: write steps, epochs or a share.")
+            raise TLError(
+                f"'{self}' counts minutes, which only loop.save_every and loop.max_time can: "
+                "write steps, epochs or a share."
+            )
         per_unit = {"step": 1.0, "ep": epoch, "%": total / 100}[self.unit]
         return round(self.value * per_unit)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -50,6 +51,7 @@ class Request:
 
 def finetune(request: Request, listener: Listener) -> Path:
     """Train as the recipe says and return the run's folder."""
+    began = time.monotonic()
     known = precise(_recipe(request))
     accelerator = _accelerator(known)
     assembly, streams, fitted = _fitted(known, accelerator)
@@ -75,7 +77,7 @@ def finetune(request: Request, listener: Listener) -> Path:
         trainer = Trainer(recipe.loop, plan, job, accelerator, run, listener)
         if request.resume is None or not trainer.restore():
             _start_head(assembly, evaluator, supply)
-        with StopSignals(accelerator) as signals:
+        with StopSignals(accelerator, _until(recipe, began)) as signals:
             cursor = trainer.fit(signals)
         validated = _validated(assembly, evaluator, supply)
         temperature = _temperature(assembly, validated)
@@ -120,6 +122,11 @@ def _fitted(recipe: Recipe, accelerator: Accelerator) -> tuple[Assembly, Mapping
     found = assembly.capacity(streams, place)
     cut = {name: replace(stream, device_batch=found.samples) for name, stream in streams.items()}
     return assembly.taking(found.samples), cut, (found.line(),)
+
+
+def _until(recipe: Recipe, began: float) -> float:
+    limit = recipe.loop.max_time
+    return math.inf if limit is None else began + 60 * limit.value
 
 
 def _share(accelerator: Accelerator) -> Share:

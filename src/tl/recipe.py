@@ -41,12 +41,14 @@ class Loop:
     device_batch: int | Literal["auto"]
     eval_every: Duration
     save_every: Duration
+    max_time: Duration | None
     log_every: Duration
     best: str
     patience: int | None
     precision: Literal["auto", "no", "bf16", "fp16"]
     device: Literal["auto", "cpu", "cuda"]
     clip: float | None
+    skip_bad: int
     ema: float | None
     batch_norm: Literal["auto", "keep", "update"]
     gradient_checkpointing: bool
@@ -70,6 +72,8 @@ class Loop:
             ("log_every", self.log_every.unit != "min", "steps, epochs or a share of the run"),
             ("batch", self.batch >= 1, "at least 1"),
             ("device_batch", self.device_batch == "auto" or self.device_batch >= 1, "at least 1, or auto"),
+            ("max_time", self.max_time is None or self.max_time.unit == "min", "minutes, as in 90min, or null"),
+            ("skip_bad", self.skip_bad >= 0, "at least 0"),
             ("patience", self.patience is None or self.patience >= 1, "at least 1, or null"),
             ("clip", self.clip is None or self.clip > 0, "above 0, or null"),
             ("ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or null"),

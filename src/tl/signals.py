@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -10,12 +12,17 @@ from accelerate import Accelerator
 
 
 class StopSignals:
-    """A context in which the two signals are remembered; all processes agree on the largest number any has seen."""
+    """A context in which the two signals are remembered; all processes agree on the largest number any has seen.
 
-    def __init__(self, accelerator: Accelerator) -> None:
-        self.accelerator, self.number = accelerator, 0
+    When `until` (of the monotonic clock) is over, that counts as a SIGALRM.
+    """
+
+    def __init__(self, accelerator: Accelerator, until: float = math.inf) -> None:
+        self.accelerator, self.until, self.number = accelerator, until, 0
 
     def pending(self) -> int:
+        if not self.number and time.monotonic() >= self.until:
+            self.number = signal.SIGALRM
         if self.accelerator.num_processes == 1:
             return self.number
         import torch

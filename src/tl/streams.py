@@ -133,6 +133,11 @@ class Stream:
         draws = self.order.draws(step * self.batch + lo, step * self.batch + hi, self.views)
         return evenly(draws, self.device_batch)
 
+    def ids(self, step: int) -> list[str]:
+        """The samples of the global batch at a step, in all processes."""
+        draws = self.order.draws(step * self.batch, (step + 1) * self.batch, self.views)
+        return [self.source.samples[draw.number].id for draw in draws]
+
     def steps(self, first: int, last: int) -> Iterator[list[Piece]]:
         """The pieces of every step in first..last-1."""
         planned, read = tee((step, piece) for step in range(first, last) for piece in self.plan(step))

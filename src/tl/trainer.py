@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
+from signal import SIGALRM
 from typing import Any, cast
 
 import torch
@@ -17,9 +18,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tl.batch import Streams
 from tl.checksum import checksums, verify_frozen
 from tl.cursor import Cursor
-from tl.errors import Stopped, TLError
+from tl.errors import Stopped
 from tl.job import Job, Plan, Signals
 from tl.model import Model
+from tl.numerics import Tally, Watch, not_finite
 from tl.optimizer.groups import groups
 from tl.phases import Stretch, due
 from tl.recipe import Loop
@@ -27,6 +29,8 @@ from tl.rng import derive, seed_device
 from tl.run import Listener, Run
 from tl.step import Step, Warmup, compiled
 from tl.streams import Piece, Stream
+
+BAD_STEP = "bad_step.json"
 
 
 def averaged(model: Model, decay: float) -> AveragedModel:
@@ -50,9 +54,9 @@ class Trainer:
         self.ema = averaged(self.model, loop.ema) if loop.ema is not None else None
         self.streams: Mapping[str, Stream] = job.streams
         self.learnable: list[nn.Parameter] = []
-        self.sums: dict[str, Tensor] = {}
-        self.summed = 0
+        self.tally = Tally()
         self.best: dict[str, Any] | None = None
+        self.watch = Watch(accelerator.device, accelerator.num_processes)
         self.best_saved, self.saved = -1, time.monotonic()
 
     @property
@@ -127,22 +131,53 @@ class Trainer:
         self._set_rates(stretch)
         self.method.progress.fill_(number / self.plan.total)
         seed_device(derive(self.plan.seed, "step", number, accelerator.process_index), accelerator.device)
+        found, value = self._backward(step, pieces)
+        self.cursor.step += 1
+        if not self._skips(value):
+            self.tally.take(found)
+            optim.step()
+            if self.ema is not None:
+                self.ema.update_parameters(self.model)
+        optim.zero_grad(set_to_none=True)
+        self.listener.step(self.cursor.step, sum(p.size for p in pieces[0]) * accelerator.num_processes)
+
+    def _backward(
+        self, step: nn.Module, pieces: Sequence[Sequence[Piece]]
+    ) -> tuple[list[tuple[Mapping[str, Tensor], float]], Tensor]:
+        """The terms of each piece with its weight, and a number that is finite where loss and gradient are."""
+        accelerator, found = self.accelerator, []
         for i, (streams, piece) in enumerate(zip(self._streams(pieces), pieces[0], strict=True)):
             last = i + 1 == len(pieces[0])
             with nullcontext() if last else accelerator.no_sync(step):
                 terms = step(streams)
                 weight = piece.weight * accelerator.num_processes
                 accelerator.backward(torch.stack(list(terms.values())).sum() * weight)
-            self._tally(terms, weight)
+            found.append((terms, weight))
+        value = torch.stack([term.detach() for terms, _ in found for term in terms.values()]).sum()
         if self.loop.clip is not None:
-            self._tally({"grad_norm": accelerator.clip_grad_norm_(self.learnable, self.loop.clip)}, 1.0)
-        optim.step()
-        optim.zero_grad(set_to_none=True)
-        if self.ema is not None:
-            self.ema.update_parameters(self.model)
-        self.cursor.step += 1
-        self.summed += 1
-        self.listener.step(self.cursor.step, sum(p.size for p in pieces[0]) * accelerator.num_processes)
+            norm = accelerator.clip_grad_norm_(self.learnable, self.loop.clip)
+            found.append(({"grad_norm": norm}, 1.0))
+            if accelerator.scaler is None:  # which skips steps of too large a gradient by itself
+                value = value + norm
+        return found, value
+
+    def _skips(self, value: Tensor) -> bool:
+        """Whether the step is left out: it is not finite, and some may be skipped."""
+        cursor, most = self.cursor, self.loop.skip_bad
+        if cursor.skipped < most and self.watch.bad(value):
+            cursor.skipped += 1
+            self._say(f"The loss is not finite at step {cursor.step}: skipped ({cursor.skipped} of at most {most}).")
+            return True
+        self.watch.see(cursor.step, value)
+        return False
+
+    def _refuse(self, bad: int | None) -> None:
+        """TLError where the loss of a step was not finite; which samples it saw is kept in the run."""
+        if bad is None:
+            return
+        samples = {name: stream.ids(bad - 1) for name, stream in self.streams.items()}
+        self.run.write_json(BAD_STEP, {"step": bad, "samples": samples})
+        raise not_finite(bad, samples["train"], self.run.path / BAD_STEP)
 
     def _streams(self, pieces: Sequence[Sequence[Piece]]) -> Iterator[Streams]:
         for together in zip(*pieces, strict=True):
@@ -156,10 +191,6 @@ class Trainer:
         for group in self.optim.param_groups:
             group["lr"] = group["peak_lr"] * shape
 
-    def _tally(self, terms: Mapping[str, Tensor], weight: float) -> None:
-        for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0) + value.detach() * weight
-
     def _when_due(self, stretch: Stretch, signals: Signals) -> None:
         step, plan = self.cursor.step, self.plan
         last = step >= stretch.last
@@ -171,7 +202,8 @@ class Trainer:
         if due(step, plan.save_every) or self._minutes_over() or signal:
             self.save()
         if signal:
-            text = f"Stopped after step {step} of {plan.total}. Go on with: tl finetune --resume {self.run.path}"
+            why = "loop.max_time is over: stopped" if signal == SIGALRM else "Stopped"
+            text = f"{why} after step {step} of {plan.total}. Go on with: tl finetune --resume {self.run.path}"
             raise Stopped(text, signal)
 
     def _minutes_over(self) -> bool:
@@ -179,16 +211,11 @@ class Trainer:
         return every.unit == "min" and time.monotonic() - self.saved >= 60 * every.value
 
     def _log(self, stretch: Stretch) -> None:
-        means = self.accelerator.reduce({k: v / self.summed for k, v in self.sums.items()}, "mean")
-        values = {name: float(value) for name, value in means.items()}
-        self.sums, self.summed = {}, 0
+        self._refuse(self.watch.first())
+        values = self.tally.means(self.accelerator)
+        if not values:
+            return
         loss = sum(value for name, value in values.items() if name != "grad_norm")
-        if loss != loss or abs(loss) == float("inf"):
-            raise TLError(
-                f"The loss is {loss} at step {self.cursor.step}: lower optimizer.lr, set loop.clip, "
-                "or use loop.precision=no. Checkpoints written before, if any, are in "
-                f"{self.run.path / 'checkpoints'}."
-            )
         rates = {f"lr/{g['part']}": g["lr"] for g in self.optim.param_groups if self._learns(str(g["part"]))}
         self._record(stretch, "train", {"loss": loss, **values, **rates})
 
@@ -203,6 +230,7 @@ class Trainer:
             self.accelerator.log({f"{split}/{name}": value for name, value in values.items()}, step=step)
 
     def _evaluate(self, stretch: Stretch) -> None:
+        self._refuse(self.watch.first())
         values = self.job.evaluate(self.answering)
         if not values:
             return
@@ -226,6 +254,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write everything that the next step depends on (`last`), and the best weights so far."""
+        self._refuse(self.watch.own())
         scaler = self.accelerator.scaler
         state = {
             "model": self.model.state_dict(),
@@ -234,8 +263,7 @@ class Trainer:
             "ema": self.ema.state_dict() if self.ema is not None else None,
             "scaler": scaler.state_dict() if scaler is not None else None,
             "cursor": asdict(self.cursor),
-            "sums": self.sums,
-            "summed": self.summed,
+            **self.tally.state(),
         }
         states: dict[str, Mapping[str, Any] | None] = {"last": state}
         if self.best is not None:
@@ -262,6 +290,5 @@ class Trainer:
         if self.cursor.best is not None:
             self.best = checkpoint.load("best")
             self.best_saved = self.best["step"]
-        self.sums = {name: value.to(self.accelerator.device) for name, value in state["sums"].items()}
-        self.summed = state["summed"]
+        self.tally.restore(state, self.accelerator.device)
         return True

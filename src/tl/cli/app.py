@@ -26,7 +26,7 @@ for module in (train, answer, recipes, runs):
 
 
 def main() -> None:
-    """Exit codes: 0 done, 1 a bug, 2 the user's mistake, 3 a gate that did not hold, 130/143 stopped by a signal."""
+    """Exit codes: 0 done, 1 a bug, 2 the user's mistake, 3 a gate that failed, 130/142/143 stopped, can go on."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may be no text, terminals may lack letters

@@ -1,0 +1,87 @@
+"""Losses that are not finite: found at their step, though no step waits for its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from tl.errors import TLError
+
+_NEVER = 2**62
+
+
+class Watch:
+    """Remembers, on the device, the first step whose loss or gradient was not finite; `world` processes do so."""
+
+    def __init__(self, device: torch.device, world: int) -> None:
+        self.world = world
+        self._first = torch.full((), _NEVER, device=device)
+
+    def see(self, step: int, value: Tensor) -> None:
+        """Take in what a step gave, a number ()."""
+        self._first = torch.where(value.isfinite(), self._first, self._first.clamp(max=step))
+
+    def first(self) -> int | None:
+        """The step, or None so far, in any process; this waits for the device and for all processes."""
+        if self.world > 1:
+            torch.distributed.all_reduce(self._first, torch.distributed.ReduceOp.MIN)
+        return self.own()
+
+    def own(self) -> int | None:
+        """The same, as far as this process knows by itself."""
+        found = int(self._first)
+        return None if found == _NEVER else found
+
+    def bad(self, value: Tensor) -> bool:
+        """Whether this number is not finite in any process; this waits for the device and for all processes."""
+        wrong = (~value.isfinite()).long()
+        if self.world > 1:
+            torch.distributed.all_reduce(wrong, torch.distributed.ReduceOp.MAX)
+        return bool(wrong)
+
+
+class Tally:
+    """Weighted sums of what steps gave, until they are logged; they stay on the device."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.steps = 0
+
+    def take(self, found: Iterable[tuple[Mapping[str, Tensor], float]]) -> None:
+        """Take in a step: terms of its pieces, each with its weight."""
+        for terms, weight in found:
+            for name, value in terms.items():
+                self.sums[name] = self.sums.get(name, 0) + value.detach() * weight
+        self.steps += 1
+
+    def means(self, accelerator: Accelerator) -> dict[str, float]:
+        """The means over steps and processes, after which it starts anew; empty where there was no step."""
+        if not self.steps:
+            return {}
+        means = accelerator.reduce({name: value / self.steps for name, value in self.sums.items()}, "mean")
+        self.sums, self.steps = {}, 0
+        return {name: float(value) for name, value in means.items()}
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"sums": self.sums, "summed": self.steps}
+
+    def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Go on from a checkpoint's."""
+        self.sums = {name: value.to(device) for name, value in state["sums"].items()}
+        self.steps = state["summed"]
+
+
+def not_finite(step: int, samples: Sequence[str], file: Path) -> TLError:
+    """What is said of a step whose loss was not finite; all its samples are in `file`."""
+    some = ", ".join(samples[:3])
+    return TLError(
+        f"The loss or its gradient is not finite at step {step} (samples {some} ...: all are in {file}): lower "
+        "optimizer.lr, set loop.clip or loop.precision=no, or let loop.skip_bad=3 skip a few such steps. "
+        "The checkpoints are from before that step."
+    )
