@@ -78,6 +78,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "predict",
         "features",
         "launch",
+        "again",
     ),
     8: ("cli",),
 }

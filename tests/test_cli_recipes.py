@@ -32,6 +32,8 @@ COMMANDS = {
     "copy": "recipe to",
     "explain": "key --json",
     "runs": "folder --json",
+    "reproduce": "run --runs --json",
+    "verify-resume": "recipe overrides --steps --json",
     "cache": "folder --clear --older-than --json",
     "doctor": "--json",
 }

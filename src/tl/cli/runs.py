@@ -1,4 +1,4 @@
-"""`tl runs`, `tl cache` and `tl doctor`."""
+"""`tl runs`, `tl reproduce`, `tl verify-resume`, `tl cache` and `tl doctor`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from tl.errors import TLError
 
 def register(app: typer.Typer) -> None:
     app.command("runs")(runs)
+    app.command("reproduce")(reproduce)
+    app.command("verify-resume")(verify_resume)
     app.command("cache")(cache)
     app.command("doctor")(doctor)
 
@@ -24,6 +26,31 @@ def runs(
     from tl.cli.history import print_runs
 
     print_runs(folder, as_json=json)
+
+
+def reproduce(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    runs: Annotated[Path, typer.Option(help="The folder that holds all runs.")] = Path("runs"),
+    json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+) -> None:
+    """Train a run again as it was, and compare losses, weights and metrics bit for bit; exit 3 if they differ."""
+    from tl.cli.again import print_reproduced
+
+    print_reproduced(run, runs, as_json=json)
+
+
+def verify_resume(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or a path to one of yours.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, as in optimizer.lr=1e-4 head=mlp")] = None,
+    steps: Annotated[int, typer.Option(min=2, help="How many steps each run has.")] = 12,
+    json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+) -> None:
+    """Run a recipe shortly, once undisturbed and once killed and resumed; exit 3 if they end otherwise."""
+    from tl.cli.again import print_verified
+    from tl.recipe import load
+
+    load(recipe, overrides or [])
+    print_verified(recipe, overrides or [], steps, as_json=json)
 
 
 def cache(

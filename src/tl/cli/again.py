@@ -1,0 +1,53 @@
+"""What `tl reproduce` and `tl verify-resume` print."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tl.again import Comparison, reproduce, verify_resume
+from tl.cli.progress import listener
+from tl.cli.tables import print_json
+from tl.errors import GateError
+
+
+def print_reproduced(path: Path, root: Path, as_json: bool) -> None:
+    """Run again and compare; exit 3 where anything differs."""
+    heard = listener(quiet=as_json)
+    with heard:
+        found = reproduce(path, root, heard)
+    _say(found, as_json)
+    print(f"run     {found.other}", file=sys.stderr if as_json else sys.stdout)
+    _gate(found, "The run did not come out the same.")
+
+
+def print_verified(recipe: str, overrides: list[str], steps: int, as_json: bool) -> None:
+    """Kill, resume and compare; exit 3 where anything differs."""
+    with TemporaryDirectory(prefix="tl_verify_") as folder:
+        found = verify_resume(recipe, overrides, steps, Path(folder))
+    _say(found, as_json)
+    _gate(found, "The resumed run ended otherwise than the uninterrupted one.")
+
+
+def _say(found: Comparison, as_json: bool) -> None:
+    if as_json:
+        return print_json({**asdict(found), "same": found.same})
+    if found.step is None:
+        print(f"{found.rows} logged rows: equal bit for bit")
+    else:
+        print(
+            f"{found.rows} logged rows: differ from step {found.step} on, by {found.largest:.2g} of the value at most"
+        )
+    print(f"weights: {'equal bit for bit' if found.weights else 'differ'}")
+    for name, (one, other) in found.values.items():
+        print(f"{name}: {one:.6g} and {other:.6g}")
+    for name, (then, now) in found.facts.items():
+        print(f"{name}: {then}, now {now}")
+    return None
+
+
+def _gate(found: Comparison, text: str) -> None:
+    if not found.same:
+        raise GateError(text)
