@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 import resource
+import shutil
 import signal
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -198,3 +200,10 @@ def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path: Path) -> None:
     run.forget_rows_after(5)
     run.log({"step": 2, "split": "train"})
     assert [row["step"] for row in run.rows()] == [1, 2]
+
+
+def test_a_disk_without_room_is_refused_before_training(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10**12, 10**12, 3 * 10**6))
+    with pytest.raises(TLError, match=r"take up to 0\.\d+ GB, but the disk has 0\.0028 GB free: make room, or give an"):
+        train(*TEXT, *SHORT, "cache.use=never")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tl.errors import Unwritable
+from tl.errors import TLError, Unwritable
+
+_GB = 1024**3
 
 
 @contextmanager
@@ -42,3 +45,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def demand_room(folder: Path, needed: int) -> None:
+    """TLError where a folder's disk has not so many bytes free."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise TLError(
+            f"{folder}: checkpoints and model take up to {needed / _GB:.2g} GB, but the disk has {free / _GB:.2g} GB "
+            "free: make room, or give another folder with --runs."
+        )

@@ -17,6 +17,7 @@ from accelerate.utils import ProjectConfiguration, broadcast_object_list
 from tl.activations import Activations
 from tl.assemble import SPACE, Assembly, as_run, assemble, identity, precise
 from tl.calibration import fit_temperature
+from tl.disk import demand_room
 from tl.environment import describe, lacks_to_compile, peak_memory_mb
 from tl.errors import TLError
 from tl.evaluate import Answers, Evaluator, best_metric
@@ -75,6 +76,8 @@ def finetune(request: Request, listener: Listener) -> Path:
     job = _job(assembly, evaluator, supply)
     with run.recorded(), start_trackers(accelerator, run.path, recipe):
         trainer = Trainer(recipe.loop, plan, job, accelerator, run, listener)
+        if run.writes:
+            demand_room(run.path, trainer.room)
         if request.resume is None or not trainer.restore():
             _start_head(assembly, evaluator, supply)
         with StopSignals(accelerator, _until(recipe, began)) as signals:

@@ -272,6 +272,12 @@ class Trainer:
         self.run.checkpoint(self.cursor.step, states)
         self.saved = time.monotonic()
 
+    @property
+    def room(self) -> int:
+        """Bytes for three checkpoints (weights, best ones, an average, two numbers for each weight) and the model."""
+        weights: int = sum(value.nbytes for value in self.model.state_dict().values())
+        return weights * (3 * (4 + (self.ema is not None)) + 1)
+
     def restore(self) -> bool:
         """Go on from the newest checkpoint that is whole; false where none was written yet."""
         checkpoint = self.run.latest_checkpoint(self._say)
