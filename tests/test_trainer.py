@@ -326,3 +326,36 @@ def test_a_run_whose_time_is_over_stops_with_a_checkpoint(train: Train, tmp_path
     (run,) = (tmp_path / "runs" / "base").iterdir()
     with pytest.raises(Stopped, match="after step 2 of 12"):
         train(resume=run)
+
+
+def test_out_of_memory_halves_what_is_taken_at_once_and_changes_nothing_else(
+    train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tl.method.finetune import Finetune
+
+    recipe = [*TEXT, *SHORT, "freeze.probe=50%", "loop.save_every=3step"]
+    small = train(*recipe, "loop.device_batch=4")
+    loss = Finetune.loss
+
+    def full(method: Finetune, model: Any, batch: Any) -> dict[str, torch.Tensor]:
+        if len(batch["train"].y) > 4 and batch["train"].start == 0:
+            raise torch.OutOfMemoryError
+        return loss(method, model, batch)
+
+    monkeypatch.setattr(Finetune, "loss", full)
+    halved = train(*recipe, "loop.device_batch=16", "cache.use=never")
+    log = (halved / "log.txt").read_text()
+    assert log.count("Out of memory at step 7: from here on loop.device_batch is 8.") == 1
+    assert log.count("Out of memory at step 7: from here on loop.device_batch is 4.") == 1
+    assert losses(rows(halved))[6:] == pytest.approx(losses(rows(small))[6:], rel=1e-5)
+
+
+def test_out_of_memory_with_one_sample_is_a_mistake(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tl.method.finetune import Finetune
+
+    def full(*_: Any) -> dict[str, torch.Tensor]:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(Finetune, "loss", full)
+    with pytest.raises(TLError, match=r"Out of memory at step 1 with loop\.device_batch=1: set a smaller"):
+        train(*TEXT, *SHORT)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Self
 
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tl.adapter.base import Adapter
 from tl.backbone.base import Backbone
@@ -71,3 +72,8 @@ class Model(nn.Module):
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
         return self
+
+
+def averaged(model: Model, decay: float) -> AveragedModel:
+    """A copy that follows the model's weights as a moving average; its buffers are the model's own."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]

@@ -85,3 +85,11 @@ def not_finite(step: int, samples: Sequence[str], file: Path) -> TLError:
         "optimizer.lr, set loop.clip or loop.precision=no, or let loop.skip_bad=3 skip a few such steps. "
         "The checkpoints are from before that step."
     )
+
+
+def no_memory(step: int, at_once: int) -> TLError:
+    """What is said where a step can be cut no smaller."""
+    return TLError(
+        f"Out of memory at step {step} with loop.device_batch={at_once}: set a smaller one, "
+        "loop.gradient_checkpointing=true or loop.precision=bf16, then start again."
+    )

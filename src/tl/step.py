@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from statistics import median
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from tl.batch import Streams
 from tl.method.base import Method
 from tl.model import Model
+
+Terms = tuple[Mapping[str, Tensor], float]
+"""Named terms of a piece of a batch, and its weight."""
 
 _NEXT = 10
 
@@ -27,6 +31,20 @@ class Step(nn.Module):
 
     def forward(self, batch: Streams) -> dict[str, Tensor]:
         return self.method.loss(self.model, batch)
+
+
+def backward(
+    accelerator: Accelerator, step: nn.Module, pieces: Sequence[Streams], weights: Sequence[float]
+) -> list[Terms]:
+    """Run each piece of a batch forward and backward; processes exchange gradients with the last one."""
+    found: list[Terms] = []
+    for number, (streams, share) in enumerate(zip(pieces, weights, strict=True)):
+        with nullcontext() if number + 1 == len(pieces) else accelerator.no_sync(step):
+            terms = step(streams)
+            weight = share * accelerator.num_processes
+            accelerator.backward(torch.stack(list(terms.values())).sum() * weight)
+        found.append((terms, weight))
+    return found
 
 
 def compiled(step: Step) -> Step:

@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from signal import SIGALRM
 from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from tl.batch import Streams
 from tl.checksum import checksums, verify_frozen
 from tl.cursor import Cursor
 from tl.errors import Stopped
 from tl.job import Job, Plan, Signals
-from tl.model import Model
-from tl.numerics import Tally, Watch, not_finite
+from tl.model import Model, averaged
+from tl.numerics import Tally, Watch, no_memory, not_finite
 from tl.optimizer.groups import groups
 from tl.phases import Stretch, due
 from tl.recipe import Loop
 from tl.rng import derive, seed_device
 from tl.run import Listener, Run
-from tl.step import Step, Warmup, compiled
+from tl.step import Step, Terms, Warmup, backward, compiled
 from tl.streams import Piece, Stream
 
 BAD_STEP = "bad_step.json"
-
-
-def averaged(model: Model, decay: float) -> AveragedModel:
-    """A copy that follows the model's weights as a moving average; its buffers are the model's own."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
 
 
 class Trainer:
@@ -71,8 +64,7 @@ class Trainer:
         gc.freeze()  # what is there stays there: every collection would look at all modules again, for 0.3 s
         try:
             while not self.cursor.over:
-                stretch = self.plan.stretches[self.cursor.phase]
-                self._phase(stretch, signals)
+                self._phase(self.plan.stretches[self.cursor.phase], signals)
         finally:
             gc.unfreeze()
         if not over:
@@ -108,15 +100,34 @@ class Trainer:
         warmup = Warmup(stretch.phase.name, self.accelerator.device, self._say) if self.loop.compile else None
         step.train()
         self.learnable = [p for p in step.parameters() if p.requires_grad]
-        for pieces in zip(*(s.steps(self.cursor.step, stretch.last) for s in self.streams.values()), strict=True):
-            with nullcontext() if warmup is None else warmup.step():
-                self._step(step, optim, stretch, pieces)
-            self._when_due(stretch, signals)
-            if self.cursor.phase_over:
-                break
+        while not self._through(step, optim, stretch, signals, warmup):
+            self._halve()
         if warmup is not None:
             warmup.over()
         self.accelerator.free_memory()
+
+    def _through(self, step: nn.Module, optim: Any, stretch: Stretch, signals: Signals, warmup: Warmup | None) -> bool:
+        """Take the phase's steps from where the cursor is; false where there was too little memory for one."""
+        try:
+            for pieces in zip(*(s.steps(self.cursor.step, stretch.last) for s in self.streams.values()), strict=True):
+                with nullcontext() if warmup is None else warmup.step():
+                    self._step(step, optim, stretch, pieces)
+                self._when_due(stretch, signals)
+                if self.cursor.phase_over:
+                    break
+        except torch.OutOfMemoryError:
+            optim.zero_grad(set_to_none=True)
+            return False
+        return True
+
+    def _halve(self) -> None:
+        """Fewer samples at once, so that the step that found too little memory is taken again with the same ones."""
+        step, most = self.cursor.step + 1, self.streams["train"].device_batch
+        if most == 1 or self.accelerator.num_processes > 1:
+            raise no_memory(step, most)
+        torch.cuda.empty_cache()
+        self.streams = {name: replace(s, device_batch=s.device_batch // 2) for name, s in self.streams.items()}
+        self._say(f"Out of memory at step {step}: from here on loop.device_batch is {most // 2}.")
 
     def _forward(self) -> Step:
         step = Step(self.model, self.method)
@@ -141,18 +152,11 @@ class Trainer:
         optim.zero_grad(set_to_none=True)
         self.listener.step(self.cursor.step, sum(p.size for p in pieces[0]) * accelerator.num_processes)
 
-    def _backward(
-        self, step: nn.Module, pieces: Sequence[Sequence[Piece]]
-    ) -> tuple[list[tuple[Mapping[str, Tensor], float]], Tensor]:
+    def _backward(self, step: nn.Module, pieces: Sequence[Sequence[Piece]]) -> tuple[list[Terms], Tensor]:
         """The terms of each piece with its weight, and a number that is finite where loss and gradient are."""
-        accelerator, found = self.accelerator, []
-        for i, (streams, piece) in enumerate(zip(self._streams(pieces), pieces[0], strict=True)):
-            last = i + 1 == len(pieces[0])
-            with nullcontext() if last else accelerator.no_sync(step):
-                terms = step(streams)
-                weight = piece.weight * accelerator.num_processes
-                accelerator.backward(torch.stack(list(terms.values())).sum() * weight)
-            found.append((terms, weight))
+        accelerator = self.accelerator
+        together = [dict(zip(self.streams, (p.batch for p in some), strict=True)) for some in zip(*pieces, strict=True)]
+        found = backward(accelerator, step, together, [piece.weight for piece in pieces[0]])
         value = torch.stack([term.detach() for terms, _ in found for term in terms.values()]).sum()
         if self.loop.clip is not None:
             norm = accelerator.clip_grad_norm_(self.learnable, self.loop.clip)
@@ -178,10 +182,6 @@ class Trainer:
         samples = {name: stream.ids(bad - 1) for name, stream in self.streams.items()}
         self.run.write_json(BAD_STEP, {"step": bad, "samples": samples})
         raise not_finite(bad, samples["train"], self.run.path / BAD_STEP)
-
-    def _streams(self, pieces: Sequence[Sequence[Piece]]) -> Iterator[Streams]:
-        for together in zip(*pieces, strict=True):
-            yield dict(zip(self.streams, (piece.batch for piece in together), strict=True))
 
     def _set_rates(self, stretch: Stretch) -> None:
         common, first = self.job.optimizer.common, self.cursor.phase_first
