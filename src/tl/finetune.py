@@ -72,6 +72,8 @@ def finetune(request: Request, listener: Listener) -> Path:
     if padded := streams["train"].padding():
         remedy = "" if recipe.loop.bucket else " (loop.bucket=true spares some)"
         say(f"padding: {padded:.0%} of an epoch's tokens{remedy}")
+    if assembly.data.skipped:
+        run.write("skipped.txt", "".join(f"{text}\n" for text in assembly.data.skipped))
     supply = _supply(assembly, plan, streams, evaluator, say)
     job = _job(assembly, evaluator, supply)
     with run.recorded(), start_trackers(accelerator, run.path, recipe):

@@ -47,7 +47,16 @@ def features(backbone: Backbone, texts: Sequence[str], width: int | None = None)
 def accuracy(backbone: Backbone) -> float:
     """Of logistic regression on the names of emoji, 450 of them for training, to their nine groups."""
     split = Split(val=0.15, test=0.15, stratify=True, seed=0)
-    source = Twemoji(view="name", split=split, limit=None, per_class=None, classes=None, balance="none")
+    source = Twemoji(
+        view="name",
+        split=split,
+        limit=None,
+        per_class=None,
+        classes=None,
+        balance="none",
+        on_error="stop",
+        skip_limit=0.0,
+    )
     samples = random.Random(0).sample(source.read(), 1200)
     x, y = features(backbone, [str(s.input) for s in samples]).numpy(), np.array([s.target for s in samples])
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1)).fit(x[:450], y[:450])

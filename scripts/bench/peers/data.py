@@ -22,7 +22,15 @@ from tl.data.twemoji import Twemoji
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 COUNTS = {"train": 384, "val": 64, "test": 256}
-COMMON = Common(split=Split(0.1, 0.1, True, SEED), limit=None, per_class=None, classes=None, balance="none")
+COMMON = Common(
+    split=Split(0.1, 0.1, True, SEED),
+    limit=None,
+    per_class=None,
+    classes=None,
+    balance="none",
+    on_error="stop",
+    skip_limit=0.0,
+)
 
 Pair = tuple[Path | str, str]
 

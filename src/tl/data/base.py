@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from tl.errors import TLError
 from tl.preprocess import Modality
 from tl.space import Kind, Space
 
@@ -66,11 +67,16 @@ class Common(TypedDict):
     per_class: int | None
     classes: tuple[str, ...] | None
     balance: Literal["none", "weights", "sampling"]
+    on_error: Literal["stop", "skip"]
+    skip_limit: float
 
 
 @dataclass(frozen=True)
 class Data:
-    """Samples by split (train, val, test, and any other that the source names, such as target) and the output space."""
+    """Samples by split (train, val, test, and any other that the source names, such as target) and the output space.
+
+    `skipped` has a sentence on each sample that could not be used.
+    """
 
     modality: Modality
     space: Space
@@ -78,6 +84,7 @@ class Data:
     balanced_sampling: bool
     fingerprint: str
     notes: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
 
 
 class DataSource(ABC):
@@ -89,10 +96,22 @@ class DataSource(ABC):
     def __init__(self, common: Common) -> None:
         self.common = common
         self.notes: list[str] = []
+        self.skipped: list[str] = []
 
     @abstractmethod
     def read(self) -> list[Sample]:
         """Every sample, ids unique, in a stable order; `notes` gets what was skipped; TLError names the remedy."""
+
+    def attempt(self, make: Callable[[], Sample]) -> Iterator[Sample]:
+        """The sample that `make` makes; none where that fails and the recipe leaves out what cannot be used."""
+        try:
+            made = make()
+        except TLError as error:
+            if self.common["on_error"] == "stop":
+                raise
+            self.skipped.append(str(error))
+        else:
+            yield made
 
     def target_names(self) -> tuple[str, ...]:
         """The names of the numbers to predict, where the kind is number."""

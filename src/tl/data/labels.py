@@ -45,21 +45,32 @@ def _only(target: Target, classes: Sequence[str]) -> Target:
     return None if target is None else tuple(name for name in names_of(target) if name in classes)
 
 
+def unlabelled(sample: Sample) -> bool:
+    """Whether a sample to learn or to evaluate from has no label."""
+    return (sample.split is None or sample.split in LABELLED) and (sample.target is None or sample.target == "")
+
+
+def not_finite(sample: Sample, columns: Sequence[str]) -> tuple[str, float] | None:
+    """The first number of a sample to learn or to evaluate from that is not finite, with its column."""
+    numbers = () if sample.target is None or isinstance(sample.target, str) else sample.target
+    if sample.split is not None and sample.split not in LABELLED:
+        return None
+    pairs = zip(columns, numbers, strict=False)
+    return next(((n, v) for n, v in pairs if isinstance(v, float) and not math.isfinite(v)), None)
+
+
 def check_targets(samples: Sequence[Sample], columns: Sequence[str]) -> None:
     """TLError where a sample to learn or to evaluate from has no label, or a number that is not finite."""
-    needed = [s for s in samples if s.split is None or s.split in LABELLED]
-    bare = [s for s in needed if s.target is None or s.target == ""]
+    bare = [sample for sample in samples if unlabelled(sample)]
     if bare:
         more = f" (and {len(bare) - 1} more)" if len(bare) > 1 else ""
         raise TLError(
             f"{bare[0].where}: the sample has no label{more}: fill it in or remove the row; samples without labels "
             "belong in a split of another name than train, val, test."
         )
-    for sample in needed:
-        numbers = () if sample.target is None or isinstance(sample.target, str) else sample.target
-        for name, value in zip(columns, numbers, strict=False):
-            if isinstance(value, float) and not math.isfinite(value):
-                raise TLError(f"{sample.where}: '{name}' is {value}, not a finite number: mend or remove the row.")
+    for sample in samples:
+        if wrong := not_finite(sample, columns):
+            raise TLError(f"{sample.where}: '{wrong[0]}' is {wrong[1]}, not a finite number: mend or remove the row.")
 
 
 def label_map(splits: Splits, kind: Kind, notes: list[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tl.data.base import LABELLED, Common, Data, DataSource, Sample, Split, Target, canonical, digest
 from tl.data.divide import assign, at_most, natural, per_stratum
+from tl.data.faults import strange, without_faults
 from tl.data.labels import Splits, check_targets, keep_classes, label_map, names_of, space_of, strata
 from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
@@ -30,9 +31,14 @@ def load(source: DataSource) -> Data:
     common, kind = source.common, source.kind
     _check(common, kind)
     samples = [replace(s, split=canonical(s.split) if s.split else None) for s in source.read()]
-    _check_text(samples)
     _check_unique(samples)
+    skipped: tuple[str, ...] = ()
+    if common["on_error"] == "skip":
+        samples, skipped = without_faults(samples, source)
+    _check_text(samples)
     notes = [*source.notes]
+    if skipped:
+        notes.append(f"{len(skipped)} samples cannot be used and are left out (data.on_error=skip): {skipped[0]}")
     if common["classes"] is not None:
         samples = keep_classes(samples, common["classes"], kind)
     check_targets(samples, source.target_names())
@@ -48,6 +54,7 @@ def load(source: DataSource) -> Data:
         balanced_sampling=common["balance"] == "sampling",
         fingerprint=digest(sorted((s for rows in kept.values() for s in rows), key=lambda s: natural(s.id))),
         notes=tuple(notes),
+        skipped=skipped,
     )
 
 
@@ -58,6 +65,8 @@ def _check(common: Common, kind: Kind) -> None:
             raise TLError(f"data.split.{key}={share}: a share is at least 0 and below 1.")
     if split.val + split.test >= 1:
         raise TLError(f"data.split.val={split.val} and data.split.test={split.test} leave nothing to train on.")
+    if not 0 <= common["skip_limit"] <= 1:
+        raise TLError(f"data.skip_limit={common['skip_limit']:g}: a share is from 0 to 1.")
     for name, most in (("limit", common["limit"]), ("per_class", common["per_class"])):
         if most is not None and most < 1:
             raise TLError(f"data.{name}={most}: give a whole number of at least 1, or null for all.")
@@ -74,7 +83,7 @@ def _check_text(samples: Sequence[Sample]) -> None:
     for sample in samples:
         words = sample.input if isinstance(sample.input, tuple) else (sample.input,)
         for text in (sample.id, *names_of(sample.target), *(word for word in words if isinstance(word, str))):
-            if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            if strange(text):
                 shown = text.encode("ascii", "backslashreplace").decode()
                 raise TLError(f"'{shown}' holds a character that is no Unicode text: rename or mend it.")
 

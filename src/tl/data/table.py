@@ -78,7 +78,8 @@ class Table(DataSource):
             assert file is not None
             rows = read_rows(file, self.columns)
             check_columns(rows, self._wanted())
-            samples.extend(self._sample(row, name) for row in rows)
+            for row in rows:
+                samples.extend(self.attempt(partial(self._sample, row, name)))
         return samples
 
     def _wanted(self) -> dict[str, str]:
