@@ -79,6 +79,8 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "features",
         "launch",
         "again",
+        "prepared",
+        "replay",
     ),
     8: ("cli",),
 }

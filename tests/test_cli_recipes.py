@@ -32,6 +32,7 @@ COMMANDS = {
     "copy": "recipe to",
     "explain": "key --json",
     "runs": "folder --json",
+    "replay": "run --json",
     "reproduce": "run --runs --json",
     "verify-resume": "recipe overrides --steps --json",
     "cache": "folder --clear --older-than --json",

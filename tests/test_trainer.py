@@ -229,26 +229,25 @@ def test_watching_unfreezes_on_a_stall_and_stops_when_it_does_not_pay(train: Tra
 
 @pytest.mark.parametrize("kind", [TEXT, IMAGE], ids=["text", "image"])
 def test_the_finder_leaves_no_trace(kind: list[str], forget_accelerate: Callable[[], None]) -> None:
-    import tl.finetune as verb
     from tl.cli.progress import Quiet
+    from tl.finder import find_rate
+    from tl.finetune import find_rates
+    from tl.prepared import prepare
     from tl.recipe import load
 
     recipe = load("base", [*kind, *SHORT, "freeze=full", "head.init=random", "head.standardize=false"])
-    accelerator = verb._accelerator(recipe)
-    assembly = verb.assemble(recipe)
-    evaluator = verb._evaluator(recipe, accelerator)
-    streams = assembly.streams(evaluator.share)
-    plan = verb._plan(assembly, "accuracy", streams["train"].epoch)
-    job = verb._job(assembly, evaluator, verb._supply(assembly, plan, streams, evaluator, print))
+    ready = prepare(recipe)
+    assembly, plan = ready.assembly, ready.plan
+    job = ready.job(ready.supply(print))
     before = {key: value.clone() for key, value in assembly.model.state_dict().items()}
     rng = torch.get_rng_state()
-    found = verb.find_rate(job, plan, plan.stretches[0].phase.train, accelerator.device, (1e-6, 1.0))
+    found = find_rate(job, plan, plan.stretches[0].phase.train, ready.accelerator.device, (1e-6, 1.0))
     after = assembly.model.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
     assert torch.equal(rng, torch.get_rng_state())
     assert all(p.grad is None for p in assembly.model.parameters())
     assert kind is IMAGE or 1e-6 < found.steepest < 1.0
-    assert verb.find_rates(recipe, Quiet()).keys() == {"full"}
+    assert find_rates(recipe, Quiet()).keys() == {"full"}
 
 
 @pytest.mark.parametrize("every, times", [("4step", 4), ("0.00001min", 13), ("60min", 1)])
@@ -359,3 +358,38 @@ def test_out_of_memory_with_one_sample_is_a_mistake(train: Train, monkeypatch: p
     monkeypatch.setattr(Finetune, "loss", full)
     with pytest.raises(TLError, match=r"Out of memory at step 1 with loop\.device_batch=1: set a smaller"):
         train(*TEXT, *SHORT)
+
+
+def test_a_bad_step_is_replayed_to_the_module_and_the_samples(
+    train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forget_accelerate: Callable[[], None]
+) -> None:
+    from tl.backbone.tiny_text import TinyText
+    from tl.cli.progress import Quiet
+    from tl.replay import replay
+
+    recipe = [*TEXT, *SHORT, "freeze=full", "loop.device_batch=8", "loop.save_every=2step", "loop.log_every=12step"]
+    pool = TinyText.pool
+
+    def poison(backbone: TinyText, x: Any) -> torch.Tensor:
+        """The features of one text are not finite whenever it is seen."""
+        found = pool(backbone, x)
+        if not backbone.training:
+            return found
+        wrong = (x.values.detach().abs().sum((1, 2)) * 1e3).long() % 97 == 5
+        return torch.where(wrong[:, None], float("nan"), found)
+
+    monkeypatch.setattr(TinyText, "pool", poison)
+    with pytest.raises(TLError, match=r"not finite at step"):
+        train(*recipe, "loop.eval_every=12step")
+    (run,) = (tmp_path / "runs" / "base").iterdir()
+    forget_accelerate()
+    found = replay(run, Quiet())
+    assert found.came
+    assert found.module == "model.backbone"
+    assert len(found.samples) >= 1
+    assert set(found.samples) <= set(json.loads((run / "bad_step.json").read_text())["samples"]["train"])
+    monkeypatch.setattr(TinyText, "pool", pool)
+    forget_accelerate()
+    assert not replay(run, Quiet()).came
+    with pytest.raises(TLError, match="no step of it had a loss that is not finite"):
+        replay(train(*TEXT, *SHORT), Quiet())

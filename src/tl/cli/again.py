@@ -1,4 +1,4 @@
-"""What `tl reproduce` and `tl verify-resume` print."""
+"""What `tl replay`, `tl reproduce` and `tl verify-resume` print."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tl.again import Comparison, reproduce, verify_resume
 from tl.cli.progress import listener
 from tl.cli.tables import print_json
 from tl.errors import GateError
+from tl.replay import replay
 
 
 def print_reproduced(path: Path, root: Path, as_json: bool) -> None:
@@ -29,6 +30,21 @@ def print_verified(recipe: str, overrides: list[str], steps: int, as_json: bool)
         found = verify_resume(recipe, overrides, steps, Path(folder))
     _say(found, as_json)
     _gate(found, "The resumed run ended otherwise than the uninterrupted one.")
+
+
+def print_replayed(path: Path, as_json: bool) -> None:
+    """Where the loss of a step stops being finite."""
+    heard = listener(quiet=True)
+    with heard:
+        found = replay(path, heard)
+    if as_json:
+        return print_json(asdict(found))
+    if not found.came:
+        return print(f"Step {found.step}: its loss is finite this time, so the run can be resumed.")
+    if not found.module:
+        return print(f"Step {found.step}: every module's output is finite; a gradient in the backward pass is not.")
+    of = f", for {len(found.samples)} samples: {', '.join(found.samples)}" if found.samples else ""
+    return print(f"Step {found.step}: the first output that is not finite is that of {found.module}{of}.")
 
 
 def _say(found: Comparison, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`tl runs`, `tl reproduce`, `tl verify-resume`, `tl cache` and `tl doctor`."""
+"""`tl runs`, `tl replay`, `tl reproduce`, `tl verify-resume`, `tl cache` and `tl doctor`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tl.errors import TLError
 
 def register(app: typer.Typer) -> None:
     app.command("runs")(runs)
+    app.command("replay")(replay)
     app.command("reproduce")(reproduce)
     app.command("verify-resume")(verify_resume)
     app.command("cache")(cache)
@@ -26,6 +27,16 @@ def runs(
     from tl.cli.history import print_runs
 
     print_runs(folder, as_json=json)
+
+
+def replay(
+    run: Annotated[Path, typer.Argument(help="The folder of a run that stopped at a loss that is not finite.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the finding as JSON.")] = False,
+) -> None:
+    """Take a run's step whose loss was not finite again, and say which module and samples it comes from."""
+    from tl.cli.again import print_replayed
+
+    print_replayed(run, as_json=json)
 
 
 def reproduce(

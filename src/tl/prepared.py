@@ -1,0 +1,136 @@
+"""From a recipe to all that a run needs, built and ready to train."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import ProjectConfiguration
+
+from tl.activations import Activations
+from tl.assemble import Assembly, assemble, identity, precise
+from tl.environment import lacks_to_compile
+from tl.errors import TLError
+from tl.evaluate import Evaluator, best_metric
+from tl.job import Job, Plan
+from tl.model import Model
+from tl.phases import lay_out
+from tl.prefix import Place
+from tl.recipe import Recipe
+from tl.rng import derive
+from tl.streams import Share, Stream, forward_batch
+from tl.supply import Needs, Supply
+from tl.trackers import tracker_names
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe assembled on its device; `notes` tell what was found out on the way."""
+
+    accelerator: Accelerator
+    assembly: Assembly
+    streams: Mapping[str, Stream]
+    evaluator: Evaluator
+    plan: Plan
+    notes: tuple[str, ...]
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, with what was found out."""
+        return self.assembly.recipe
+
+    def supply(self, say: Callable[[str], None]) -> Supply:
+        """What each phase reads."""
+        recipe, evaluator, model = self.recipe, self.evaluator, self.assembly.model.to(self.evaluator.device)
+        place = Place(evaluator.device, share=evaluator.share)
+        activations = Activations(model, identity(recipe, model.backbone), recipe.cache, place, say)
+        averaged = recipe.loop.ema is not None
+        needs = Needs(self.plan.stretches, self.plan.eval_every, recipe.loop.precision, averaged)
+        return Supply(model, self.assembly.method, self.streams, self.assembly.items("val"), needs, activations)
+
+    def job(self, supply: Supply) -> Job:
+        """What is trained, with what it reads."""
+        assembly = self.assembly
+
+        def evaluate(model: Model) -> dict[str, float]:
+            return self.evaluator.answers(model, supply.validation).metrics(model) if len(supply.val) else {}
+
+        return Job(assembly.model, assembly.method, supply.streams, assembly.optimizer, evaluate, supply.enter)
+
+    def start_head(self, supply: Supply) -> None:
+        """Give the head its closed-form start, where it has one."""
+        device, model = self.evaluator.device, self.assembly.model
+        if model.head.needs_fit:
+            features, targets = self.evaluator.features(model, supply.features(self.assembly.items("train")))
+            model.head.fit(features.to(device), targets.to(device))
+
+
+def prepare(recipe: Recipe) -> Prepared:
+    """Build everything that a recipe describes; TLError where this machine or its data do not allow it."""
+    recipe = precise(recipe)
+    accelerator = _accelerator(recipe)
+    assembly = assemble(recipe)
+    share = Share(accelerator.process_index, accelerator.num_processes)
+    place = Place(accelerator.device, recipe.loop.precision, share)
+    streams = {name: replace(s, device=place.device) for name, s in assembly.streams(share).items()}
+    notes: tuple[str, ...] = ()
+    if recipe.loop.device_batch == "auto":
+        found = assembly.capacity(streams, place)
+        streams = {name: replace(stream, device_batch=found.samples) for name, stream in streams.items()}
+        assembly, notes = assembly.taking(found.samples), (found.line(),)
+    batch = max(forward_batch(place.device), assembly.recipe.loop.at_once)
+    metric = best_metric(recipe.loop.best, assembly.data.space)
+    plan = _plan(assembly, metric, streams["train"].epoch)
+    return Prepared(accelerator, assembly, streams, Evaluator(batch, share, place.device), plan, notes)
+
+
+def _accelerator(recipe: Recipe) -> Accelerator:
+    loop = recipe.loop
+    if loop.device == "cuda" and not torch.cuda.is_available():
+        raise TLError("loop.device is cuda, but this machine shows no CUDA device: use auto or cpu.")
+    if loop.precision == "fp16" and (loop.device == "cpu" or not torch.cuda.is_available()):
+        raise TLError("loop.precision is fp16, which needs a GPU: use bf16 or no.")
+    if loop.compile and (lacks := lacks_to_compile()):
+        raise TLError(f"loop.compile: {lacks}, or set it to false.")
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if loop.device != "cpu" and torch.cuda.is_available() and processes > torch.cuda.device_count():
+        raise TLError(
+            f"--processes {processes} is more than the {torch.cuda.device_count()} GPUs of this machine: "
+            "start fewer, or set loop.device=cpu."
+        )
+    later = ProjectConfiguration(logging_dir=".")  # a tracker wants a folder before the run has one
+    accelerator = Accelerator(
+        mixed_precision=loop.precision,
+        cpu=loop.device == "cpu",
+        log_with=tracker_names(loop.trackers) or None,
+        project_config=later,
+    )
+    if loop.batch < accelerator.num_processes:
+        raise TLError(f"loop.batch is {loop.batch}, fewer than the {accelerator.num_processes} processes: raise it.")
+    return accelerator
+
+
+def _plan(assembly: Assembly, metric: str, epoch: float) -> Plan:
+    loop = assembly.recipe.loop
+    total = loop.length.steps(total=0, epoch=epoch)
+
+    def steps(name: str) -> float:
+        duration = getattr(loop, name)
+        if duration.unit == "min":
+            return math.inf
+        every = duration.value * epoch if duration.unit == "ep" else duration.steps(total=total, epoch=epoch)
+        return max(1.0, float(every))
+
+    return Plan(
+        stretches=lay_out(assembly.phases, total, epoch),
+        total=total,
+        eval_every=steps("eval_every"),
+        save_every=steps("save_every"),
+        log_every=steps("log_every"),
+        metric=metric,
+        seed=derive(assembly.recipe.seed, "train"),
+    )
