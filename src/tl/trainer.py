@@ -96,7 +96,8 @@ class Trainer:
 
     def _steps(self, stretch: Stretch, signals: Signals) -> None:
         self.accelerator.free_memory()
-        step, optim = self.accelerator.prepare(self._forward(), self.optim)
+        bare = Step(self.model, self.method)
+        step, optim = self.accelerator.prepare(compiled(bare) if self.loop.compile else bare, self.optim)
         warmup = Warmup(stretch.phase.name, self.accelerator.device, self._say) if self.loop.compile else None
         step.train()
         self.learnable = [p for p in step.parameters() if p.requires_grad]
@@ -108,16 +109,13 @@ class Trainer:
 
     def _through(self, step: nn.Module, optim: Any, stretch: Stretch, signals: Signals, warmup: Warmup | None) -> bool:
         """Take the phase's steps from where the cursor is; false where there was too little memory for one."""
-        try:
-            for pieces in zip(*(s.steps(self.cursor.step, stretch.last) for s in self.streams.values()), strict=True):
-                with nullcontext() if warmup is None else warmup.step():
-                    self._step(step, optim, stretch, pieces)
-                self._when_due(stretch, signals)
-                if self.cursor.phase_over:
-                    break
-        except torch.OutOfMemoryError:
-            optim.zero_grad(set_to_none=True)
-            return False
+        for pieces in zip(*(s.steps(self.cursor.step, stretch.last) for s in self.streams.values()), strict=True):
+            with nullcontext() if warmup is None else warmup.step():
+                if not self._step(step, optim, stretch, pieces):
+                    return False
+            self._when_due(stretch, signals)
+            if self.cursor.phase_over:
+                break
         return True
 
     def _halve(self) -> None:
@@ -129,20 +127,21 @@ class Trainer:
         self.streams = {name: replace(s, device_batch=s.device_batch // 2) for name, s in self.streams.items()}
         self._say(f"Out of memory at step {step}: from here on loop.device_batch is {most // 2}.")
 
-    def _forward(self) -> Step:
-        step = Step(self.model, self.method)
-        return compiled(step) if self.loop.compile else step
-
     def _say(self, line: str) -> None:
         self.listener.note(line)
         self.run.note(line)
 
-    def _step(self, step: nn.Module, optim: Any, stretch: Stretch, pieces: Sequence[Sequence[Piece]]) -> None:
+    def _step(self, step: nn.Module, optim: Any, stretch: Stretch, pieces: Sequence[Sequence[Piece]]) -> bool:
+        """Take a step; false, and nothing has happened, where there was too little memory for it."""
         accelerator, number = self.accelerator, self.cursor.step
         self._set_rates(stretch)
         self.method.progress.fill_(number / self.plan.total)
         seed_device(derive(self.plan.seed, "step", number, accelerator.process_index), accelerator.device)
-        found, value = self._backward(step, pieces)
+        try:
+            found, value = self._backward(step, pieces)
+        except torch.OutOfMemoryError:
+            optim.zero_grad(set_to_none=True)
+            return False
         self.cursor.step += 1
         if not self._skips(value):
             self.tally.take(found)
@@ -151,6 +150,7 @@ class Trainer:
                 self.ema.update_parameters(self.model)
         optim.zero_grad(set_to_none=True)
         self.listener.step(self.cursor.step, sum(p.size for p in pieces[0]) * accelerator.num_processes)
+        return True
 
     def _backward(self, step: nn.Module, pieces: Sequence[Sequence[Piece]]) -> tuple[list[Terms], Tensor]:
         """The terms of each piece with its weight, and a number that is finite where loss and gradient are."""

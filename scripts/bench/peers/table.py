@@ -26,8 +26,8 @@ def table(runs: Iterable[Row], arms: list[str], facts: Mapping[str, str], instal
     for modality in STAGES:
         rows = [row for job in JOBS for row in _job(job, [r for r in found if _is(r, job, modality)], arms)]
         if rows:
-            header = f"| job | | {' | '.join(FIGURES.values())} | s to tl's | accuracy | runs |"
-            parts += [f"**{modality}**, {facts[modality]}", "\n".join([header, "|---" * 9 + "|", *rows])]
+            header = f"| job | | {' | '.join(FIGURES.values())} | s to tl's | s training to tl's | accuracy | runs |"
+            parts += [f"**{modality}**, {facts[modality]}", "\n".join([header, "|---" * 10 + "|", *rows])]
     parts.append("; ".join(f"{job}: {what}" for job, what in JOBS.items()) + ".")
     return "\n\n".join(parts)
 
@@ -46,17 +46,17 @@ def _is(row: Row, job: str, modality: str) -> bool:
 
 
 def _job(job: str, runs: list[Row], arms: list[str]) -> list[str]:
-    base: float | None = None
+    base: dict[str, float] = {}
     lines = []
     for arm in arms:
         own = [run for run in runs if run["arm"] == arm]
         if not own:
             continue
         medians = {key: statistics.median(run[key] for run in own) for key in (*FIGURES, "metric")}
-        base = base or medians["seconds_total"]
+        base = base or medians
         cells = [f"{medians[key]:.0f}" if medians[key] >= 100 else f"{medians[key]:.1f}" for key in FIGURES]
-        ratio = f"{medians['seconds_total'] / base:.2f}"
-        lines.append(f"| {job} | {arm} | {' | '.join(cells)} | {ratio} | {medians['metric']:.3f} | {len(own)} |")
+        ratios = [f"{medians[key] / base[key]:.2f}" for key in ("seconds_total", "seconds_train")]
+        lines.append(f"| {job} | {arm} | {' | '.join([*cells, *ratios])} | {medians['metric']:.3f} | {len(own)} |")
     return lines
 
 
