@@ -26,7 +26,7 @@ check: install ## Lint, types, laws of the architecture, up-to-date tables
 	$(BIN)/mypy
 	$(BIN)/python scripts/catalogue.py --check
 
-test: install ## The tests that CI runs (under 10 minutes on 2 cores)
+test: install ## The tests that CI runs (about 10 minutes on 2 cores)
 	$(BIN)/python -m pytest -m 'not slow'
 
 test-all: install ## All tests, the slow ones too

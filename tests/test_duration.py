@@ -48,5 +48,5 @@ def test_more_than_the_run_is_refused() -> None:
 
 def test_minutes_are_no_steps() -> None:
     assert str(Duration.parse("5min")) == "5min"
-    with pytest.raises(TLError, match=r"'5min' counts minutes, which only loop\.save_every can"):
+    with pytest.raises(TLError, match=r"'5min' counts minutes, which only loop\.save_every and loop\.max_time can: "):
         Duration.parse("5min").steps(total=10, epoch=1.0)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -31,4 +33,4 @@ def test_auto_is_bf16_where_a_gpu_computes_in_it(
 def test_a_resumed_run_keeps_the_precision_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Run, "meta", {"precision": "bf16"})
     recipe = load("base", [*TEXT])
-    assert precise(as_run(recipe, Run("elsewhere"))).loop.precision == "bf16"
+    assert precise(as_run(recipe, Run(Path("elsewhere")))).loop.precision == "bf16"
