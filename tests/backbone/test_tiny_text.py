@@ -14,11 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from tokenizers import Tokenizer, models
 from torch import Tensor, nn
 
+from tests.data.listed import option as data_option
 from tl.backbone.base import Backbone
 from tl.backbone.tiny_text import TOKENIZER, Layer, TinyText, sinusoids
 from tl.batch import Inputs
-from tl.data.base import Split
-from tl.data.twemoji import Twemoji
 from tl.errors import TLError
 from tl.preprocess import TextPreprocess, to_json
 from tl.weights import Weights
@@ -46,17 +45,7 @@ def features(backbone: Backbone, texts: Sequence[str], width: int | None = None)
 
 def accuracy(backbone: Backbone) -> float:
     """Of logistic regression on the names of emoji, 450 of them for training, to their nine groups."""
-    split = Split(val=0.15, test=0.15, stratify=True, seed=0)
-    source = Twemoji(
-        view="name",
-        split=split,
-        limit=None,
-        per_class=None,
-        classes=None,
-        balance="none",
-        on_error="stop",
-        skip_limit=0.0,
-    )
+    source = data_option("twemoji", view="name")
     samples = random.Random(0).sample(source.read(), 1200)
     x, y = features(backbone, [str(s.input) for s in samples]).numpy(), np.array([s.target for s in samples])
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1)).fit(x[:450], y[:450])

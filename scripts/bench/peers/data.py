@@ -16,29 +16,20 @@ from pathlib import Path
 from sklearn.model_selection import train_test_split
 
 from peers.jobs import SEED
-from tl.data.base import Common, Sample, Split
+from tl.build import build
+from tl.data.base import DataSource
 from tl.data.images import open_image
-from tl.data.twemoji import Twemoji
+from tl.recipe import load
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 COUNTS = {"train": 384, "val": 64, "test": 256}
-COMMON = Common(
-    split=Split(0.1, 0.1, True, SEED),
-    limit=None,
-    per_class=None,
-    classes=None,
-    balance="none",
-    on_error="stop",
-    skip_limit=0.0,
-)
-
 Pair = tuple[Path | str, str]
 
 
 def emoji(view: str) -> list[Pair]:
     """Pictures or names of emoji, each with its Unicode group."""
-    samples: list[Sample] = Twemoji(view=view, **COMMON).read()
-    return [(sample.input, sample.target) for sample in samples]
+    source: DataSource = build(load("base", ["data=twemoji", f"data.view={view}"]).data)
+    return [(sample.input, sample.target) for sample in source.read()]
 
 
 def photographs(root: Path) -> list[Pair]:

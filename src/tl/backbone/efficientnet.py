@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, Literal, final
-
-from torch import nn
-from torchvision.models import get_model
+from typing import ClassVar, Literal, final
 
 from tl.backbone.chain import Chain, scaled
-from tl.backbone.imagenet import Pretrained
+from tl.backbone.imagenet import Pretrained, headless
 from tl.weights import Weights
 
 
@@ -53,13 +50,7 @@ class EfficientNet(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net, report = found.into(partial(_net, name), dropped=("classifier.",))
+        net, report = found.into(partial(headless, name, "classifier"), dropped=("classifier.",))
         stages = list(net.features)
         super().__init__(net, stages, stages[-1].out_channels, scaled(found.preprocess, size))
         self.report = report
-
-
-def _net(name: str) -> Any:
-    net = get_model(name, weights=None)
-    net.classifier = nn.Identity()
-    return net

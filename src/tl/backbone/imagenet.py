@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torchvision.models import get_model_weights
+from torchvision.models import get_model, get_model_weights
 
 from tl.backbone.loading import LoadReport, State, loaded, read, run_preprocess
 from tl.errors import TLError, did_you_mean
@@ -45,6 +45,13 @@ class Pretrained:
     def with_state(self, state: State | None) -> Pretrained:
         """The same with other tensors."""
         return replace(self, state=state)
+
+
+def headless(name: str, classifier: str) -> Any:
+    """torchvision's network of that name, from scratch, whose child `classifier` does nothing."""
+    net = get_model(name, weights=None)
+    setattr(net, classifier, nn.Identity())
+    return net
 
 
 def _member(name: str, wanted: str) -> Any:

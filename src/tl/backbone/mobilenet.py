@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal, final
+from typing import ClassVar, Literal, final
 
 from torch import nn
-from torchvision.models import get_model
 
 from tl.backbone.chain import Chain, scaled
-from tl.backbone.imagenet import Pretrained
+from tl.backbone.imagenet import Pretrained, headless
 from tl.weights import Weights
 
 
@@ -30,17 +29,11 @@ class MobileNet(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net, report = found.into(partial(_net, name), dropped=("classifier.",))
+        net, report = found.into(partial(headless, name, "classifier"), dropped=("classifier.",))
         *blocks, wide = net.features
         stages = [*_by_resolution(blocks), wide]
         super().__init__(net, stages, wide.out_channels, scaled(found.preprocess, size))
         self.report = report
-
-
-def _net(name: str) -> Any:
-    net = get_model(name, weights=None)
-    net.classifier = nn.Identity()
-    return net
 
 
 def _by_resolution(blocks: Sequence[nn.Module]) -> list[nn.Sequential]:

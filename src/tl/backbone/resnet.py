@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, Literal, final
+from typing import ClassVar, Literal, final
 
 from torch import nn
-from torchvision.models import get_model
 
 from tl.backbone.chain import Chain, scaled
-from tl.backbone.imagenet import Pretrained
+from tl.backbone.imagenet import Pretrained, headless
 from tl.weights import Weights
 
 
@@ -51,14 +50,8 @@ class ResNet(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net, report = found.into(partial(_net, name), dropped=("fc.",))
+        net, report = found.into(partial(headless, name, "fc"), dropped=("fc.",))
         stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
         stages = [stem, net.layer1, net.layer2, net.layer3, net.layer4]
         super().__init__(net, stages, net.inplanes, scaled(found.preprocess, size))
         self.report = report
-
-
-def _net(name: str) -> Any:
-    net = get_model(name, weights=None)
-    net.fc = nn.Identity()
-    return net
