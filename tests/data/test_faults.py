@@ -48,7 +48,7 @@ def test_pictures_that_cannot_be_read_are_left_out_and_listed(tmp_path: Path) ->
 
 def test_more_than_the_limit_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(
-        TLError, match=r"4 of 20 samples cannot be used, more than data\.skip_limit=0\.05 allows; the f"
+        TLError, match=r"4 of 20 samples cannot be used, more than data\.skip_limit=0\.05 allows: mend them, or r"
     ):
         load(option("image_folder", root=str(pictures(tmp_path)), on_error="skip"))
 
@@ -57,7 +57,7 @@ def test_no_class_is_lost_without_a_word(tmp_path: Path) -> None:
     root = pictures(tmp_path)
     for path in (root / "b").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(TLError, match=r"No sample of the class 'b' can be used; the first of all faults: .*0\.png"):
+    with pytest.raises(TLError, match=r"would leave out all samples of the class 'b': mend some.*0\.png"):
         load(option("image_folder", root=str(root), on_error="skip", skip_limit=1.0))
 
 
@@ -76,6 +76,18 @@ def test_rows_of_a_table_are_left_out(tmp_path: Path) -> None:
         "rows.csv:7:",
         "rows.csv:9:",
     ]
+
+
+def test_a_class_whose_rows_all_fail_is_not_lost_without_a_word(tmp_path: Path) -> None:
+    for number in range(8):
+        Image.new("RGB", (8, 8), (9 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    lines = [f"{n}.png,{'ab'[n % 2]}" for n in range(8)]
+    (tmp_path / "rows.csv").write_text("\n".join(["file,label", *lines, "missing.png,c"]))
+    keys: dict[str, Any] = {"file": str(tmp_path / "rows.csv"), "image": "file", "label": "label"}
+    with pytest.raises(TLError, match=r"all samples of the class 'c'.*there is no picture 'missing\.png'"):
+        load(option("table", **keys, on_error="skip", skip_limit=0.5))
+    found = load(option("table", **keys, on_error="skip", skip_limit=0.5, classes=["a", "b"]))
+    assert found.space.names == ("a", "b")
 
 
 def test_names_that_are_no_text_and_missing_labels_are_left_out() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict
@@ -97,19 +97,24 @@ class DataSource(ABC):
         self.common = common
         self.notes: list[str] = []
         self.skipped: list[str] = []
+        self.skipped_names: set[str] = set()
 
     @abstractmethod
     def read(self) -> list[Sample]:
         """Every sample, ids unique, in a stable order; `notes` gets what was skipped; TLError names the remedy."""
 
-    def attempt(self, make: Callable[[], Sample]) -> Iterator[Sample]:
-        """The sample that `make` makes; none where that fails and the recipe leaves out what cannot be used."""
+    def attempt(self, make: Callable[[], Sample], names: Callable[[], Iterable[str]]) -> Iterator[Sample]:
+        """The sample that `make` makes; none where that fails and the recipe leaves out what cannot be used.
+
+        `names` then gives the classes of what is left out, as far as they can be told.
+        """
         try:
             made = make()
         except TLError as error:
             if self.common["on_error"] == "stop":
                 raise
             self.skipped.append(str(error))
+            self.skipped_names.update(names())
         else:
             yield made
 

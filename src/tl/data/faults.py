@@ -26,21 +26,25 @@ def without_faults(samples: list[Sample], source: DataSource) -> tuple[list[Samp
     total = len(samples) + len(source.skipped)
     if len(skipped) > limit * total:
         raise TLError(
-            f"{len(skipped)} of {total} samples cannot be used, more than data.skip_limit={limit:g} allows; the first: "
-            f"{skipped[0]}"
+            f"{len(skipped)} of {total} samples cannot be used, more than data.skip_limit={limit:g} allows: "
+            f"mend them, or raise it. The first: {skipped[0]}"
         )
-    lost = sorted({n for s in samples for n in names_of(s.target)} - {n for s in kept for n in names_of(s.target)})
+    before = source.skipped_names | {name for sample in samples for name in names_of(sample.target)}
+    if source.common["classes"] is not None:
+        before &= set(source.common["classes"])
+    lost = sorted(before - {name for sample in kept for name in names_of(sample.target)})
     if lost:
-        raise TLError(f"No sample of the class '{lost[0]}' can be used; the first of all faults: {skipped[0]}")
+        raise TLError(
+            f"data.on_error=skip would leave out all samples of the class '{lost[0]}': mend some, or "
+            f"leave the class out by data.classes. The first that cannot be used: {skipped[0]}"
+        )
     return kept, skipped
 
 
 def fault(sample: Sample, columns: Sequence[str]) -> str | None:
     """What is wrong with a sample, if anything; `columns` are the names of its numbers."""
-    texts = sample.input if isinstance(sample.input, tuple) else (sample.input,)
-    for word in (sample.id, *names_of(sample.target), *(text for text in texts if isinstance(text, str))):
-        if strange(word):
-            return f"{sample.where}: '{word.encode('ascii', 'backslashreplace').decode()}' is no Unicode text."
+    if (word := no_text(sample)) is not None:
+        return f"{sample.where}: '{word}' holds a character that is no Unicode text."
     if unlabelled(sample):
         return f"{sample.where}: the sample has no label."
     infinite = not_finite(sample, columns)
@@ -54,6 +58,13 @@ def fault(sample: Sample, columns: Sequence[str]) -> str | None:
     return None
 
 
-def strange(text: str) -> bool:
-    """Whether it is no Unicode text, such as a file name in an old encoding: it could neither be written nor hashed."""
-    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
+def no_text(sample: Sample) -> str | None:
+    """What in a sample is no Unicode text, such as a file name in an old encoding, in letters that can be shown.
+
+    It could neither be written nor hashed.
+    """
+    inputs = sample.input if isinstance(sample.input, tuple) else (sample.input,)
+    for word in (sample.id, *names_of(sample.target), *(text for text in inputs if isinstance(text, str))):
+        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            return word.encode("ascii", "backslashreplace").decode()
+    return None

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tl.data.base import LABELLED, Common, Data, DataSource, Sample, Split, Target, canonical, digest
 from tl.data.divide import assign, at_most, natural, per_stratum
-from tl.data.faults import strange, without_faults
+from tl.data.faults import no_text, without_faults
 from tl.data.labels import Splits, check_targets, keep_classes, label_map, names_of, space_of, strata
 from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
@@ -79,13 +79,9 @@ def _check(common: Common, kind: Kind) -> None:
 
 
 def _check_text(samples: Sequence[Sample]) -> None:
-    """What is no Unicode text, such as a file name in an old encoding, could neither be written nor hashed."""
     for sample in samples:
-        words = sample.input if isinstance(sample.input, tuple) else (sample.input,)
-        for text in (sample.id, *names_of(sample.target), *(word for word in words if isinstance(word, str))):
-            if strange(text):
-                shown = text.encode("ascii", "backslashreplace").decode()
-                raise TLError(f"'{shown}' holds a character that is no Unicode text: rename or mend it.")
+        if (word := no_text(sample)) is not None:
+            raise TLError(f"'{word}' holds a character that is no Unicode text: rename or mend it.")
 
 
 def _check_unique(samples: Sequence[Sample]) -> None:

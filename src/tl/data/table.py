@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Unpack, final
 
 from tl.data.base import Common, DataSource, Picture, Raw, Sample, Target
+from tl.data.labels import names_of
 from tl.data.tablefile import Row, check_columns, read_rows
 from tl.errors import TLError, did_you_mean
 from tl.yamlfile import shown
@@ -79,7 +80,7 @@ class Table(DataSource):
             rows = read_rows(file, self.columns)
             check_columns(rows, self._wanted())
             for row in rows:
-                samples.extend(self.attempt(partial(self._sample, row, name)))
+                samples.extend(self.attempt(partial(self._sample, row, name), partial(self._names, row)))
         return samples
 
     def _wanted(self) -> dict[str, str]:
@@ -140,6 +141,13 @@ class Table(DataSource):
             parts = value if isinstance(value, list) else _word(value).split(self.separator)
             return tuple(dict.fromkeys(word for part in parts if (word := _word(part))))
         return tuple(name for name in self.label_columns if _flag(row, name))
+
+    def _names(self, row: Row) -> tuple[str, ...]:
+        """The classes of a row, or none where its target cannot be read either."""
+        try:
+            return names_of(self._target(row))
+        except TLError:
+            return ()
 
     def _numbers(self, row: Row) -> Target:
         values = [row.values.get(name) for name in self.numbers]
