@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from tl.checkpoint import Checkpoint, Checkpoints
 from tl.disk import write_whole, writing
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RECIPE, META, METRICS, LOG = "recipe.yaml", "meta.json", "metrics.jsonl", "log.txt"
 CHECKPOINTS, LOCK = "checkpoints", ".lock"
+_LOOK = 0.5
 
 
 class Listener(Protocol):
@@ -143,10 +144,11 @@ class Run:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         with (self.path / LOCK).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise TLError(f"'{self.path}' is being trained by another process: wait for it, or stop it.") from error
+            until = time.monotonic() + _LOOK  # `killed` holds it for a moment
+            while not _taken(file, fcntl.LOCK_EX):
+                if time.monotonic() > until:
+                    raise TLError(f"'{self.path}' is being trained by another process: wait for it, or stop it.")
+                time.sleep(_LOOK / 10)
             yield
 
     @property
@@ -155,11 +157,7 @@ class Run:
         if self.meta["status"] != "running" or not (self.path / LOCK).is_file():
             return False
         with (self.path / LOCK).open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-        return True
+            return _taken(file, fcntl.LOCK_SH)
 
     def update_meta(self, **facts: Any) -> None:
         if self.writes:
@@ -205,3 +203,12 @@ class Run:
 
         if self.writes:
             self.write(RUN_MODEL, save({key: value.detach().cpu().contiguous() for key, value in state.items()}))
+
+
+def _taken(file: IO[str], kind: int) -> bool:
+    """Whether the lock could be taken at once."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
