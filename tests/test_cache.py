@@ -130,6 +130,7 @@ def test_rounded_storage_stays_near(dtype: str, train: Train, rows: Rows, folder
     )
     assert said is not None
     assert float(said[1]) == pytest.approx(float(said[2]), rel=0.02)
+    assert said[1] != said[2]
     assert "stored as" not in notes(runs[0])
 
 

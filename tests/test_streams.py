@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from tests.conftest import TEXT
+from tl.items import Draw
 from tl.streams import Order
 
 
@@ -40,3 +42,27 @@ def test_fixed_views_take_turns() -> None:
     assert seen == [{0}, {1}, {2}, {0}]
     first, again = ({d.number: d.seed for d in order.draws(10 * turn, 10 * turn + 10, 3)} for turn in (0, 3))
     assert first == again
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_texts_evaluated_by_length_come_back_in_the_splits_order(world: int) -> None:
+    """The features of each text are those of that text alone, and beside its own target, whoever shares the work."""
+    import torch
+
+    from tl.assemble import assemble
+    from tl.evaluate import Evaluator
+    from tl.recipe import load
+    from tl.streams import Share
+
+    assembly = assemble(load("base", [*TEXT, "data.n=60"]))
+    items, model = assembly.items("train"), assembly.model.eval()
+    assert len(set(items.lengths or ())) > 3
+    for rank in range(world):
+        evaluator = Evaluator(8, Share(rank, world), torch.device("cpu"))
+        evaluator._gather = lambda own, n: own  # type: ignore[method-assign]
+        features, targets = evaluator.features(model, items)
+        own = range(rank, len(items), world)
+        assert torch.equal(targets, items.targets[list(own)])
+        for row, number in zip(features, own, strict=True):
+            (alone,) = items.batches(iter([[Draw(number, 0)]]))
+            torch.testing.assert_close(row, model.features(alone.x)[0].detach(), rtol=1e-4, atol=1e-5)

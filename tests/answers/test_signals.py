@@ -79,6 +79,8 @@ def test_a_signal_to_all_processes_lets_those_that_read_finish_the_step(tmp_path
     process = start("base", *LONG, *pictures, "--runs", tmp_path, new_group=True)
     run = stop_once_it_trains(process, tmp_path, signal.SIGTERM, send=lambda number: os.killpg(process.pid, number))
     stopped(process, run, 143)
+    assert steps(run) == list(range(1, len(steps(run)) + 1))
+    assert (run / "checkpoints" / "1" / "manifest").is_file()
 
 
 def test_two_processes_stop_together_and_finish_as_one(
