@@ -163,11 +163,32 @@ def test_ridge_is_scikit_learns_in_both_shapes(n: int, d: int, strength: float) 
 @pytest.mark.parametrize("n, d", [(30, 6), (6, 30), (12, 12)])
 def test_what_is_left_out_is_answered_as_by_fitting_again(n: int, d: int) -> None:
     x, y = noise(n, d) + 3, noise(n, 2, seed=6) - 5
-    for strength, found in zip((1e-4, 0.05, 2.0), functional.leave_one_out(x, y, (1e-4, 0.05, 2.0)), strict=True):
-        for i in range(n):
+    strengths, rows = (1e-4, 0.05, 2.0), torch.arange(0, n, 2)
+    for strength, found in zip(strengths, functional.leave_one_out(x, y, strengths, rows), strict=True):
+        for place, i in enumerate(rows.tolist()):
             others = torch.arange(n) != i
             model = Ridge(alpha=strength * n).fit(x[others].double().numpy(), y[others].double().numpy())
-            np.testing.assert_allclose(found[i].numpy(), model.predict(x[i : i + 1].double().numpy())[0], rtol=1e-4)
+            np.testing.assert_allclose(found[place].numpy(), model.predict(x[i : i + 1].double().numpy())[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("n, d", [(50, 6), (6, 50)])
+def test_many_columns_are_taken_in_pieces_of_rows(n: int, d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = noise(n, d) + 3, noise(n, 2, seed=6).sign()
+    classes = torch.arange(n) % 3
+    whole = [*functional.ridge(x, y, 0.1), functional.class_means(x, classes, 3)]
+    answers = list(functional.leave_one_out(x, y, (0.1, 1), torch.tensor([3, 1])))
+    monkeypatch.setattr(functional, "_ENTRIES", 14)
+    pieces = [*functional.ridge(x, y.to(torch.int8), 0.1), functional.class_means(x, classes, 3)]
+    torch.testing.assert_close(pieces, whole)
+    torch.testing.assert_close(list(functional.leave_one_out(x, y, (0.1, 1), torch.tensor([3, 1]))), answers)
+
+
+def test_rows_are_spread_over_what_is_large() -> None:
+    assert functional.spread_rows(300, 10).tolist() == list(range(300))
+    few = functional.spread_rows(20000, 10000)
+    assert (len(few), int(few[0]), int(few[-1])) == (419, 0, 19999)
+    assert int(few.diff().max()) == 48
+    assert len(functional.spread_rows(20000, 10**7)) == 256
 
 
 def test_the_simplest_of_equals_is_taken_and_none_that_is_surely_worse() -> None:

@@ -18,7 +18,7 @@ from tl.environment import describe, peak_memory_mb
 from tl.errors import TLError
 from tl.evaluate import Answers
 from tl.finder import Finding, find_rate
-from tl.outcome import Outcome, answers, csv_text, outcome
+from tl.outcome import MOST_COLUMNS, Outcome, answers, csv_text, outcome
 from tl.prepared import Prepared, prepare
 from tl.preprocess import fingerprint, to_json
 from tl.recipe import Recipe
@@ -53,11 +53,8 @@ def finetune(request: Request, listener: Listener) -> Path:
         run.note(line)
 
     listener.begins(ready.plan.metric, "image" if assembly.data.modality == "image" else "token")
-    for line in (*recipe.notes, *assembly.data.notes, *assembly.model.backbone.described(), *ready.notes):
+    for line in ready.lines():
         say(line)
-    if padded := ready.streams["train"].padding():
-        remedy = "" if recipe.loop.bucket else " (loop.bucket=true spares some)"
-        say(f"padding: {padded:.0%} of an epoch's tokens{remedy}")
     if assembly.data.skipped:
         run.write("skipped.txt", "".join(f"{text}\n" for text in assembly.data.skipped))
     supply = ready.supply(say)
@@ -166,6 +163,6 @@ def _outcomes(
         items, resamples = assembly.items(split), assembly.recipe.loop.bootstrap
         one = outcome(split, assembly.model, items, said, temperature, resamples)
         run.write_json(f"evaluation/{split}.json", one.as_json())
-        run.write(f"predictions/{split}.csv", csv_text(*one.rows()))
+        run.write(f"predictions/{split}.csv", csv_text(*one.rows(MOST_COLUMNS)))
         found.append(one)
     return found

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+_ENTRIES = 2**22
+_FEWEST = 256
 
 
 def cross_entropy(
@@ -93,39 +97,53 @@ def ridge(features_nd: Tensor, targets_nc: Tensor, strength: float) -> tuple[Ten
 
     The bias is not penalised. Solved in the smaller of the two dimensions.
     """
-    x, y = features_nd.double(), targets_nc.double()
-    x_mean, y_mean = x.mean(0), y.mean(0)
-    x, y = x - x_mean, y - y_mean
+    x, y_mean = features_nd.double(), targets_nc.mean(0, dtype=torch.float64)
+    x_mean = x.mean(0)
+    x = x - x_mean
     n, d = x.shape
     penalty = strength * torch.eye(min(n, d), dtype=x.dtype, device=x.device)
     if d <= n:
-        weight = torch.linalg.solve(x.T @ x / n + penalty, x.T @ y / n).T
+        weight = torch.linalg.solve(x.T @ x / n + penalty, _crossed(x, targets_nc, y_mean) / n).T
     else:
-        weight = (x.T @ torch.linalg.solve(x @ x.T / n + penalty, y / n)).T
+        weight = (x.T @ torch.linalg.solve(x @ x.T / n + penalty, (targets_nc.double() - y_mean) / n)).T
     return weight.float(), (y_mean - weight @ x_mean).float()
 
 
-def leave_one_out(features_nd: Tensor, targets_nc: Tensor, strengths: Sequence[float]) -> list[Tensor]:
-    """For each strength, what `ridge` fitted to all other samples answers for each sample (N, C), in float64.
+def _crossed(x_nd: Tensor, targets_nc: Tensor, mean_c: Tensor) -> Tensor:
+    """X' (Y - mean) (D, C) in float64, some rows at a time: Y may be of a smaller type, and large."""
+    rows = max(1, _ENTRIES // targets_nc.shape[1])
+    pairs = zip(torch.split(x_nd, rows), torch.split(targets_nc, rows), strict=True)
+    return reduce(torch.add, (x.T @ (y.double() - mean_c) for x, y in pairs))
+
+
+def spread_rows(n: int, columns: int) -> Tensor:
+    """All of n row numbers, or as many, evenly spread, as make a matrix of so many columns that is still small."""
+    most = max(_FEWEST, _ENTRIES // columns)
+    return torch.arange(n) if n <= most else torch.linspace(0, n - 1, most, dtype=torch.float64).long()
+
+
+def leave_one_out(
+    features_nd: Tensor, targets_nc: Tensor, strengths: Sequence[float], rows_m: Tensor
+) -> Iterator[Tensor]:
+    """For each strength, what `ridge` fitted to all other samples answers for some of them (M, C), in float64.
 
     The penalty weighs as much as over all N. No fit is repeated: the residual left out is the residual over one minus
     the leverage (Allen 1974, PRESS).
     """
-    x, y = features_nd.double(), targets_nc.double()
-    y_mean, x = y.mean(0), x - x.mean(0)
+    x, y_mean = features_nd.double(), targets_nc.mean(0, dtype=torch.float64)
+    x = x - x.mean(0)
     n, d = x.shape
     values, vectors = torch.linalg.eigh((x.T @ x if d <= n else x @ x.T) / n)
     kept = values > 1e-12 * values.max()
     values, vectors = values[kept], vectors[:, kept]
     left = x @ vectors / (values * n).sqrt() if d <= n else vectors
-    answers, shares = left.T @ (y - y_mean), left.square()
-    found = []
+    answers, y, left = _crossed(left, targets_nc, y_mean), targets_nc[rows_m].double(), left[rows_m]
+    shares = left.square()
     for strength in strengths:
         shrunk = values / (values + strength)
         residual = y - y_mean - left @ (shrunk.unsqueeze(1) * answers)
         leverage = shares @ shrunk + 1 / n
-        found.append(y - residual / (1 - leverage).clamp(min=1e-12).unsqueeze(1))
-    return found
+        yield y - residual / (1 - leverage).clamp(min=1e-12).unsqueeze(1)
 
 
 def simplest(losses: Sequence[Tensor]) -> int:
@@ -177,8 +195,10 @@ def calibrated_scale(logits_nc: Tensor, target_n: Tensor, most: float = 0.9) -> 
 
 def class_means(features_nd: Tensor, target_n: Tensor, classes: int) -> Tensor:
     """Mean features (C, D) of each class; a class without samples gets zeros."""
-    one_hot = F.one_hot(target_n, classes).to(features_nd.dtype)
-    return (one_hot.T @ features_nd) / one_hot.sum(0).clamp(min=1).unsqueeze(1)
+    rows = max(1, _ENTRIES // classes)
+    pairs = zip(torch.split(target_n, rows), torch.split(features_nd, rows), strict=True)
+    sums = reduce(torch.add, (F.one_hot(y, classes).to(x.dtype).T @ x for y, x in pairs))
+    return sums / torch.bincount(target_n, minlength=classes).clamp(min=1).unsqueeze(1)
 
 
 def mean_pool(values_btd: Tensor, mask_bt: Tensor | None) -> Tensor:

@@ -61,6 +61,10 @@ class Source(ABC):
         """Tokens of each text before augmentation; None, as here, for pictures."""
         return None
 
+    def cut(self) -> str | None:
+        """A line on texts that are longer than what is read of them, if there are any."""
+        return None
+
     @property
     def rounded(self) -> bool:
         """Whether it was stored with fewer bits than it was computed with; not so here."""
@@ -120,11 +124,19 @@ class Items(Reader):
 
     @cached_property
     def lengths(self) -> tuple[int, ...] | None:
-        return tuple(len(ids) for ids, _ in self._tokens) if isinstance(self.preprocess, TextPreprocess) else None
+        return tuple(len(ids) for ids, _ in self._tokens[0]) if isinstance(self.preprocess, TextPreprocess) else None
+
+    def cut(self) -> str | None:
+        if not isinstance(self.preprocess, TextPreprocess) or not self._tokens[1]:
+            return None
+        return (
+            f"{self._tokens[1]} of {len(self)} texts have more than {self.preprocess.max_length} tokens: "
+            "what comes after those is not read (backbone.max_length)."
+        )
 
     @cached_property
-    def _tokens(self) -> list[tuple[list[int], list[int]]]:
-        """Every text, tokenised once."""
+    def _tokens(self) -> tuple[list[tuple[list[int], list[int]]], int]:
+        """Every text, tokenised once; and how many were cut."""
         return cast(TextPreprocess, self.preprocess).all_ids(
             [cast("str | tuple[str, str]", s.input) for s in self.samples]
         )
@@ -160,7 +172,7 @@ class Items(Reader):
                 return Item(self.augment.erase(pixels), None, target)
             case TextPreprocess():
                 if self.augment is None:
-                    ids, segments = self._tokens[number]
+                    ids, segments = self._tokens[0][number]
                 else:
                     text = cast("str | tuple[str, str]", sample.input)
                     ids, segments = self.preprocess.ids(self.augment.sample(text, self.preprocess))

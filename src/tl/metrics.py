@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tl.calibration import Array
 from tl.classification import MULTI, SINGLE, THRESHOLD
@@ -113,10 +112,11 @@ def evaluate(
         return {name: float(value(ones)[0]) for name, value in statistics(kind, scores, targets, only).items()}
 
 
-def confusion(scores: Array, targets: Array, n_classes: int) -> NDArray[np.int64]:
-    """How often the row's class was answered as the column's, (c, c)."""
-    cells = targets.astype(np.int64) * n_classes + scores.argmax(axis=1)
-    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
+def confusion(scores: Array, targets: Array) -> dict[tuple[int, int], int]:
+    """How often (true, answered) occurred, without the pairs of classes that did not: there may be many classes."""
+    pairs = np.stack([targets.astype(np.int64), scores.argmax(axis=1)], axis=1)
+    cells, times = np.unique(pairs, axis=0, return_counts=True)
+    return {(int(true), int(said)): int(n) for (true, said), n in zip(cells, times, strict=True)}
 
 
 def per_class(kind: Kind, scores: Array, targets: Array, names: Sequence[str]) -> list[dict[str, str | float]]:
@@ -125,8 +125,10 @@ def per_class(kind: Kind, scores: Array, targets: Array, names: Sequence[str]) -
     nan: the precision of what was never predicted, the recall of what never occurred, the f1 of what did neither.
     """
     if kind == "single":
-        table = confusion(scores, targets, len(names))
-        hits, support, predicted = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
+        truth, answer = targets.astype(np.int64), scores.argmax(axis=1)
+        hits, support, predicted = (
+            np.bincount(some, minlength=len(names)) for some in (truth[truth == answer], truth, answer)
+        )
     else:
         answer, truth = scores >= THRESHOLD, targets.astype(bool)
         hits, support, predicted = (answer & truth).sum(axis=0), truth.sum(axis=0), answer.sum(axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,6 +22,9 @@ from tl.items import Items
 from tl.metrics import evaluate
 from tl.model import Model
 from tl.space import Space
+
+MOST_COLUMNS = 1000
+"""A run's own tables of answers have a column for each class only up to so many."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,23 @@ class Outcome:
         }
         return {"split": self.split, "samples": len(self.samples), "metrics": found}
 
-    def rows(self) -> tuple[list[str], list[list[Any]]]:
-        """A header, and for each sample its id, what is true, what is answered and every score."""
+    def rows(self, most: float = math.inf) -> tuple[list[str], list[list[Any]]]:
+        """A header, and for each sample its id, what is true, what is answered and every score.
+
+        Of more than `most` classes, only the scores of the true and the answered one.
+        """
         names = list(self.space.names)
         if self.space.kind == "number":
             header = ["id", *(f"true_{n}" for n in names), *(f"predicted_{n}" for n in names)]
             rows = [[s.id, *t, *p] for s, t, p in zip(self.samples, self.targets, self.scores, strict=True)]
             return header, rows
-        header = ["id", "true", "predicted", *(f"p_{name}" for name in names)]
-        true = [self._labels(target) for target in self.targets]
-        predicted = [self._labels(answer) for answer in answers(self.space, self.scores)]
-        rows = [[s.id, t, p, *q] for s, t, p, q in zip(self.samples, true, predicted, self.scores, strict=True)]
-        return header, rows
+        answered, scores, columns = answers(self.space, self.scores), self.scores, [f"p_{name}" for name in names]
+        if len(names) > most and self.space.kind == "single":
+            both = np.stack([self.targets.astype(np.int64), answered], axis=1)
+            scores, columns = np.take_along_axis(scores, both, axis=1), ["p_true", "p_predicted"]
+        true, predicted = ([self._labels(one) for one in some] for some in (self.targets, answered))
+        rows = [[s.id, t, p, *q] for s, t, p, q in zip(self.samples, true, predicted, scores.tolist(), strict=True)]
+        return ["id", "true", "predicted", *columns], rows
 
     def _labels(self, answer: Any) -> str:
         if self.space.kind == "single":

@@ -11,6 +11,8 @@ import torch
 
 from tl.assemble import Trained
 from tl.data.base import Sample
+from tl.data.faults import no_text
+from tl.data.image_folder import is_picture
 from tl.data.images import SUFFIXES
 from tl.errors import TLError
 from tl.items import Items
@@ -51,7 +53,10 @@ def _samples(inputs: Sequence[str], modality: str, pairs: bool) -> list[Sample]:
     if not inputs:
         raise TLError("Give at least one picture or text to answer for; - reads them line by line.")
     if modality == "text":
-        return [Sample(text, _text(text, pairs), None, "command line") for text in inputs]
+        samples = [Sample(text, _text(text, pairs), None, "command line") for text in inputs]
+        if wrong := next(filter(None, map(no_text, samples)), None):
+            raise TLError(f"{wrong}.")
+        return samples
     paths = [path for name in inputs for path in _files(name)]
     return [Sample(str(path), path, None, str(path)) for path in paths]
 
@@ -70,7 +75,7 @@ def _text(text: str, pairs: bool) -> str | tuple[str, str]:
 
 def _files(name: str) -> list[Path]:
     if os.path.isdir(name):
-        found = [path for path in sorted(Path(name).rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
+        found = [path for path in sorted(Path(name).rglob("*")) if is_picture(path)]
         if not found:
             raise TLError(f"'{name}' holds no pictures.")
         return found

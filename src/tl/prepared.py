@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -42,6 +42,17 @@ class Prepared:
     def recipe(self) -> Recipe:
         """The recipe, with what was found out."""
         return self.assembly.recipe
+
+    def lines(self) -> Iterator[str]:
+        """What the user should know before the run begins."""
+        yield from (*self.recipe.notes, *self.assembly.data.notes)
+        yield from (*self.assembly.model.backbone.described(), *self.notes)
+        train = self.streams["train"]
+        if cut := train.source.cut():
+            yield f"train: {cut}"
+        if padded := train.padding():
+            remedy = "" if self.recipe.loop.bucket else " (loop.bucket=true spares some)"
+            yield f"padding: {padded:.0%} of an epoch's tokens{remedy}"
 
     def supply(self, say: Callable[[str], None]) -> Supply:
         """What each phase reads."""

@@ -95,9 +95,10 @@ class TextPreprocess:
         encoded = self._tokenizer.encode(*((text,) if isinstance(text, str) else text))
         return encoded.ids, encoded.type_ids
 
-    def all_ids(self, texts: Sequence[str | tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
-        """What `ids` gives, for many at once, on all cores."""
-        return [(encoded.ids, encoded.type_ids) for encoded in self._tokenizer.encode_batch(list(texts))]
+    def all_ids(self, texts: Sequence[str | tuple[str, str]]) -> tuple[list[tuple[list[int], list[int]]], int]:
+        """What `ids` gives, for many at once, on all cores; and how many texts were cut."""
+        found = self._tokenizer.encode_batch(list(texts))
+        return [(encoded.ids, encoded.type_ids) for encoded in found], sum(bool(one.overflowing) for one in found)
 
     def lines(self) -> list[str]:
         """What a person should see of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 from tl.assemble import Trained, open_run
 from tl.build import build
 from tl.data.base import DataSource, Sample
+from tl.data.faults import check_readable
 from tl.data.labels import check_targets
 from tl.data.splits import label_index
 from tl.data.splits import load as load_data
@@ -23,10 +24,10 @@ from tl.streams import Share, forward_batch
 from tl.workers import processes
 
 
-def score(path: Path, split: str, other: Path | None) -> Outcome:
-    """Evaluate the run at `path` on `split`, or on everything in `other`."""
+def score(path: Path, split: str, other: Path | None, say: Callable[[str], None]) -> Outcome:
+    """Evaluate the run at `path` on `split`, or on everything in `other`; `say` hears of samples that have no label."""
     trained = open_run(path)
-    samples = _own_samples(trained, split) if other is None else _other_samples(trained, other)
+    samples = _own_samples(trained, split, say) if other is None else _other_samples(trained, other)
     loop = trained.recipe.loop
     preprocess = trained.model.backbone.preprocess
     items = Items(samples, trained.model.head.space, preprocess, workers=processes(loop))
@@ -55,13 +56,15 @@ def own_splits(trained: Trained) -> Mapping[str, tuple[Sample, ...]]:
     return data.splits
 
 
-def _own_samples(trained: Trained, split: str) -> tuple[Sample, ...]:
+def _own_samples(trained: Trained, split: str, say: Callable[[str], None]) -> tuple[Sample, ...]:
     splits = own_splits(trained)
     if split not in splits:
         raise TLError(f"--split: the data has no split '{split}'.{did_you_mean(split, splits)}")
     labelled = tuple(sample for sample in splits[split] if sample.target is not None)
     if not labelled:
         raise TLError(f"--split: the samples of '{split}' have no labels to evaluate against: use tl predict.")
+    if bare := len(splits[split]) - len(labelled):
+        say(f"{bare} of {len(splits[split])} samples of '{split}' have no label and are not judged.")
     return labelled
 
 
@@ -70,9 +73,10 @@ def _other_samples(trained: Trained, path: Path) -> tuple[Sample, ...]:
         near = (p.name for p in path.parent.iterdir()) if path.parent.is_dir() else ()
         raise TLError(f"--data: there is nothing at '{path}'.{nearest(path.name, near)}")
     source: DataSource = build(_pointed_at(trained.recipe.data, path))
-    samples = tuple(replace(sample, split=None) for sample in source.read() if sample.target is not None)
-    if not samples:
+    samples = tuple(replace(sample, split=None) for sample in source.read())
+    if all(sample.target is None for sample in samples):
         raise TLError(f"--data: the samples of '{path}' have no labels to evaluate against: use tl predict.")
+    check_readable(samples)
     check_targets(samples, source.target_names())
     for sample in samples:
         try:
@@ -83,8 +87,10 @@ def _other_samples(trained: Trained, path: Path) -> tuple[Sample, ...]:
 
 
 def _pointed_at(node: Node, path: Path) -> Node:
-    if "root" in node.values:
-        return replace(node, values={**node.values, "root": str(path.absolute())})
-    if "file" in node.values:
-        return replace(node, values={**node.values, "file": str(path.absolute()), "files": None})
+    """The data option on another path; nothing there is left out, since the metrics are over all of it."""
+    there = str(path.absolute())
+    places: dict[str, dict[str, object]] = {"root": {"root": there}, "file": {"file": there, "files": None}}
+    for key, values in places.items():
+        if key in node.values:
+            return replace(node, values={**node.values, **values, "on_error": "stop"})
     raise TLError(f"--data: the run's data option '{node.option}' reads no path, so it cannot read '{path}'.")

@@ -52,11 +52,26 @@ def test_answers_name_what_they_mean(runs: Runs, tl: Command) -> None:
     assert one["predicted"] == [one["scores"]["length"], one["scores"]["vowels"]]
 
 
+def typed(content: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")
+
+
+def test_what_is_no_text_is_refused(runs: Runs, tl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", typed(b"good\nb\xe4d\n"))
+    said = tl("predict", runs("text"), "-")
+    assert (said.code, said.mistake) == (2, "-: line 2 is not UTF-8 (byte 0xe4): save the file as UTF-8.")
+    said = tl("predict", runs("text"), "b\udce4d")
+    assert (said.code, said.mistake) == (
+        2,
+        "command line: 'b\\udce4d' holds a character that is no Unicode text.",
+    )
+
+
 def test_lines_from_standard_input(runs: Runs, tl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("good old\n\nbad new\n"))
+    monkeypatch.setattr("sys.stdin", typed(b"\xef\xbb\xbfgood old\n\nbad new\r\n"))
     found = answers(tl("predict", runs("text"), "first", "-", "--json"))
     assert [one["input"] for one in found] == ["first", "good old", "", "bad new"]
-    monkeypatch.setattr("sys.stdin", io.StringIO("good\tbad\n"))
+    monkeypatch.setattr("sys.stdin", typed(b"good\tbad"))
     assert len(answers(tl("predict", runs("pair"), "-", "--json"))) == 1
 
 

@@ -54,7 +54,9 @@ def test_class_names_and_splits(texts: Path) -> None:
         ("train/2", "", "good", "train", None),
     ]
     assert [s.target for s in found[6:]] == [None, None, None]
-    data = load(option("huggingface", root=str(texts), text="text", split={**SPLIT, "test": 0.0}))
+    with pytest.raises(TLError, match="train:3: the text is empty"):
+        load(option("huggingface", root=str(texts), text="text"))
+    data = load(option("huggingface", root=str(texts), text="other", split={**SPLIT, "test": 0.0}))
     assert {split: len(rows) for split, rows in data.splits.items()} == {"train": 3, "val": 3, "unlabelled": 3}
     assert data.space.names == ("bad", "good")
 

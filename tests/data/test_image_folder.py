@@ -53,7 +53,7 @@ def test_folders_inside_classes_are_read_and_others_skipped_with_a_note(tmp_path
     (tmp_path / "empty").mkdir()
     data = loaded(tmp_path)
     assert sum(len(found) for found in data.splits.values()) == 10
-    assert any("1 files are no pictures" in note and "notes.txt" in note for note in data.notes)
+    assert any("1 file is no picture" in note and "notes.txt" in note for note in data.notes)
     assert any("outside of class folders" in note and "loose.png" in note for note in data.notes)
     assert any("empty: the class folder holds no picture" in note for note in data.notes)
 

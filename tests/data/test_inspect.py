@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +71,10 @@ def test_long_lists_are_cut() -> None:
     assert " and 5 more; " in warning
 
 
-def test_empty_texts() -> None:
-    found = looked([*rows("train", a=4, b=4), text(90, " \t", "a", "val"), text(91, "", "b", "test")])
-    assert found.warnings[0] == "2 texts without any words: rows.csv:90, rows.csv:91; remove them."
+def test_pairs_with_an_empty_text() -> None:
+    half = replace(text(90, "", "a", "val"), input=("some words", " \t"))
+    found = looked([*rows("train", a=4, b=4), half, text(91, "more", "b", "test")])
+    assert found.warnings[0] == "1 pair with an empty text: rows.csv:90."
 
 
 def test_a_group_in_two_splits_is_a_mistake() -> None:
@@ -111,20 +113,23 @@ def test_broken_and_tiny_pictures_and_duplicate_files(tmp_path: Path) -> None:
     (tmp_path / "test/dog/copy.png").write_bytes((tmp_path / "train/cat/0.png").read_bytes())
     (tmp_path / "val/cat/0.png").write_bytes((tmp_path / "val/cat/0.png").read_bytes()[:200])
     Image.new("RGB", (1, 9)).save(tmp_path / "train/dog/1.png")
+    frames = [Image.new("RGB", (9, 9), tone) for tone in ("red", "blue")]
+    frames[0].save(tmp_path / "train/dog/2.gif", save_all=True, append_images=frames[1:])
     data = load(option("image_folder", root=str(tmp_path)))
     found = inspect(data)
-    assert found.looked_at == 19
-    broken, tiny = sorted(found.errors, key=lambda e: "remove it." in e and "1 x 9" in e)
+    assert found.looked_at == 20
+    (broken,) = found.errors
     assert broken.startswith(f"{tmp_path}/val/cat/0.png: the picture cannot be read")
-    assert tiny == f"{tmp_path}/train/dog/1.png: the picture is 1 x 9 pixels: remove it."
     twins = f"{tmp_path}/train/cat/0.png = {tmp_path}/test/dog/copy.png"
     assert found.warnings == (
+        f"1 picture only one pixel wide or high: {tmp_path}/train/dog/1.png (1 x 9 pixels).",
+        f"1 picture with several frames, of which the first is used: {tmp_path}/train/dog/2.gif.",
         f"train and test share 1 exact duplicate: {twins}; remove one of each.",
         f"Equal inputs have different targets (1): {twins}; keep the right one.",
     )
     some = inspect(data, most=7)
     assert some.looked_at == 7
-    assert some.warnings[-1] == "7 of 19 pictures were opened; the others were not."
+    assert some.warnings[-1] == "7 of 20 pictures were opened; the others were not."
 
 
 def test_built_in_sets_are_sound() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import product
 from xml.etree import ElementTree
 
 import pytest
@@ -142,7 +143,7 @@ def test_interval_bar_spans_the_interval() -> None:
 
 
 def test_a_heat_map_colours_by_share_of_the_row() -> None:
-    svg = heat_map(Confusion(names=["a", "b"], counts=[[3, 1], [0, 2]]), title="Confusion")
+    svg = heat_map(Confusion(names=["a", "b"], counts={(0, 0): 3, (0, 1): 1, (1, 1): 2}), title="Confusion")
     right, wrong, none = (marks(svg, "rect", kind) for kind in ("heat", "miss", "none"))
     assert [one.get("fill-opacity") for one in right] == ["0.780", None]
     assert [one.get("fill-opacity") for one in wrong] == ["0.560"]
@@ -154,7 +155,8 @@ def test_a_heat_map_colours_by_share_of_the_row() -> None:
 @pytest.mark.parametrize("size", [2, 5, 12, 30])
 def test_heat_map_cells_lie_inside_the_picture(size: int) -> None:
     names = [f"a rather long class name {i}" for i in range(size)]
-    svg = heat_map(Confusion(names=names, counts=[[1] * size] * size), title="Confusion")
+    every = dict.fromkeys(product(range(size), repeat=2), 1)
+    svg = heat_map(Confusion(names=names, counts=every), title="Confusion")
     width, height = (float(v) for v in parse(svg).get("viewBox", "").split()[2:])
     for cell in parse(svg).iter("rect"):
         x, y, side = at(cell, "x", "y", "width")
@@ -164,10 +166,10 @@ def test_heat_map_cells_lie_inside_the_picture(size: int) -> None:
 
 
 def test_the_most_confused_classes_are_kept_in_order() -> None:
-    counts = [[9, 0, 0, 0], [0, 5, 0, 4], [0, 0, 9, 1], [0, 0, 0, 9]]
+    counts = {(0, 0): 9, (1, 1): 5, (1, 3): 4, (2, 2): 9, (2, 3): 1, (3, 3): 9}
     kept = most_confused(Confusion(names=["a", "b", "c", "d"], counts=counts), 2)
     assert list(kept.names) == ["b", "d"]
-    assert [list(row) for row in kept.counts] == [[5, 4], [0, 9]]
+    assert kept.counts == {(0, 0): 5, (0, 1): 4, (1, 1): 9}
     assert worst_pairs(Confusion(names=["a", "b", "c", "d"], counts=counts)) == [("b", "d", 4), ("c", "d", 1)]
 
 

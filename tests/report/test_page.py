@@ -62,7 +62,7 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
         scores={"val": {"accuracy": (0.7, None, None)}, name: {name: (0.68, 0.63, 0.72)}},
         curves=rows,
         phases=[PhaseFact(name=name, first=1, last=10, epochs=1, rates={name: None, "head": 1e-3})],
-        confusion=Confusion(names=names, counts=[[3, 1], [1, 3]]),
+        confusion=Confusion(names=names, counts={(0, 0): 3, (0, 1): 1, (1, 0): 1, (1, 1): 3}),
         calibration=Calibration(before=bins, ece_before=0.3, after=bins, ece_after=0.1, temperature=1.5),
         classes=[ClassFact(name=n, support=4, precision=0.75, recall=0.75, f1=math.nan) for n in names],
         mistakes=[Mistake(id=name, true=name, predicted="dog", confidence=0.9, text=text, thumbnail=png())],
@@ -231,9 +231,9 @@ def test_the_verdict_of_runs_without_one() -> None:
         ({"scores": {}}, "No split was scored"),
         ({"scores": {"test": {"accuracy": (math.nan, None, None)}}}, "n/a"),
         ({"confusion": None}, "no confusion matrix"),
-        ({"confusion": Confusion(names=["a"], counts=[[3]])}, "only one class, a"),
-        ({"confusion": Confusion(names=["a", "b"], counts=[[0, 0], [0, 0]])}, "no sample was judged"),
-        ({"confusion": Confusion(names=["a", "b"], counts=[[3, 0], [0, 3]])}, "No class was taken for another"),
+        ({"confusion": Confusion(names=["a"], counts={(0, 0): 3})}, "only one class, a"),
+        ({"confusion": Confusion(names=["a", "b"], counts={})}, "no sample was judged"),
+        ({"confusion": Confusion(names=["a", "b"], counts={(0, 0): 3, (1, 1): 3})}, "No class was taken for another"),
         ({"calibration": None}, "confidence was not checked"),
         ({"mistakes": ()}, "Not one mistake"),
         ({"data": None}, "Nothing is known about the data"),
@@ -264,7 +264,7 @@ def test_no_warnings_no_box() -> None:
 @pytest.mark.parametrize("size", [2, 30, 31, 100])
 def test_any_number_of_classes_stays_readable(size: int) -> None:
     names = [f"class {i}" for i in range(size)]
-    counts = [[10 if i == j else i * (j == i - 1) for j in range(size)] for i in range(size)]
+    counts = {(i, i): 10 for i in range(size)} | {(i, i - 1): i for i in range(1, size)}
     card = DataCard(source="x", sizes={"train": 9}, counts={"train": {name: i for i, name in enumerate(names)}})
     page = read(replace(single(), names=names, confusion=Confusion(names=names, counts=counts), data=card))
     assert ("Shown are the 30 of" in page.text) == (size > 30)

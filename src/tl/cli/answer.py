@@ -30,6 +30,8 @@ def evaluate(
     from tl.gate import parse_gate
 
     gates = [parse_gate(text) for text in fail_if or []]
+    import sys
+
     from tl.cli.tables import print_json, print_outcome
     from tl.outcome import check_writable, write_table
     from tl.run import Run
@@ -37,7 +39,7 @@ def evaluate(
 
     if predictions is not None:
         check_writable("--predictions", predictions)
-    found = score(run, split, data)
+    found = score(run, split, data, lambda line: print(line, file=sys.stderr))
     if predictions is not None:
         write_table(predictions, *found.rows())
     if json:
@@ -59,19 +61,32 @@ def predict(
     json: Annotated[bool, typer.Option("--json", help="One JSON line per input, with every score.")] = False,
 ) -> None:
     """Answer for files or texts with a trained run."""
-    import sys
-
     from tl.assemble import open_run
     from tl.cli.tables import print_answers, print_json_line
     from tl.predict import predict as answers
 
-    wanted = [line for given in inputs or [] for line in (sys.stdin.read().splitlines() if given == "-" else [given])]
+    wanted = [line for given in inputs or [] for line in (_lines() if given == "-" else [given])]
     found = answers(open_run(run), wanted, batch)
     if json:
         for answer in found:
             print_json_line(answer)
     else:
         print_answers(found, top)
+
+
+def _lines() -> list[str]:
+    """The lines of the standard input; TLError where they are no text."""
+    import sys
+
+    lines = sys.stdin.buffer.read().split(b"\n")
+    found = []
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], start=1):
+        try:
+            found.append(line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8"))
+        except UnicodeDecodeError as error:
+            odd = f"byte 0x{error.object[error.start]:02x}"
+            raise TLError(f"-: line {number} is not UTF-8 ({odd}): save the file as UTF-8.") from error
+    return found
 
 
 def extract_features(

@@ -123,6 +123,16 @@ class DataSource(ABC):
         return ()
 
 
+def texts_of(sample: Sample) -> tuple[str, ...]:
+    """The text or the two texts of a sample; none of a picture."""
+    match sample.input:
+        case str():
+            return (sample.input,)
+        case (str() as first, str() as second):
+            return first, second
+    return ()
+
+
 def digest(samples: Sequence[Sample]) -> str:
     """A hash over ids, inputs, targets and splits (contents of picture files by size, not by bytes)."""
     total = hashlib.sha256()

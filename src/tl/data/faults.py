@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tl.data.base import DataSource, Picture, Sample
+from tl.data.base import DataSource, Picture, Sample, texts_of
 from tl.data.images import open_image
 from tl.data.labels import names_of, not_finite, unlabelled
 from tl.errors import TLError
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def without_faults(samples: list[Sample], source: DataSource) -> tuple[list[Sample], tuple[str, ...]]:
@@ -43,8 +46,8 @@ def without_faults(samples: list[Sample], source: DataSource) -> tuple[list[Samp
 
 def fault(sample: Sample, columns: Sequence[str]) -> str | None:
     """What is wrong with a sample, if anything; `columns` are the names of its numbers."""
-    if (word := no_text(sample)) is not None:
-        return f"{sample.where}: '{word}' holds a character that is no Unicode text."
+    if (wrong := unreadable(sample)) is not None:
+        return f"{wrong}."
     if unlabelled(sample):
         return f"{sample.where}: the sample has no label."
     infinite = not_finite(sample, columns)
@@ -58,13 +61,37 @@ def fault(sample: Sample, columns: Sequence[str]) -> str | None:
     return None
 
 
-def no_text(sample: Sample) -> str | None:
-    """What in a sample is no Unicode text, such as a file name in an old encoding, in letters that can be shown.
+def check_readable(samples: Sequence[Sample]) -> None:
+    """TLError at the first sample that cannot be read or written as text."""
+    for sample in samples:
+        if (wrong := unreadable(sample)) is not None:
+            raise TLError(f"{wrong}: mend or remove it; training leaves it out by data.on_error=skip.")
 
-    It could neither be written nor hashed.
+
+def unreadable(sample: Sample) -> str | None:
+    """Whether a sample has an empty text, or is `no_text`: what is wrong, up to the full stop."""
+    texts = texts_of(sample)
+    if texts and not any(text.strip() for text in texts):
+        return f"{sample.where}: the text is empty"
+    return no_text(sample)
+
+
+def no_text(sample: Sample) -> str | None:
+    """Which letters of a sample are no Unicode, such as in a file name of an old encoding, up to the full stop.
+
+    They could neither be written nor hashed.
     """
-    inputs = sample.input if isinstance(sample.input, tuple) else (sample.input,)
-    for word in (sample.id, *names_of(sample.target), *(text for text in inputs if isinstance(text, str))):
+    for word in (sample.id, *names_of(sample.target), *texts_of(sample)):
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
-            return word.encode("ascii", "backslashreplace").decode()
+            shown = word.encode("ascii", "backslashreplace").decode()
+            return f"{sample.where}: '{shown}' holds a character that is no Unicode text"
     return None
+
+
+def control_characters(samples: Sequence[Sample]) -> str | None:
+    """A line on texts that hold characters which no one types: often a file in another encoding."""
+    odd = [(found[0], s.where) for s in samples for text in texts_of(s) if (found := _CONTROL.search(text))]
+    if not odd:
+        return None
+    (letter, where), many = odd[0], "1 text holds" if len(odd) == 1 else f"{len(odd)} texts hold"
+    return f"{many} control characters, such as U+{ord(letter):04X} in {where}: is it the text that it should be?"

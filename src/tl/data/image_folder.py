@@ -43,11 +43,11 @@ class ImageFolder(DataSource):
             near = [p.name for p in parent.parent.iterdir() if p.is_dir()] if parent.parent.is_dir() else []
             what = "is a file: unpack it and name the folder" if parent.is_file() else "there is no such folder"
             raise TLError(f"data.root={shown(parent)}: {what}.{did_you_mean(parent.name, near)}")
-        return sorted(p for p in parent.iterdir() if p.is_dir() and not _hidden(p.name))
+        return sorted(p for p in parent.iterdir() if p.is_dir() and not hidden(p.name))
 
     def _split(self, folder: Path) -> Iterator[Sample]:
         split = canonical(folder.name)
-        loose = [p for p in sorted(folder.iterdir()) if _is_picture(p)]
+        loose = [p for p in sorted(folder.iterdir()) if is_picture(p)]
         if loose and split in LABELLED:
             raise TLError(f"{shown(loose[0])}: lies right in the split's folder: put it into its class's folder.")
         if not loose:
@@ -57,12 +57,13 @@ class ImageFolder(DataSource):
             yield from self._class(inner, inner.name, split)
 
     def _class(self, folder: Path, name: str, split: str | None) -> Iterator[Sample]:
-        files = list(_files(folder))
-        pictures = [path for path in files if _is_picture(path)]
+        files = list(_files(folder, self.notes))
+        pictures = [path for path in files if is_picture(path)]
         if len(files) > len(pictures):
-            odd = next(path for path in files if not _is_picture(path))
+            odd = next(path for path in files if not is_picture(path))
             count = len(files) - len(pictures)
-            self.notes.append(f"{shown(folder)}: {count} files are no pictures and were skipped, such as {odd.name}.")
+            what = "1 file is no picture and was" if count == 1 else f"{count} files are no pictures and were"
+            self.notes.append(f"{shown(folder)}: {what} skipped, such as {odd.name}.")
         if not pictures:
             self.notes.append(f"{shown(folder)}: the class folder holds no picture.")
         yield from (self._sample(path, name, split) for path in pictures)
@@ -73,9 +74,10 @@ class ImageFolder(DataSource):
         return Sample(inside, path, target, f"{self.shown}/{inside}", split, match.group(1) if match else None)
 
     def _skip_loose(self, folder: Path) -> None:
-        loose = [p.name for p in sorted(folder.iterdir()) if p.is_file() and not _hidden(p.name)]
+        loose = [p.name for p in sorted(folder.iterdir()) if p.is_file() and not hidden(p.name)]
         if loose:
-            self.notes.append(f"{shown(folder)}: {len(loose)} files outside of class folders were skipped: {loose[0]}.")
+            what = "1 file outside of class folders was" if len(loose) == 1 else f"{len(loose)} files outside were"
+            self.notes.append(f"{shown(folder)}: {what} skipped, such as {loose[0]}.")
 
     def _check_groups(self, samples: list[Sample]) -> None:
         if self.group is None:
@@ -113,22 +115,27 @@ def _split_layout(root: Path, folders: list[Path]) -> bool:
             "train, or rename the class."
         )
     train = folders[names.index("train")]
-    nested = any(p.is_dir() and not _hidden(p.name) for p in train.iterdir())
+    nested = any(p.is_dir() and not hidden(p.name) for p in train.iterdir())
     return nested or "val" in names or "test" in names
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, notes: list[str]) -> Iterator[Path]:
+    """All files below a folder, links followed; but those that lead back up, where other classes are, are noted."""
     seen = {os.path.realpath(folder)}
     for parent, inner, files in os.walk(folder, followlinks=True):
-        places = {name: os.path.realpath(os.path.join(parent, name)) for name in inner if not _hidden(name)}
-        inner[:] = sorted(name for name, place in places.items() if place not in seen)
-        seen.update(places.values())  # a link may lead back up
-        yield from (Path(parent, name) for name in sorted(files) if not _hidden(name))
+        places = {name: os.path.realpath(os.path.join(parent, name)) for name in inner if not hidden(name)}
+        up = [name for name, place in places.items() if f"{os.path.realpath(parent)}/".startswith(f"{place}/")]
+        notes.extend(f"{shown(Path(parent, name))}: the link leads back up and was not followed." for name in up)
+        inner[:] = sorted(name for name, place in places.items() if place not in seen and name not in up)
+        seen.update(places.values())
+        yield from (Path(parent, name) for name in sorted(files) if not hidden(name))
 
 
-def _hidden(name: str) -> bool:
+def hidden(name: str) -> bool:
+    """Whether a file or folder is a system's own, such as .DS_Store or Thumbs.db."""
     return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file() and not _hidden(path.name)
+def is_picture(path: Path) -> bool:
+    """Whether a path is a file that is named as a picture."""
+    return path.suffix.lower() in SUFFIXES and path.is_file() and not hidden(path.name)

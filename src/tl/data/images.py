@@ -34,8 +34,9 @@ def open_image(source: Raw, least: int | None = None) -> Image:
     from PIL import ImageOps
 
     image = decoded(source, least)
-    ImageOps.exif_transpose(image, in_place=True)
-    return _rgb(image)
+    with _named(source):
+        ImageOps.exif_transpose(image, in_place=True)
+        return _rgb(image)
 
 
 def decoded(source: Raw, least: int | None = None) -> Image:
@@ -44,6 +45,13 @@ def decoded(source: Raw, least: int | None = None) -> Image:
         image = _opened(source, least)
         image.load()
     return image
+
+
+def animated(source: Raw) -> bool:
+    """Whether a picture has several frames or pages, of which `open_image` gives the first."""
+    with _named(source):
+        image = _opened(source, None)
+        return image.format != "MPO" and bool(getattr(image, "is_animated", False))  # MPO: a photo and its previews
 
 
 def size_of(source: Raw, least: int) -> tuple[int, int]:

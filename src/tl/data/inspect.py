@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from tl.data.base import Data, Picture, Sample
-from tl.data.images import content, decoded, name_of
+from tl.data.base import Data, Picture, Sample, texts_of
+from tl.data.images import animated, content, decoded, name_of
 from tl.data.labels import names_of
 from tl.errors import TLError
 
@@ -35,8 +35,16 @@ def inspect(data: Data, most: int = 2000) -> Findings:
     counts = count(data)
     pictures = [s for rows in data.splits.values() for s in rows] if data.modality == "image" else []
     opened = _spread(pictures, most)
-    errors = [*_broken(opened), *_shared_groups(data.splits)]
-    warnings = [*_empty_texts(data), *_twins(data.splits), *_skewed(data, counts), *_alike(data.space.names)]
+    errors, odd = _pictures(opened)
+    errors += _shared_groups(data.splits)
+    warnings = [
+        *odd,
+        *_half_empty(data),
+        *_twins(data.splits),
+        *_skewed(data, counts),
+        *_constant(data),
+        *_alike(data.space.names),
+    ]
     if len(opened) < len(pictures):
         warnings.append(f"{len(opened)} of {len(pictures)} pictures were opened; the others were not.")
     return Findings(tuple(errors), tuple(warnings), counts, len(opened))
@@ -58,37 +66,27 @@ def _spread(samples: Sequence[Sample], most: int) -> Sequence[Sample]:
     return [samples[i * len(samples) // most] for i in range(most)]
 
 
-def _broken(samples: Iterable[Sample]) -> list[str]:
-    found = []
+def _pictures(samples: Iterable[Sample]) -> tuple[list[str], list[str]]:
+    """What is wrong with pictures, and what is odd about them."""
+    wrong, thin, moving = [], [], []
     for sample in samples:
         try:
             image = decoded(sample.input)
+            if min(image.size) < 2:
+                thin.append(f"{name_of(sample.input)} ({image.width} x {image.height} pixels)")
+            if animated(sample.input):
+                moving.append(name_of(sample.input))
         except TLError as error:
-            found.append(str(error))
-            continue
-        if min(image.size) < 2:
-            found.append(f"{name_of(sample.input)}: the picture is {image.width} x {image.height} pixels: remove it.")
-    return found
+            wrong.append(str(error))
+    odd = [f"{_many(len(thin), 'picture')} only one pixel wide or high: {_some(thin)}."] if thin else []
+    if moving:
+        odd.append(f"{_many(len(moving), 'picture')} with several frames, of which the first is used: {_some(moving)}.")
+    return wrong, odd
 
 
-def _empty_texts(data: Data) -> list[str]:
-    if data.modality != "text":
-        return []
-    empty = [s for rows in data.splits.values() for s in rows if not all(t.strip() for t in _texts(s))]
-    return (
-        [f"{_many(len(empty), 'text')} without any words: {_some(s.where for s in empty)}; remove them."]
-        if empty
-        else []
-    )
-
-
-def _texts(sample: Sample) -> tuple[str, ...]:
-    match sample.input:
-        case str():
-            return (sample.input,)
-        case (str() as first, str() as second):
-            return first, second
-    return ()
+def _half_empty(data: Data) -> list[str]:
+    empty = [s for rows in data.splits.values() for s in rows if not all(t.strip() for t in texts_of(s))]
+    return [f"{_many(len(empty), 'pair')} with an empty text: {_some(s.where for s in empty)}."] if empty else []
 
 
 def _shared_groups(splits: Splits) -> list[str]:
@@ -160,7 +158,7 @@ def _key(sample: Sample) -> bytes | None:
     """A hash of a picture's bytes, or of a text without differences of case and spacing; None for an empty text."""
     if isinstance(sample.input, (Path, Picture)):
         return hashlib.sha256(content(sample.input)).digest()
-    words = "\0".join(" ".join(unicodedata.normalize("NFKC", t).casefold().split()) for t in _texts(sample))
+    words = "\0".join(" ".join(unicodedata.normalize("NFKC", t).casefold().split()) for t in texts_of(sample))
     return hashlib.sha256(words.encode()).digest() if words.strip("\0") else None
 
 
@@ -175,6 +173,12 @@ def _skewed(data: Data, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
         f"train has {train[most]} samples of '{most}' and {train[least]} of '{least}': data.balance=weights or "
         "data.balance=sampling evens that out; look at macro_f1 rather than accuracy."
     ]
+
+
+def _constant(data: Data) -> list[str]:
+    rows = zip(*(s.target or () for s in data.splits["train"]), strict=True) if data.space.kind == "number" else ()
+    still = [(name, column[0]) for name, column in zip(data.space.names, rows, strict=False) if len(set(column)) == 1]
+    return [f"'{name}' is {value} in every training sample: there is nothing to learn." for name, value in still]
 
 
 def _alike(names: Sequence[str]) -> list[str]:

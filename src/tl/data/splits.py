@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tl.data.base import LABELLED, Common, Data, DataSource, Sample, Split, Target, canonical, digest
 from tl.data.divide import assign, at_most, natural, per_stratum
-from tl.data.faults import no_text, without_faults
+from tl.data.faults import check_readable, control_characters, without_faults
 from tl.data.labels import Splits, check_targets, keep_classes, label_map, names_of, space_of, strata
 from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
@@ -35,8 +35,8 @@ def load(source: DataSource) -> Data:
     skipped: tuple[str, ...] = ()
     if common["on_error"] == "skip":
         samples, skipped = without_faults(samples, source)
-    _check_text(samples)
-    notes = [*source.notes]
+    check_readable(samples)
+    notes = [*source.notes, *([line] if (line := control_characters(samples)) else ())]
     if skipped:
         notes.append(f"{len(skipped)} samples cannot be used and are left out (data.on_error=skip): {skipped[0]}")
     if common["classes"] is not None:
@@ -76,12 +76,6 @@ def _check(common: Common, kind: Kind) -> None:
         raise TLError("data.balance=sampling needs one class for each sample: use data.balance=none here.")
     if common["balance"] == "weights" and kind == "number":
         raise TLError("data.balance=weights weighs classes, but the targets here are numbers: use data.balance=none.")
-
-
-def _check_text(samples: Sequence[Sample]) -> None:
-    for sample in samples:
-        if (word := no_text(sample)) is not None:
-            raise TLError(f"'{word}' holds a character that is no Unicode text: rename or mend it.")
 
 
 def _check_unique(samples: Sequence[Sample]) -> None:

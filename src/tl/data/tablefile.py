@@ -59,6 +59,8 @@ def check_columns(rows: Sequence[Row], wanted: dict[str, str]) -> None:
             near = did_you_mean(column, there).partition(" There is:")[0]
             if len(there) == 1 and ";" in there[0]:
                 near = " It separates by semicolons: save it with commas."
+            if len(there) == 1 and "\t" in there[0]:
+                near = " It separates by tabs: name it .tsv."
             raise TLError(f"data.{key}: {shown(rows[0].file)} has no column '{column}', only {listed}.{near}")
 
 
@@ -93,6 +95,8 @@ def _separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Ite
                 yield Row(_filled(header, fields, file, start, delimiter), file, start, f"{name}:{start}")
             start = reader.line_num + 1
     except csv.Error as error:
+        if "new-line character" in str(error):
+            raise TLError(f"{shown(file)}:{start}: a line ends here in \\r alone: save the file with \\n.") from error
         raise TLError(
             f"{shown(file)}:{start}: the row that starts here is not valid CSV ({error}): close every quote, and write "
             'a quote inside a quoted field as "".'
@@ -138,6 +142,8 @@ def _parquet(file: Path) -> list[Row]:
     try:
         table = read_table(file)
     except (ArrowException, OSError) as error:
-        raise TLError(f"{shown(file)}: is no readable Parquet file: {str(error).splitlines()[0]}.") from error
+        raise TLError(
+            f"{shown(file)}: is no readable Parquet file: {str(error).splitlines()[0].rstrip('.')}."
+        ) from error
     name = shown(file)
     return [Row(values, file, number, f"{name}:{number}") for number, values in enumerate(table.to_pylist(), start=1)]

@@ -71,14 +71,17 @@ class Linear(Head):
         # Without spread any penalty gives the means.
         strengths = [(spread or 1.0) * one for one in ([given] if given is not None else STRENGTHS)]
         wanted = self._wanted(target)
-        rated = [self._rated(one, wanted, target) for one in functional.leave_one_out(features, wanted, strengths)]
+        rows = functional.spread_rows(*wanted.shape).to(target.device)
+        answers = functional.leave_one_out(features, wanted, strengths, rows)
+        rated = [self._rated(one, wanted[rows], target[rows]) for one in answers]
         chosen = functional.simplest([losses for losses, _ in rated])
         return *functional.ridge(features, wanted, strengths[chosen]), rated[chosen][1]
 
     def _wanted(self, target: Tensor) -> Tensor:
         match self.space.kind:
             case "single":
-                return 2.0 * nn.functional.one_hot(target, self.space.dim) - 1
+                ones = torch.full((len(target), self.space.dim), -1, dtype=torch.int8, device=target.device)
+                return ones.scatter_(1, target.unsqueeze(1), 1)
             case "multi":
                 return 2 * target - 1
             case "number":

@@ -40,10 +40,10 @@ class PhaseFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion:
-    """`counts[i][j]` samples of class i that were called class j."""
+    """`counts[i, j]` samples of class i were called class j; pairs that did not occur are not there."""
 
     names: Sequence[str]
-    counts: Sequence[Sequence[int]]
+    counts: Mapping[tuple[int, int], int]
 
 
 @dataclass(frozen=True, kw_only=True)

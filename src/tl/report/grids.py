@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, product
 
 from tl.report.charts import phase_borders
 from tl.report.facts import Confusion, PhaseFact
@@ -21,22 +22,21 @@ def most_confused(confusion: Confusion, limit: int = MOST_CLASSES) -> Confusion:
     size = len(confusion.names)
     if size <= limit:
         return confusion
-    counts = confusion.counts
-    wrong = [sum(counts[i][j] + counts[j][i] for j in range(size) if j != i) for i in range(size)]
-    kept = sorted(sorted(range(size), key=lambda i: -wrong[i])[:limit])
-    return Confusion(names=[confusion.names[i] for i in kept], counts=[[counts[i][j] for j in kept] for i in kept])
+    wrong = Counter(dict.fromkeys(range(size), 0))
+    for (true, said), times in confusion.counts.items():
+        if true != said:
+            wrong.update({true: times, said: times})
+    kept = sorted(i for i, _ in wrong.most_common(limit))
+    place = {i: new for new, i in enumerate(kept)}
+    counts = {(place[i], place[j]): n for (i, j), n in confusion.counts.items() if i in place and j in place}
+    return Confusion(names=[confusion.names[i] for i in kept], counts=counts)
 
 
 def worst_pairs(confusion: Confusion, limit: int = 8) -> list[tuple[str, str, int]]:
     """(true, predicted, times) of the commonest mistakes."""
     names = confusion.names
-    pairs = [
-        (names[i], names[j], times)
-        for i, row in enumerate(confusion.counts)
-        for j, times in enumerate(row)
-        if i != j and times
-    ]
-    return sorted(pairs, key=lambda pair: -pair[2])[:limit]
+    pairs = sorted((-times, i, j) for (i, j), times in confusion.counts.items() if i != j and times)
+    return [(names[i], names[j], -times) for times, i, j in pairs[:limit]]
 
 
 def heat_map(confusion: Confusion, *, title: str) -> str:
@@ -61,19 +61,21 @@ def heat_map(confusion: Confusion, *, title: str) -> str:
 
 
 def _cells(confusion: Confusion, left: float, top: float, side: float) -> list[str]:
-    names, marks = confusion.names, []
+    names, marks, totals = confusion.names, [], Counter[int]()
+    for (i, _), times in confusion.counts.items():
+        totals[i] += times
     kind, drop = ("mid on tiny", 3.5) if side < 30 else ("mid on", 4.5)
-    for i, row in enumerate(confusion.counts):
-        for j, times in enumerate(row):
-            x, y = left + side * j, top + side * i
-            tip = f"true {names[i]}, predicted {names[j]}: {count(times)} of {count(sum(row))}"
-            area = (x + 0.75, y + 0.75, side - 1.5, side - 1.5)
-            if not times:
-                marks.append(rect(area, "none", tip=tip))
-                continue
-            share = times / sum(row) if i == j else math.sqrt(times / sum(row))
-            marks.append(rect(area, "heat" if i == j else "miss", tip=tip, opacity=0.12 + 0.88 * share))
-            marks.append(text(x + side / 2, y + side / 2 + drop, brief_count(times), kind))
+    for i, j in product(range(len(names)), repeat=2):
+        times, total = confusion.counts.get((i, j), 0), totals[i]
+        x, y = left + side * j, top + side * i
+        tip = f"true {names[i]}, predicted {names[j]}: {count(times)} of {count(total)}"
+        area = (x + 0.75, y + 0.75, side - 1.5, side - 1.5)
+        if not times:
+            marks.append(rect(area, "none", tip=tip))
+            continue
+        share = times / total if i == j else math.sqrt(times / total)
+        marks.append(rect(area, "heat" if i == j else "miss", tip=tip, opacity=0.12 + 0.88 * share))
+        marks.append(text(x + side / 2, y + side / 2 + drop, brief_count(times), kind))
     return marks
 
 

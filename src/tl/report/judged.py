@@ -48,8 +48,8 @@ def judgement(judged: Outcome, temperature: float | None) -> dict[str, Any]:
     found = {"classes": classes, "calibration": _calibration(judged, temperature)}
     if space.kind == "multi":
         return {**found, "mistakes": _wrong_decisions(judged)}
-    counts = confusion(judged.scores, judged.targets, space.dim)
-    return {**found, "confusion": Confusion(names=space.names, counts=counts.tolist()), "mistakes": _mistakes(judged)}
+    table = Confusion(names=space.names, counts=confusion(judged.scores, judged.targets))
+    return {**found, "confusion": table, "mistakes": _mistakes(judged)}
 
 
 def _calibration(judged: Outcome, temperature: float | None) -> Calibration:

@@ -27,7 +27,7 @@ def _confusion(facts: Facts) -> str:
     if facts.kind == "multi":
         return "" if facts.classes else paragraph("No label was judged.", "empty")
     confusion = facts.confusion
-    if confusion is None or not any(map(sum, confusion.counts)):
+    if confusion is None or not any(confusion.counts.values()):
         return paragraph("There is no confusion matrix: no sample was judged.", "empty")
     if len(confusion.names) == 1:
         return paragraph(f"There is only one class, {confusion.names[0]}: none can be taken for another.", "empty")
@@ -40,8 +40,8 @@ def _confusion(facts: Facts) -> str:
 
 
 def _spoken(confusion: Confusion) -> str:
-    right = sum(counts[i] for i, counts in enumerate(confusion.counts))
-    total = sum(map(sum, confusion.counts))
+    right = sum(times for (true, said), times in confusion.counts.items() if true == said)
+    total = sum(confusion.counts.values())
     return f"Confusion matrix of {len(confusion.names)} classes: {right} of {total} samples are right"
 
 
