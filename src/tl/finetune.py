@@ -23,6 +23,7 @@ from tl.prepared import Prepared, prepare
 from tl.preprocess import fingerprint, to_json
 from tl.recipe import Recipe
 from tl.report.of_run import write_report
+from tl.rng import deterministic
 from tl.run import Listener, Run
 from tl.signals import StopSignals
 from tl.supply import Supply
@@ -43,8 +44,14 @@ class Request:
 
 def finetune(request: Request, listener: Listener) -> Path:
     """Train as the recipe says and return the run's folder."""
+    recipe = _recipe(request)
+    with deterministic(recipe.loop.deterministic):
+        return _trained(request, recipe, listener)
+
+
+def _trained(request: Request, recipe: Recipe, listener: Listener) -> Path:
     began = time.monotonic()
-    ready = prepare(_recipe(request))
+    ready = prepare(recipe)
     recipe, assembly, accelerator = ready.recipe, ready.assembly, ready.accelerator
     run = _open(request, assembly, accelerator)
 

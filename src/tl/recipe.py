@@ -53,6 +53,7 @@ class Loop:
     batch_norm: Literal["auto", "keep", "update"]
     gradient_checkpointing: bool
     compile: bool
+    deterministic: bool
     workers: int | Literal["auto"]
     bucket: bool
     views: int | None

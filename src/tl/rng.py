@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from tl.errors import TLError
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +31,26 @@ def seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         torch.set_rng_state(state)
+
+
+@contextmanager
+def deterministic(on: bool) -> Iterator[None]:
+    """Only operations that give the same bits each time, where `on`; TLError names one that has no such form."""
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled()
+    if on:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
+    torch.use_deterministic_algorithms(on)
+    try:
+        yield
+    except RuntimeError as error:
+        if not on or "deterministic" not in str(error):
+            raise
+        text = f"loop.deterministic is true, but {str(error).partition(', but')[0]}: set it to false."
+        raise TLError(text) from error
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def seed_device(seed: int, device: torch.device) -> None:

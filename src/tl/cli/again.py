@@ -66,4 +66,4 @@ def _say(found: Comparison, as_json: bool) -> None:
 
 def _gate(found: Comparison, text: str) -> None:
     if not found.same:
-        raise GateError(text)
+        raise GateError(f"{text} On a GPU, equal bits take loop.deterministic=true.")
