@@ -41,15 +41,15 @@ def forked(work: Callable[[], object]) -> int:
         os._exit(code)
 
 
-def finetune(root: Path, story: str, resume: Path | None) -> Callable[[], object]:
-    """A run of the story below `root`, with its cache there too."""
+def finetune(root: Path, story: str, resume: Path | None, cache: Path | None = None) -> Callable[[], object]:
+    """A run of the story below `root`, with its cache there too, or in a folder that is shared."""
 
     def work() -> None:
         from tl.cli.progress import Quiet
         from tl.finetune import Request, finetune
         from tl.recipe import load
 
-        recipe = load("base", [*STORIES[story], *COMMON, f"cache.folder={root / 'cache'}"])
+        recipe = load("base", [*STORIES[story], *COMMON, f"cache.folder={cache or root / 'cache'}"])
         finetune(Request(load(str(resume / "recipe.yaml")) if resume else recipe, root, resume, "drill"), Quiet())
 
     return work

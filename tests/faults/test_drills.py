@@ -1,0 +1,41 @@
+"""The drills of this folder as commands: a few rounds in CI, all of them where slow tests run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FEW = {
+    "kill_drill --kills 4": "2 of 2 resumed runs ended bit-equal",
+    "disk_drill --points 2": "1 of 1 ended bit-equal",
+    "cache_drill --rounds 2 --story image": "2 of 2 rounds ended bit-equal",
+}
+MANY = {
+    "kill_drill --kills 50": "25 of 25 resumed runs ended bit-equal",
+    "disk_drill --points 10": "5 of 5 ended bit-equal",
+    "cache_drill --rounds 6": "6 of 6 rounds ended bit-equal",
+}
+
+
+def drill(words: str) -> str:
+    name, *arguments = words.split()
+    command = [sys.executable, "-m", f"tests.faults.{name}", *arguments]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("words", FEW)
+def test_a_few_rounds(words: str) -> None:
+    lines = drill(words).splitlines()
+    assert lines
+    assert all(FEW[words] in line for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", MANY)
+def test_all_rounds(words: str) -> None:
+    assert drill(words).count(MANY[words]) == 2
