@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import random
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tl.data.base import Picture
-from tl.data.images import open_image
+from tl.data.images import animated, open_image, size_of
 from tl.errors import TLError
 
 
@@ -75,3 +76,42 @@ def test_broken_pictures_are_named(tmp_path: Path) -> None:
             open_image(path)
     with pytest.raises(TLError, match=r"gone\.jpg: there is no such picture"):
         open_image(tmp_path / "gone.jpg")
+
+
+def test_what_another_program_would_have_to_read_is_no_picture(tmp_path: Path) -> None:
+    """Pillow hands PostScript to Ghostscript, whatever the file's name."""
+    stream = io.BytesIO()
+    Image.new("RGB", (3, 2)).save(stream, "EPS")
+    (tmp_path / "a.png").write_bytes(stream.getvalue())
+    with pytest.raises(TLError, match=r"a\.png: is no picture that can be read"):
+        open_image(tmp_path / "a.png")
+
+
+def changed(content: bytes, draw: random.Random) -> bytes:
+    """A file with a few bytes changed, lost or added."""
+    new = bytearray(content)
+    for _ in range(draw.choice((1, 2, 5, 20))):
+        place, how = draw.randrange(len(new)), draw.random()
+        if how < 0.7:
+            new[place] = draw.randrange(256)
+        else:
+            new[place : place + draw.randrange(9)] = draw.randbytes(draw.randrange(1, 9))
+    return bytes(new)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM"])
+@pytest.mark.filterwarnings("ignore")
+def test_changed_bytes_give_a_picture_or_a_sentence(kind: str) -> None:
+    draw, frames, stream = random.Random(kind), [Image.new("P", (30, 20), n) for n in (1, 2)], io.BytesIO()
+    more = {"save_all": True, "append_images": frames[1:]} if kind in ("PNG", "GIF", "WEBP", "TIFF") else {}
+    frames[0].convert("RGB" if kind in ("JPEG", "PPM") else "P").save(stream, kind, **more)
+    refused = []
+    for _ in range(400):
+        one = Picture("row 1", "x", partial(changed, stream.getvalue(), draw))
+        for look in (partial(open_image, least=8), partial(size_of, least=8), animated):
+            try:
+                look(one)
+            except TLError as error:
+                refused.append(str(error))
+    assert 0 < len(refused) < 1200
+    assert all(text.startswith("row 1: ") for text in refused)

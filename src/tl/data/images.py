@@ -23,7 +23,8 @@ HEADER = 8
 """Bytes before the pixels of a packed picture: its height and its width."""
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # Pillow starts programs to read some others
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error, zlib.error)
 
 
 def open_image(source: Raw, least: int | None = None) -> Image:
@@ -63,7 +64,7 @@ def size_of(source: Raw, least: int) -> tuple[int, int]:
 def _opened(source: Raw, least: int | None) -> Image:
     from PIL import Image
 
-    image = Image.open(BytesIO(content(source)))
+    image = Image.open(BytesIO(content(source)), formats=_FORMATS)
     if least is not None:
         # Pillow keeps both sides at or above what is asked, and a square does not mind how the picture is turned.
         image.draft(None, (least, least))
