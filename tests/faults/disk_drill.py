@@ -40,8 +40,9 @@ def small_disk() -> Iterator[Path | None]:
             subprocess.run(["umount", name], check=True)
 
 
-def told(root: Path, story: str, words: Path) -> int:
-    """The process of a run, whose refusal is written into a file on another disk."""
+def told(root: Path, story: str) -> tuple[int, int]:
+    """The process of a run, and a pipe into which it writes its refusal."""
+    out, into = os.pipe()
 
     def work() -> None:
         from tl.errors import TLError
@@ -49,10 +50,12 @@ def told(root: Path, story: str, words: Path) -> int:
         try:
             finetune(root, story, run_in(root))()
         except TLError as error:
-            words.write_bytes(str(error).encode())
+            os.write(into, str(error).encode())
             os._exit(error.exit_code)
 
-    return forked(work)
+    child = forked(work)
+    os.close(into)
+    return child, out
 
 
 def starve(root: Path, child: int, draw: random.Random, *, limit: bool) -> None:
@@ -68,21 +71,20 @@ def starve(root: Path, child: int, draw: random.Random, *, limit: bool) -> None:
 
 def point(root: Path, story: str, wait: float, draw: random.Random, *, limit: bool) -> str | None:
     """One run that lacks room after `wait` seconds, then with room again; what could not be written, if anything."""
-    with TemporaryDirectory() as other:
-        words = Path(other, "words")
-        child = told(root, story, words)
-        time.sleep(wait)
-        starve(root, child, draw, limit=limit)
-        _, status = os.waitpid(child, 0)
-        code, said = os.waitstatus_to_exitcode(status), words.read_text() if words.is_file() else ""
-        (root / "ballast").unlink(missing_ok=True)
-        if code not in (0, 1, 2) or (code and (not said or "\n" in said)):
-            raise SystemExit(f"{story}: ended with {code}: {said}")
-        run = run_in(root)
-        if run is None or json.loads((run / "meta.json").read_text())["status"] != "done":
-            ended(forked(finetune(root, story, run)))
-        what = "before training" if "but the disk has" in said else said.partition(" cannot")[0].rpartition("/")[2]
-        return what if code else None
+    child, words = told(root, story)
+    time.sleep(wait)
+    starve(root, child, draw, limit=limit)
+    _, status = os.waitpid(child, 0)
+    with os.fdopen(words) as pipe:
+        code, said = os.waitstatus_to_exitcode(status), pipe.read()
+    (root / "ballast").unlink(missing_ok=True)
+    if code not in (0, 1, 2) or (code and (not said or "\n" in said)):
+        raise SystemExit(f"{story}: ended with {code}: {said}")
+    run = run_in(root)
+    if run is None or json.loads((run / "meta.json").read_text())["status"] != "done":
+        ended(forked(finetune(root, story, run)))
+    what = "before training" if "but the disk has" in said else said.partition(" cannot")[0].rpartition("/")[2]
+    return what if code else None
 
 
 def drill(story: str, points: int, seed: int, disk: Path | None) -> Counter[str]:

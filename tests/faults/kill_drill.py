@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,8 @@ def forked(work: Callable[[], object]) -> int:
         work()
         code = 0
     finally:
+        if code:
+            traceback.print_exc()
         os._exit(code)
 
 
