@@ -1,11 +1,8 @@
-"""The loop against a flat twin, the big batch, two processes, and itself interrupted."""
+"""The loop against a flat twin, the big batch, and itself interrupted."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,30 +158,6 @@ def tiny_bert(folder: Path) -> Path:
     BertModel(config, add_pooling_layer=False).save_pretrained(folder / "bert")
     shutil.copy(TOKENIZER, folder / "bert" / "tokenizer.json")
     return folder / "bert"
-
-
-@pytest.mark.parametrize("processes", [2, 3])
-def test_processes_equal_one_at_the_whole_batch(processes: int, train: Train, rows: Rows, tmp_path: Path) -> None:
-    bert = tiny_bert(tmp_path)
-    recipe = [
-        *TEXT,
-        *SHORT,
-        "freeze.probe=50%",
-        "optimizer.lr=0.001",
-        "backbone=text_encoder",
-        f"backbone.weights={bert}",
-    ]
-    one = train(*recipe)
-    command = [sys.executable, "-m", "tl.cli.app", "finetune", "base", *recipe]
-    command += ["--processes", str(processes), "--runs", str(tmp_path / "many")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    (many,) = (tmp_path / "many" / "base").iterdir()
-    assert losses(rows(many)) == pytest.approx(losses(rows(one)), rel=1e-5)
-    for mine, theirs in zip(rows(many, "val"), rows(one, "val"), strict=True):
-        assert mine["accuracy"] == theirs["accuracy"]
-        assert mine["log_loss"] == pytest.approx(theirs["log_loss"], rel=1e-4)
 
 
 def test_frozen_parts_are_bit_equal_with_their_buffers(train: Train) -> None:
