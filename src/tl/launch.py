@@ -2,7 +2,8 @@
 
 torch's own launcher answers any failure with a traceback and exit code 1, and a signal by killing what has not yet
 written its checkpoint. Here signals are passed on, and a process that ends by a mistake or a signal leaves its last
-words in a folder of the launcher's, which speaks once for all.
+words in a folder of the launcher's, which speaks once for all. Under torchrun, and `accelerate launch`, which runs it,
+the first process that fails speaks for all; they agree on it in torchrun's store.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 
 from tl.errors import TLError
 
-_WORDS = "TL_LAST_WORDS"
-_GRACE, _LATEST = 20.0, 3.0
+_WORDS, _PARENT = "TL_LAST_WORDS", "TL_LAUNCHER"
+_SPOKEN = "tl_spoken"
+_GRACE, _LATEST, _ORPHANED = 10.0, 3.0, 60.0
+_LOOK = 0.5
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
 Children = Sequence["subprocess.Popen[bytes]"]
 
@@ -43,14 +48,17 @@ def relaunch(processes: int) -> None:
         children: list[subprocess.Popen[bytes]] = []
         with _passing_on(children, folder) as sent:
             children.extend(_start(environment) for environment in _environments(processes, folder))
-            first = _wait(children)
+            at, first = _wait(children, folder)
         words = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("[0-9]*"))]
     if words:
         raise Ended("\n".join(dict.fromkeys(text for text, _ in words if text)), words[0][1])
     if first and sent:
         raise Ended("", 128 + sent[0])
     if first < 0:
-        raise Ended(f"One of the {processes} processes was ended by {signal.Signals(-first).name}.", 128 - first)
+        text = f"Process {at} of 0 to {processes - 1} was ended by {signal.Signals(-first).name}"
+        memory = ", as by a system that has no memory left" if first == -signal.SIGKILL else ""
+        again = "The run goes on from its last checkpoint with: tl finetune --resume RUN"
+        raise Ended(f"{text}{memory}. {again}", 128 - first)
     if first:
         raise Ended("", first)
 
@@ -60,26 +68,71 @@ def launched() -> bool:
     return _WORDS in os.environ
 
 
-def leave_word(text: str, exit_code: int) -> None:
-    """In a launched process: tell the launcher how it ends, before the other processes notice."""
+def elastic() -> bool:
+    """Whether torchrun started this process, and others of one job with it."""
+    named = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    return named and not launched() and int(os.environ["WORLD_SIZE"]) > 1
+
+
+def leave_word(text: str, exit_code: int) -> bool:
+    """Tell the launcher how this process ends, before the others notice; whether it is to say so itself."""
+    if not launched():
+        return speaks()
     Path(os.environ[_WORDS], os.environ["RANK"]).write_text(json.dumps([text, exit_code]), encoding="utf-8")
+    return False
+
+
+def speaks() -> bool:
+    """Whether this process is the first of its job to say why it fails."""
+    if not launched():
+        return _said(1) == 1
+    try:
+        Path(os.environ[_WORDS], _SPOKEN).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def another_spoke() -> bool:
-    """In a launched process that lost its connection: has another said why it leaves? Its words come a little later."""
+    """In a process that lost its connection: is it known why another leaves? Its words come a little later."""
     until = time.monotonic() + _LATEST
     while time.monotonic() < until:
-        if any(Path(os.environ[_WORDS]).iterdir()):
+        if any(Path(os.environ[_WORDS]).iterdir()) if launched() else _said(0):
             return True
         time.sleep(0.05)
     return False
+
+
+def _said(more: int) -> int:
+    """How many processes of torchrun's job have wanted to speak, with so many more."""
+    from torch.distributed import DistError, TCPStore  # type: ignore[attr-defined]
+
+    try:
+        store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=timedelta(seconds=_LATEST))
+        return int(store.add(f"{_SPOKEN}_{os.environ['TORCHELASTIC_RESTART_COUNT']}", more))
+    except DistError:  # torchrun itself is gone
+        return more
+
+
+def end_with_launcher() -> None:
+    """When the launcher is gone, stop this process as by SIGTERM; if it does not heed that, end it."""
+    parent = int(os.environ.get(_PARENT, os.getppid()))
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK - time.time() % _LOOK)  # all look at the same moments, and so stop with the same step
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_ORPHANED)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _environments(processes: int, folder: Path) -> Iterator[dict[str, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), _WORDS: str(folder)}
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), _WORDS: str(folder), _PARENT: str(os.getpid())}
     size = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)}
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     for rank in range(processes):
@@ -112,19 +165,22 @@ def _passing_on(children: Children, folder: Path) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _wait(children: Children) -> int:
-    """Until all have ended: the code of the first that failed, or 0.
+def _wait(children: Children, folder: Path) -> tuple[int, int]:
+    """Until all have ended: which failed first and its code, or 0.
 
-    The others may wait for a failed one for ever, so after a while they are killed; not after a signal, when the first
-    process may still be writing its checkpoint.
+    The others may wait for a failed one for ever, so after a while they are killed; not after a signal that all heard,
+    when the first process may still be writing its checkpoint.
     """
-    first, failed_at = 0, 0.0
-    while any(child.poll() is None for child in children):
-        failed = next((child.returncode for child in children if child.returncode), 0)
-        if failed and not first:
-            first, failed_at = failed, time.monotonic()
-        if 0 < first < 128 and time.monotonic() > failed_at + _GRACE:
+    at, first, failed_at = 0, 0, 0.0
+    while True:
+        codes = [child.poll() for child in children]
+        failed = next(((number, code) for number, code in enumerate(codes) if code), None)
+        if failed is not None and not first:
+            (at, first), failed_at = failed, time.monotonic()
+            (folder / "failed").touch()
+        if None not in codes:
+            return at, first
+        if first and first < 128 and time.monotonic() > failed_at + _GRACE:
             for child in children:
                 child.kill()
         time.sleep(0.05)
-    return first or next((child.returncode for child in children if child.returncode), 0)

@@ -36,4 +36,5 @@ def start_trackers(accelerator: Accelerator, folder: Path, recipe: Recipe) -> It
     try:
         yield
     finally:
-        accelerator.end_training()
+        for tracker in accelerator.trackers:  # `end_training` also waits for processes that may be gone
+            tracker.finish()

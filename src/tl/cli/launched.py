@@ -1,24 +1,47 @@
-"""The command line in one of several processes: its last words go to the launcher, which speaks for all."""
+"""The command line in one of several processes: one of them, or their launcher, says what is to be said."""
 
 from __future__ import annotations
 
 import os
 import sys
+from types import TracebackType
 
 from tl.cli.app import ended
-from tl.launch import another_spoke, leave_word
+from tl.launch import another_spoke, end_with_launcher, leave_word, speaks
+
+
+class _Showing:
+    """Shows what nothing has caught: by the first process that meets it, not by those that only lost a peer."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None or error is None:
+            return
+        lost = _lost(error)
+        if not (lost and another_spoke()) and speaks():
+            if lost:
+                print(f"Another process of this job is gone; its launcher says which. ({error})", file=sys.stderr)
+            else:
+                sys.__excepthook__(kind, error, at)
+            leave_word("", 1)
+        _leave(1)
 
 
 def main() -> None:
-    try:
+    end_with_launcher()
+    with _Showing():  # torch puts a hook of its own in the place of sys.excepthook
         code, words = ended()
-    except RuntimeError:  # what torch raises when a peer is gone
-        if not another_spoke():
-            raise
-        _leave(1)
-    if code:
-        leave_word(words, code)
+    if code and leave_word(words, code) and words:
+        print(words, file=sys.stderr)
     _leave(code)
+
+
+def _lost(error: BaseException) -> bool:
+    """Whether torch tells that a peer is gone."""
+    from torch.distributed import DistError
+
+    return isinstance(error, DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
 
 
 def _leave(code: int) -> None:
