@@ -82,7 +82,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "prepared",
         "replay",
     ),
-    8: ("cli",),
+    8: ("cli", "__main__"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 TORCH = {"torch", "torchvision", "transformers", "accelerate", "hydra", "omegaconf", "sklearn", "scipy", "datasets"}

@@ -6,10 +6,11 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import ProjectConfiguration
+from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
 
 from tl.activations import Activations
 from tl.assemble import Assembly, assemble, identity, precise
@@ -25,6 +26,8 @@ from tl.rng import derive
 from tl.streams import Share, Stream, forward_batch
 from tl.supply import Needs, Supply
 from tl.trackers import tracker_names
+
+_PATIENCE = timedelta(hours=6)  # the first process may wait for another run that fills the cache
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,9 @@ def _accelerator(recipe: Recipe) -> Accelerator:
         raise TLError("loop.precision is fp16, which needs a GPU: use bf16 or no.")
     if loop.compile and (lacks := lacks_to_compile()):
         raise TLError(f"loop.compile: {lacks}, or set it to false.")
+    gpus = loop.device != "cpu" and torch.cuda.is_available()
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if loop.device != "cpu" and torch.cuda.is_available() and processes > torch.cuda.device_count():
+    if gpus and processes > torch.cuda.device_count():
         raise TLError(
             f"--processes {processes} is more than the {torch.cuda.device_count()} GPUs of this machine: "
             "start fewer, or set loop.device=cpu."
@@ -116,9 +120,10 @@ def _accelerator(recipe: Recipe) -> Accelerator:
     later = ProjectConfiguration(logging_dir=".")  # a tracker wants a folder before the run has one
     accelerator = Accelerator(
         mixed_precision=loop.precision,
-        cpu=loop.device == "cpu",
+        cpu=loop.device == "cpu" or (not gpus and int(os.environ.get("WORLD_SIZE", "1")) > 1),
         log_with=tracker_names(loop.trackers) or None,
         project_config=later,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
     )
     if loop.batch < accelerator.num_processes:
         raise TLError(f"loop.batch is {loop.batch}, fewer than the {accelerator.num_processes} processes: raise it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Any
 
@@ -30,6 +31,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may be no text, terminals may lack letters
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        from tl.cli import launched
+        from tl.launch import elastic
+
+        if elastic():
+            launched.main()
     code, words = ended()
     if words:
         print(words, file=sys.stderr)

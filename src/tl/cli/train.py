@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -32,12 +33,13 @@ def finetune(
         )
     if processes > 1 and find_lr:
         raise TLError("--find-lr looks with one process: leave --processes out.")
+    from tl.launch import launched, relaunch
+
+    if processes > 1 and not launched() and "RANK" in os.environ:
+        raise TLError(f"--processes {processes}: torchrun or accelerate already starts the processes: leave it out.")
     from tl.cli.training import asked_for, run_finetune
 
     wanted = asked_for(recipe, overrides or [], resume)
-    if processes > 1:
-        from tl.launch import launched, relaunch
-
-        if not launched():
-            return relaunch(processes)
+    if processes > 1 and not launched():
+        return relaunch(processes)
     return run_finetune(wanted, resume, runs, find_lr=find_lr, as_json=json)
