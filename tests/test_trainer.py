@@ -80,7 +80,7 @@ def interrupt(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from tl.signals import StopSignals
 
     asked = iter(range(1, 10_000))
-    monkeypatch.setattr(StopSignals, "pending", lambda self: 15 if next(asked) == at else 0)
+    monkeypatch.setattr(StopSignals, "pending", lambda self, save: (15 if next(asked) == at else 0, save))
 
 
 @pytest.mark.parametrize("at", [1, 5, 6, 9])

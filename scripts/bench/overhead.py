@@ -37,8 +37,8 @@ CASES = {
 class Silent:
     """Hears no signal."""
 
-    def pending(self) -> int:
-        return 0
+    def pending(self, save: bool) -> tuple[int, bool]:
+        return 0, save
 
 
 def flat(assembly: Assembly, steps: int) -> Iterator[float]:

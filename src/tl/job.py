@@ -14,9 +14,9 @@ from tl.streams import Stream
 
 
 class Signals(Protocol):
-    """Knows the number of the signal that asked the run to stop, or 0."""
+    """Knows the number of the signal that asked to stop, or 0, and whether a checkpoint is due, in any process."""
 
-    def pending(self) -> int: ...
+    def pending(self, save: bool) -> tuple[int, bool]: ...
 
 
 @dataclass(frozen=True)

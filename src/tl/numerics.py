@@ -30,10 +30,6 @@ class Watch:
         """The step, or None so far, in any process; this waits for the device and for all processes."""
         if self.world > 1:
             torch.distributed.all_reduce(self._first, torch.distributed.ReduceOp.MIN)
-        return self.own()
-
-    def own(self) -> int | None:
-        """The same, as far as this process knows by itself."""
         found = int(self._first)
         return None if found == _NEVER else found
 
@@ -67,9 +63,9 @@ class Tally:
         self.sums, self.steps = {}, 0
         return {name: float(value) for name, value in means.items()}
 
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {"sums": self.sums, "summed": self.steps}
+    def state(self, accelerator: Accelerator) -> dict[str, Any]:
+        """For a checkpoint: the mean over processes, so that any number of them goes on with it."""
+        return {"sums": accelerator.reduce(self.sums, "mean"), "summed": self.steps}
 
     def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
         """Go on from a checkpoint's."""

@@ -71,7 +71,10 @@ class Prepared:
         assembly = self.assembly
 
         def evaluate(model: Model) -> dict[str, float]:
-            return self.evaluator.answers(model, supply.validation).metrics(model) if len(supply.val) else {}
+            if not len(supply.val):
+                return {}
+            # What follows from the values must be the same on machines that differ in their last bits.
+            return self.evaluator.share.first(self.evaluator.answers(model, supply.validation).metrics(model))
 
         return Job(assembly.model, assembly.method, supply.streams, assembly.optimizer, evaluate, supply.enter)
 
@@ -89,6 +92,8 @@ def prepare(recipe: Recipe) -> Prepared:
     accelerator = _accelerator(recipe)
     assembly = assemble(recipe)
     share = Share(accelerator.process_index, accelerator.num_processes)
+    if share.first(assembly.data.fingerprint) != assembly.data.fingerprint:
+        raise TLError(f"Process {share.rank} sees other data than the first: give all machines the same files.")
     place = Place(accelerator.device, recipe.loop.precision, share)
     streams = {name: replace(s, device=place.device) for name, s in assembly.streams(share).items()}
     notes: tuple[str, ...] = ()

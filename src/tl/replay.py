@@ -37,8 +37,8 @@ class Finding:
 class Never:
     """Hears no signal."""
 
-    def pending(self) -> int:
-        return 0
+    def pending(self, save: bool) -> tuple[int, bool]:
+        return 0, save
 
 
 def replay(path: Path, listener: Listener) -> Finding:
@@ -60,7 +60,7 @@ def replay(path: Path, listener: Listener) -> Finding:
         try:
             trainer.fit(Never())
         except TLError:
-            found.came = (trainer.watch.own() or 0) == found.step
+            found.came = (trainer.watch.first() or 0) == found.step
     return found
 
 

@@ -20,16 +20,17 @@ class StopSignals:
     def __init__(self, accelerator: Accelerator, until: float = math.inf) -> None:
         self.accelerator, self.until, self.number = accelerator, until, 0
 
-    def pending(self) -> int:
+    def pending(self, save: bool) -> tuple[int, bool]:
+        """The number, and whether a checkpoint is due in any process; this waits for all of them."""
         if not self.number and time.monotonic() >= self.until:
             self.number = signal.SIGALRM
         if self.accelerator.num_processes == 1:
-            return self.number
+            return self.number, save
         import torch
 
-        seen = torch.tensor(self.number, device=self.accelerator.device)
+        seen = torch.tensor(2 * self.number + save, device=self.accelerator.device)
         torch.distributed.all_reduce(seen, torch.distributed.ReduceOp.MAX)
-        return int(seen)
+        return int(seen) // 2, bool(seen % 2)
 
     def __enter__(self) -> Self:
         self.before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}

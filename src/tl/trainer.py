@@ -198,8 +198,8 @@ class Trainer:
             self._log(stretch)
         if due(step, plan.eval_every) or last:
             self._evaluate(stretch)
-        signal = signals.pending()
-        if due(step, plan.save_every) or self._minutes_over() or signal:
+        signal, save = signals.pending(due(step, plan.save_every) or self._minutes_over())
+        if save or signal:
             self.save()
         if signal:
             why = "loop.max_time is over: stopped" if signal == SIGALRM else "Stopped"
@@ -254,7 +254,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write everything that the next step depends on (`last`), and the best weights so far."""
-        self._refuse(self.watch.own())
+        self._refuse(self.watch.first())
         scaler = self.accelerator.scaler
         state = {
             "model": self.model.state_dict(),
@@ -263,7 +263,7 @@ class Trainer:
             "ema": self.ema.state_dict() if self.ema is not None else None,
             "scaler": scaler.state_dict() if scaler is not None else None,
             "cursor": asdict(self.cursor),
-            **self.tally.state(),
+            **self.tally.state(self.accelerator),
         }
         states: dict[str, Mapping[str, Any] | None] = {"last": state}
         if self.best is not None:

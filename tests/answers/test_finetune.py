@@ -106,7 +106,7 @@ def test_changed_data_cannot_be_resumed(
     shutil.copy(data_of(runs("text")), table)
     recipe = ["base", "data=table", f"data.file={table}", "data.text=text", "data.label=class", *SIZES]
     with monkeypatch.context() as patch:
-        patch.setattr(StopSignals, "pending", lambda self: 2)
+        patch.setattr(StopSignals, "pending", lambda self, save: (2, save))
         said = tl("finetune", *recipe, "backbone=tiny_text", "--runs", tmp_path / "runs")
     (run,) = (tmp_path / "runs" / "base").iterdir()
     assert (said.code, said.mistake) == (130, f"Stopped after step 1 of 6. Go on with: tl finetune --resume {run}")
