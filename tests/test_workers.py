@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 from functools import partial
 from itertools import count, islice
 
@@ -10,9 +12,9 @@ import pytest
 import torch
 
 from tests.conftest import IMAGE, TEXT
-from tl.errors import Mistakes
+from tl.errors import Mistakes, TLError
 from tl.recipe import load
-from tl.workers import processes, spread
+from tl.workers import lost, processes, spread
 
 
 def found(*overrides: str) -> int:
@@ -68,6 +70,34 @@ def test_an_endless_sequence_comes_in_order(workers: int) -> None:
     assert torch.cat([squares for squares, _ in made]).tolist() == [number**2 for number in range(150)]
     assert {here for _, here in made} == {workers == 0}
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def _strict(number: int) -> int:
+    if number == 3:
+        raise TLError("x.png: is broken.")
+    if number == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_mistake_that_a_reader_meets_is_told_as_ever(workers: int) -> None:
+    made = spread(_strict, iter(range(5)), workers)
+    assert list(islice(made, 3)) == [0, 1, 2]
+    with pytest.raises(TLError) as said:
+        next(made)
+    assert str(said.value) == "x.png: is broken."
+
+
+def test_a_reader_that_is_killed_is_told_in_a_sentence() -> None:
+    with pytest.raises(RuntimeError) as said:
+        list(spread(_strict, iter([4, 5, 6]), 1))
+    sentence = lost(said.value)
+    assert sentence is not None
+    assert re.search(
+        r"which read ahead, is gone \((killed by signal: Killed|exited unexpectedly)\), as where", sentence
+    )
+    assert lost(RuntimeError("CUDA error")) is None
 
 
 @pytest.mark.parametrize("plans", [[], [range(4)]])

@@ -13,6 +13,7 @@ from accelerate.utils import broadcast_object_list
 
 from tl.assemble import SPACE, Assembly, as_run
 from tl.calibration import fit_temperature
+from tl.cursor import Cursor
 from tl.disk import demand_room
 from tl.environment import describe, peak_memory_mb
 from tl.errors import TLError
@@ -70,20 +71,29 @@ def _trained(request: Request, recipe: Recipe, listener: Listener) -> Path:
         trainer = Trainer(recipe.loop, ready.plan, job, accelerator, run, listener)
         if run.writes:
             demand_room(run.path, trainer.room)
-        if request.resume is None or not trainer.restore():
-            ready.start_head(supply)
-        with StopSignals(accelerator, _until(recipe, began)) as signals:
+        resumed = request.resume is not None and trainer.restore()
+        with StopSignals(accelerator, run.path, _until(recipe, began)) as signals:
+            if not resumed:
+                with signals.at_once():
+                    ready.start_head(supply)
             cursor = trainer.fit(signals)
-        validated = _validated(ready, supply)
-        temperature = _temperature(assembly, validated)
-        _keep(run, assembly, temperature)
-        best = {"metric": ready.plan.metric, "value": cursor.best, "step": cursor.best_step}
-        run.update_meta(best=best, peak_memory_mb=peak_memory_mb(accelerator.device), temperature=temperature)
-        outcomes = _outcomes(run, ready, supply, validated, temperature)
-        if run.writes:
-            run.update_meta(seconds=run.seconds)
-            write_report(run, assembly, outcomes)
+            with signals.at_once(timed=False):
+                _finish(run, ready, supply, cursor)
     return run.path
+
+
+def _finish(run: Run, ready: Prepared, supply: Supply, cursor: Cursor) -> None:
+    """Calibrate, evaluate, and leave the model with all that it needs, its answers and the report."""
+    assembly, device = ready.assembly, ready.accelerator.device
+    validated = _validated(ready, supply)
+    temperature = _temperature(assembly, validated)
+    _keep(run, assembly, temperature)
+    best = {"metric": ready.plan.metric, "value": cursor.best, "step": cursor.best_step}
+    run.update_meta(best=best, peak_memory_mb=peak_memory_mb(device), temperature=temperature)
+    outcomes = _outcomes(run, ready, supply, validated, temperature)
+    if run.writes:
+        run.update_meta(seconds=run.seconds)
+        write_report(run, assembly, outcomes)
 
 
 def find_rates(recipe: Recipe, listener: Listener) -> dict[str, Finding]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from tl.errors import Stopped
 from tl.method.base import Method
 from tl.model import Model
 from tl.optimizer.base import Optimizer
@@ -17,6 +19,12 @@ class Signals(Protocol):
     """Knows the number of the signal that asked to stop, or 0, and whether a checkpoint is due, in any process."""
 
     def pending(self, save: bool) -> tuple[int, bool]: ...
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """Inside, a signal stops the run there and then."""
+
+    def stopped(self, number: int, where: str) -> Stopped:
+        """What to raise: which signal ended the run and where, and how to go on."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from tl.assemble import as_run
-from tl.errors import TLError
+from tl.errors import Stopped, TLError
 from tl.prepared import prepare
 from tl.recipe import load
 from tl.run import RECIPE, Listener, Run
@@ -39,6 +39,12 @@ class Never:
 
     def pending(self, save: bool) -> tuple[int, bool]:
         return 0, save
+
+    def at_once(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def stopped(self, number: int, where: str) -> Stopped:
+        return Stopped(where, number)
 
 
 def replay(path: Path, listener: Listener) -> Finding:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import math
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 from accelerate import Accelerator
+
+from tl.errors import Stopped
+
+_HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
 class StopSignals:
@@ -17,8 +24,32 @@ class StopSignals:
     When `until` (of the monotonic clock) is over, that counts as a SIGALRM.
     """
 
-    def __init__(self, accelerator: Accelerator, until: float = math.inf) -> None:
-        self.accelerator, self.until, self.number = accelerator, until, 0
+    def __init__(self, accelerator: Accelerator, run: Path, until: float = math.inf) -> None:
+        self.accelerator, self.run, self.until, self.number = accelerator, run, until, 0
+        self.raises = False
+
+    @contextmanager
+    def at_once(self, timed: bool = True) -> Iterator[None]:
+        """Inside, a signal raises Stopped: for work that can be taken up again wherever it ends, such as a cache pass.
+
+        So does the end of the time, unless the work is not `timed`, since with it the run is over.
+        Several processes have to end it together, so they only remember the signal here too.
+        """
+        self.raises = self.accelerator.num_processes == 1
+        try:
+            if self.raises and self.number:
+                raise self.stopped(self.number)
+            if self.raises and timed and math.isfinite(self.until):
+                signal.setitimer(signal.ITIMER_REAL, max(0.001, self.until - time.monotonic()))
+            yield
+        finally:
+            self.raises = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def stopped(self, number: int, where: str = "") -> Stopped:
+        """What to raise: which signal ended the run and where, and how to go on."""
+        why = "loop.max_time is over: stopped" if number == signal.SIGALRM else "Stopped"
+        return Stopped(f"{why}{where}. Go on with: tl finetune --resume {self.run}", number)
 
     def pending(self, save: bool) -> tuple[int, bool]:
         """The number, and whether a checkpoint is due in any process; this waits for all of them."""
@@ -33,7 +64,7 @@ class StopSignals:
         return int(seen) // 2, bool(seen % 2)
 
     def __enter__(self) -> Self:
-        self.before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.before = {number: signal.signal(number, self._hear) for number in _HEARD}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -44,3 +75,5 @@ class StopSignals:
         if self.number:
             raise KeyboardInterrupt
         self.number = number
+        if self.raises:
+            raise self.stopped(number)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from signal import SIGALRM
 from typing import Any, cast
 
 import torch
@@ -81,7 +80,12 @@ class Trainer:
         self.listener.phase(
             stretch.phase.name, cursor.step, stretch.last, [n for n in self.model.parts() if n in self.model.learning]
         )
-        self.streams = self.job.enter(cursor.phase)
+        try:
+            with signals.at_once():
+                self.streams = self.job.enter(cursor.phase)
+        except Stopped:
+            self.save()
+            raise
         if not any(p.requires_grad for p in self.step_module.parameters()):
             self.listener.note(f"Nothing has parameters that learn in the phase '{stretch.phase.name}': it is skipped.")
             cursor.step = stretch.last
@@ -202,9 +206,7 @@ class Trainer:
         if save or signal:
             self.save()
         if signal:
-            why = "loop.max_time is over: stopped" if signal == SIGALRM else "Stopped"
-            text = f"{why} after step {step} of {plan.total}. Go on with: tl finetune --resume {self.run.path}"
-            raise Stopped(text, signal)
+            raise signals.stopped(signal, f" after step {step} of {plan.total}")
 
     def _minutes_over(self) -> bool:
         every = self.loop.save_every
@@ -243,11 +245,7 @@ class Trainer:
     def load_best(self) -> None:
         """Take the best weights so far; the current ones where nothing was evaluated."""
         self.accelerator.wait_for_everyone()
-        if self.cursor.best is None:
-            state = self.answering.state_dict()
-        else:
-            assert self.best is not None
-            state = self.best["model"]
+        state = self.answering.state_dict() if self.best is None else self.best["model"]
         self.model.load_state_dict(state)
         if self.ema is not None:
             self.answering.load_state_dict(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Generic, TypeVar, cast
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from tl.errors import TLError
 from tl.recipe import Loop
 
 P = TypeVar("P")
@@ -51,15 +53,37 @@ def spread(one: Callable[[P], T], plans: Iterator[P], workers: int, *, pin: bool
         worker_init_fn=_stop_with_the_parent,
         generator=torch.Generator(),  # else it draws from the global one, which a run's results follow from
     )
-    return cast("Iterator[T]", iter(loader))
+    return map(_raised, cast("Iterator[T | TLError]", iter(loader)))
 
 
-class _Made(Dataset[T], Generic[P, T]):
+def lost(error: RuntimeError) -> str | None:
+    """What to say where torch tells, at any moment, that one of these processes is gone; None for other errors."""
+    found = re.match(r"DataLoader worker \(pid.*?\d\) (?:is )?(\w[^.]*)", str(error))
+    if found is None:
+        return None
+    return (
+        f"One of the processes of loop.workers, which read ahead, is gone ({found[1]}), as where there is too little "
+        "memory (in /dev/shm after a bus error): resume the run where there is more, or start one with fewer."
+    )
+
+
+class _Made(Dataset[T | TLError], Generic[P, T]):
+    """The mistakes are told to the parent as values: torch would put the process's traceback into their text."""
+
     def __init__(self, one: Callable[[P], T]) -> None:
         self.one = one
 
-    def __getitem__(self, plan: P) -> T:
-        return self.one(plan)
+    def __getitem__(self, plan: P) -> T | TLError:
+        try:
+            return self.one(plan)
+        except TLError as error:
+            return error
+
+
+def _raised(value: T | TLError) -> T:
+    if isinstance(value, TLError):
+        raise value
+    return value
 
 
 class _Plans(Sampler[P]):

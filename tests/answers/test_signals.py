@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import tl.finetune as finetuning
+from tl.errors import Stopped
+from tl.filling import Filling
+from tl.supply import Supply
 
 LONG = ["data=tiny_sentences", "data.n=60", "backbone=tiny_text", "loop.length=400step", "loop.batch=8"]
 LONG += ["loop.log_every=1step", "loop.eval_every=200step", "loop.bootstrap=5", "loop.device=cpu", "freeze=full"]
@@ -71,6 +77,44 @@ def test_sigterm_then_sigint_then_to_the_end(
     assert train(resume=run) == run
     assert meta(run)["status"] == "done"
     assert steps(run) == list(range(1, 401))
+
+
+@pytest.mark.parametrize("phase", [0, 1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGALRM])
+def test_a_signal_while_the_cache_is_filled_or_at_the_end_stops_there_and_then(
+    phase: int,
+    number: int,
+    train: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before training, between two phases, and while the answers are evaluated; the work so far is not lost."""
+    recipe = ["data=tiny_sentences", "data.n=60", "backbone=tiny_text", "loop.length=6step", "loop.device=cpu"]
+    recipe += ["freeze=gradual", "freeze.every=3step", "cache.use=always", f"cache.folder={tmp_path / 'cache'}"]
+    recipe += ["loop.batch=8", "loop.log_every=1step", "loop.bootstrap=5", "loop.max_time=60min"]
+    whole = train(*recipe)
+    shutil.rmtree(tmp_path / "cache")
+    place, name, call = ((Filling, "_write", 0), (Supply, "enter", 1), (finetuning, "_temperature", 0))[phase]
+    work, calls = getattr(place, name), iter(range(9))
+
+    def interrupted(*given: Any) -> Any:
+        if next(calls) == call:
+            os.kill(os.getpid(), number)
+            pytest.fail("the signal was not heeded")
+        return work(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, interrupted)
+        with pytest.raises(Stopped, match=r"topped\. Go on with: tl finetune --resume") as said:
+            train(*recipe)
+    assert said.value.exit_code == 128 + number
+    (halted,) = (path for path in whole.parent.iterdir() if path != whole)
+    assert meta(halted)["status"] == "stopped"
+    assert (halted / "metrics.jsonl").is_file() == (phase > 0)
+    assert phase == 0 or len(steps(halted)) == 3 * phase
+    assert train(resume=halted) == halted
+    for name in ("metrics.jsonl", "model.safetensors"):
+        assert (halted / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_a_signal_to_all_processes_lets_those_that_read_finish_the_step(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import signal
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,7 +44,9 @@ def forked(work: Callable[[], object]) -> int:
         os._exit(code)
 
 
-def finetune(root: Path, story: str, resume: Path | None, cache: Path | None = None) -> Callable[[], object]:
+def finetune(
+    root: Path, story: str, resume: Path | None, cache: Path | None = None, more: Sequence[str] = ()
+) -> Callable[[], object]:
     """A run of the story below `root`, with its cache there too, or in a folder that is shared."""
 
     def work() -> None:
@@ -52,7 +54,7 @@ def finetune(root: Path, story: str, resume: Path | None, cache: Path | None = N
         from tl.finetune import Request, finetune
         from tl.recipe import load
 
-        recipe = load("base", [*STORIES[story], *COMMON, f"cache.folder={cache or root / 'cache'}"])
+        recipe = load("base", [*STORIES[story], *COMMON, f"cache.folder={cache or root / 'cache'}", *more])
         finetune(Request(load(str(resume / "recipe.yaml")) if resume else recipe, root, resume, "drill"), Quiet())
 
     return work

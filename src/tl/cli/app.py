@@ -55,6 +55,12 @@ def ended() -> tuple[int, str]:
         return 130, ""
     except BrokenPipeError:
         return 0, ""
+    except RuntimeError as error:
+        from tl.workers import lost
+
+        if (said := lost(error)) is None:
+            raise
+        return 1, said
     return (code if isinstance(code, int) else 0), ""
 
 
