@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -19,6 +18,7 @@ from tl.errors import TLError
 from tl.finetune import Request, finetune
 from tl.recipe import load
 from tl.run import METRICS, RECIPE, Listener, Run
+from tl.stored import OUTCOME, demand, read_json
 from tl.weights import RUN_MODEL
 
 _POLL, _LATEST = 0.002, 3600.0
@@ -96,7 +96,9 @@ def _rows(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> tuple[int |
 
 def _values(path: Path) -> Iterator[tuple[str, float]]:
     for file in sorted((path / "evaluation").glob("*.json")):
-        for name, found in json.loads(file.read_text(encoding="utf-8"))["metrics"].items():
+        outcome = read_json(file)
+        demand(file, OUTCOME, outcome)
+        for name, found in outcome["metrics"].items():
             yield f"{file.stem} {name}", found["value"]
 
 
@@ -114,7 +116,7 @@ def _unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple
 
 
 def _command(arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "tl.cli.app", "finetune", *arguments, "--json"]
+    return [sys.executable, "-P", "-m", "tl.cli.app", "finetune", *arguments, "--json"]
 
 
 def _finished(arguments: Sequence[str]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from tl.options import options
 from tl.preprocess import Preprocess, from_json
 from tl.recipe import Node, Recipe
+from tl.shape import Scalar
 from tl.signature import literal
+from tl.stored import damaged, facts
 from tl.weights import RUN_ASSETS, RUN_PREPROCESS, Weights
+
+_DEPTH, _DEEPEST = ("num_hidden_layers", "n_layers"), 1000
 
 
 def parts(recipe: Recipe) -> tuple[str, ...] | None:
@@ -37,7 +40,7 @@ def stored_preprocess(backbone: Node) -> Preprocess | None:
     weights = Weights.parse(backbone.values["weights"]) if "weights" in backbone.values else Weights("none")
     if weights.kind != "run" or weights.path is None or not (weights.path / RUN_PREPROCESS).is_file():
         return None
-    return from_json((weights.path / RUN_PREPROCESS).read_text(encoding="utf-8"))
+    return from_json(weights.path / RUN_PREPROCESS)
 
 
 def _stages(node: Node) -> int | None:
@@ -55,10 +58,12 @@ def _layers(node: Node, chains: tuple[str, ...]) -> int | None:
     path = _config(Weights.parse(chosen))
     if path is None or not path.is_file():
         return None
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if facts["model_type"] not in chains:
+    found = facts(path, {"model_type": Scalar("str"), **dict.fromkeys(_DEPTH, Scalar("int"))}, of="folder")
+    if found["model_type"] not in chains:
         return 1
-    depth = next((facts[key] for key in ("num_hidden_layers", "n_layers") if key in facts), None)
+    depth = next((found[key] for key in _DEPTH if key in found), None)
+    if depth is not None and not 1 <= depth <= _DEEPEST:
+        raise damaged(path, f"it tells of {depth} layers", of="folder")
     return None if depth is None else 1 + int(depth)
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -14,6 +13,7 @@ from tl.activations import Identity
 from tl.adapter.base import Adapter
 from tl.augment.base import Augment
 from tl.backbone.base import Backbone
+from tl.backbone.loading import read as read_weights
 from tl.build import build
 from tl.cache import key as hexdigest
 from tl.capacity import Capacity, Trial, capacity
@@ -35,8 +35,10 @@ from tl.rng import derive, seeded
 from tl.run import RECIPE, Run
 from tl.space import Space
 from tl.step import Step
+from tl.stored import SPACE as SPACE_SHAPE
+from tl.stored import damaged, demand
 from tl.streams import Order, Share, Stream
-from tl.weights import RUN_MODEL
+from tl.weights import RUN_MODEL, Weights
 from tl.workers import processes
 
 SPACE = "space.json"
@@ -189,20 +191,27 @@ class Trained:
 
 
 def open_run(path: Path) -> Trained:
-    """Open a run's model with its own preprocessing and label map, executing nothing from the folder."""
-    from safetensors.torch import load_file
+    """Open a run's model with its own preprocessing and label map, executing nothing from the folder.
 
+    It may be a stranger's: the folder for a cache that its recipe names is left alone.
+    """
     run = Run.open(path)
     if not (path / RUN_MODEL).is_file():
         status = run.meta["status"]
         raise TLError(f"'{path}' has no model yet (it is {status}). Go on with: tl finetune --resume {path}")
     recipe = as_run(load_recipe(str(path / RECIPE)), run)
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
-    recipe = replace(recipe, backbone=backbone)
-    facts: dict[str, Any] = run.read_json(SPACE)
+    recipe = replace(recipe, backbone=backbone, cache=replace(recipe.cache, folder=None))
+    facts = run.read_json(SPACE)
+    demand(path / SPACE, SPACE_SHAPE, facts)
+    if facts["temperature"] <= 0:
+        raise damaged(path / SPACE, f"its temperature is {facts['temperature']:g}")
     space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
     model = build_model(recipe, space)
-    model.load_state_dict(load_file(path / RUN_MODEL))
+    try:
+        model.load_state_dict(read_weights(Weights("file", path / RUN_MODEL)))
+    except RuntimeError as error:  # the names or shapes are others
+        raise damaged(path / RUN_MODEL, "it does not hold the model of its recipe") from error
     now, then = fingerprint(model.backbone.preprocess), run.meta["preprocess"]["fingerprint"]
     if now != then:
         raise TLError(f"'{path / 'preprocess.json'}' is not the preprocessing it was trained with ({now}, not {then}).")

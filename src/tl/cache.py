@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from tl.rows import Draft, Layout, Rows
 GB = 1024**3
 _RESERVE = GB  # of the disk, for checkpoints
 _WHAT, _PART, _LOCKS = "what.json", ".part", "locks"
+_NAME = re.compile(r"[0-9a-f]{32}(\.part)?")
 
 
 def key(*facts: object) -> str:
@@ -138,9 +140,10 @@ class Cache:
             return not entry.folder.exists()
 
     def entries(self) -> list[Entry]:
-        """What the cache holds, most recently used first."""
+        """What the cache holds, most recently used first; what else lies in its folder is none of its own."""
         places = self.folder.glob("*") if self.folder.is_dir() else ()
-        found = [entry for place in places if place.name != _LOCKS and (entry := self._entry(place)) is not None]
+        named = (place for place in places if _NAME.fullmatch(place.name) and not place.is_symlink())
+        found = [entry for place in named if (entry := self._entry(place)) is not None]
         return sorted(found, key=lambda entry: -entry.used)
 
     def _entry(self, place: Path) -> Entry | None:

@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import PickleError
 from typing import Any, BinaryIO
 
 from tl.disk import sync_folder, write_whole
@@ -27,7 +29,7 @@ class Checkpoint:
     hashes: Mapping[str, str]
 
     def load(self, name: str) -> dict[str, Any]:
-        """One of its states, of tensors and plain values."""
+        """One of its states, of tensors and plain values; nothing else is ever unpickled."""
         import torch
 
         state: dict[str, Any] = torch.load(self.folder / f"{name}.pt", map_location="cpu", weights_only=True)
@@ -36,6 +38,23 @@ class Checkpoint:
 
 class Damaged(Exception):
     """A checkpoint is not what was written."""
+
+
+@contextmanager
+def going_on(run: Path) -> Iterator[None]:
+    """TLError where what is restored inside, which may be of another recipe or made up, does not fit the run."""
+    try:
+        yield
+    except PickleError as error:
+        raise TLError(
+            f"The checkpoints in '{run}' hold more than tensors and plain values, and nothing else is ever unpickled: "
+            "start a new run."
+        ) from error
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise TLError(
+            f"The checkpoints in '{run}' are not those of a run of its recipe ({reason}): start a new run."
+        ) from error
 
 
 class Checkpoints:
@@ -124,12 +143,15 @@ def _read(folder: Path) -> Checkpoint:
         if head != _hash(body).encode():
             raise Damaged(f"{folder / MANIFEST} differs from its checksum")
         facts = json.loads(body)
-        for name, known in facts["files"].items():
+        files, step = dict(facts["files"]), int(facts["step"])
+        for name, known in files.items():
             if _hash_of(folder / name) != known:
                 raise Damaged(f"{folder / name} differs from its checksum")
     except OSError as error:
         raise Damaged(f"{error.filename or folder} cannot be read ({error.strerror})") from error
-    return Checkpoint(folder, facts["step"], facts["files"])
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise Damaged(f"{folder / MANIFEST} is no manifest") from error
+    return Checkpoint(folder, step, files)
 
 
 def _hash(content: bytes) -> str:

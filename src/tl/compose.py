@@ -16,6 +16,7 @@ from typing import Any
 from tl.errors import Mistakes, TLError, did_you_mean, nearest
 from tl.options import GROUPS, RECIPES, RECORDS, Option, options, stories
 from tl.overrides import COMMAND_LINE, assign, merge, parse
+from tl.references import References, Wrong
 from tl.yamlfile import YamlFile, read, shown
 
 _MAPPINGS = (*GROUPS, *RECORDS)
@@ -199,13 +200,8 @@ def _shared(option: Option, name: str) -> Path:
 
 def _resolved(values: dict[str, Any], draft: Draft) -> dict[str, Any]:
     """Plain values with every ${...} filled in."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
     try:
-        plain = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
-    except OmegaConfBaseException as error:
-        key = str(error.full_key or "")
-        raise Mistakes([*draft.mistakes, f"{draft.place(key)}: {key}: {str(error).splitlines()[0]}."]) from error
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+        return References(values).filled()
+    except Wrong as error:
+        text = f"{draft.place(error.key)}: {error.key}: {error}."
+        raise Mistakes([*draft.mistakes, text]) from error

@@ -82,7 +82,7 @@ def _package(requirement: Any) -> Symptom:
 
 def _torch() -> Iterator[Symptom]:
     """What torch says of itself, asked in a process of its own: a broken build may end that process."""
-    done = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", _PROBE], capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         yield Symptom("broken", "torch", f"cannot be imported ({last}): {_reinstall()}")

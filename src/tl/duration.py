@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from tl.errors import TLError
 
 _PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(step|ep|%|min)")
+
+_LONGEST = 1e12
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Duration:
                 f"'{text}' is no duration: write steps, epochs or a share of the run, as in 500step, 3ep, 10%."
             )
         value, unit = float(match[1]), match[2]
+        if value > _LONGEST:
+            raise TLError(f"'{str(text)[:20]}...' is no duration: it is longer than any run.")
         if unit == "%":
             if value > 100:
                 raise TLError(f"'{text}' is no duration: a share of the run is at most 100%.")
@@ -46,4 +51,5 @@ class Duration:
         return round(self.value * per_unit)
 
     def __str__(self) -> str:
-        return f"{self.value:g}{self.unit}"
+        number = f"{Decimal(repr(self.value)):f}"  # never 1e+06, which is no duration
+        return f"{number.rstrip('0').rstrip('.') if '.' in number else number}{self.unit}"

@@ -13,6 +13,7 @@ from accelerate.utils import broadcast_object_list
 
 from tl.assemble import SPACE, Assembly, as_run
 from tl.calibration import fit_temperature
+from tl.checkpoint import going_on
 from tl.cursor import Cursor
 from tl.disk import demand_room
 from tl.environment import describe, peak_memory_mb
@@ -71,7 +72,8 @@ def _trained(request: Request, recipe: Recipe, listener: Listener) -> Path:
         trainer = Trainer(recipe.loop, ready.plan, job, accelerator, run, listener)
         if run.writes:
             demand_room(run.path, trainer.room)
-        resumed = request.resume is not None and trainer.restore()
+        with going_on(run.path):
+            resumed = request.resume is not None and trainer.restore()
         with StopSignals(accelerator, run.path, _until(recipe, began)) as signals:
             if not resumed:
                 with signals.at_once():

@@ -10,6 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from tl.errors import TLError
 from tl.options import options
 from tl.recipe import Loop, Node
 from tl.signature import literal
@@ -89,7 +90,11 @@ def _numbers(file: Path, prefix: str) -> int:
     """Of a safetensors file the exact number; of another one its size in 32-bit numbers."""
     if file.suffix != ".safetensors":
         return file.stat().st_size // _FLOAT
-    with file.open("rb") as opened:
-        (length,) = struct.unpack("<Q", opened.read(8))
-        header: dict[str, Any] = json.loads(opened.read(length))
-    return sum(prod(facts["shape"]) for name, facts in header.items() if name.startswith(prefix) and "shape" in facts)
+    try:
+        with file.open("rb") as opened:
+            (length,) = struct.unpack("<Q", opened.read(8))
+            header: dict[str, Any] = json.loads(opened.read(min(length, file.stat().st_size)))
+        shapes = (facts["shape"] for name, facts in header.items() if name.startswith(prefix) and "shape" in facts)
+        return int(sum(prod(shape) for shape in shapes))
+    except (ArithmeticError, AttributeError, RecursionError, TypeError, ValueError, struct.error) as error:
+        raise TLError(f"{file} cannot be read as weights, it may be cut short or none: copy it again.") from error

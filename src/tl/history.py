@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tl.errors import TLError
 from tl.run import META, Run
+from tl.stored import OUTCOME, demand, read_json
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,17 @@ def _past(path: Path) -> Past:
         meta = run.meta
         best = meta.get("best") or {"metric": None, "value": None}
         test = _test(path, best["metric"])
-    except (TLError, json.JSONDecodeError, UnicodeDecodeError):
+        status = "killed" if run.killed else meta["status"]
+        return Past(str(path), recipe, when, status, best["metric"], best["value"], test, meta["seconds"])
+    except TLError:
         return Past(str(path), recipe, when, "unreadable", None, None, None, None)
-    status = "killed" if run.killed else meta["status"]
-    return Past(str(path), recipe, when, status, best["metric"], best["value"], test, meta["seconds"])
 
 
 def _test(path: Path, metric: str | None) -> float | None:
     file = path / "evaluation" / "test.json"
     if metric is None or not file.is_file():
         return None
-    value: float = json.loads(file.read_text(encoding="utf-8"))["metrics"][metric]["value"]
+    found = read_json(file)
+    demand(file, OUTCOME, found)
+    value: float | None = found["metrics"].get(metric, {"value": None})["value"]
     return value

@@ -141,7 +141,7 @@ def _environments(processes: int, folder: Path) -> Iterator[dict[str, str]]:
 
 def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """A child in a process group of its own, so that a terminal's Ctrl-C reaches it through us alone, and once."""
-    command = [sys.executable, "-m", "tl.cli.launched", *sys.argv[1:]]
+    command = [sys.executable, "-P", "-m", "tl.cli.launched", *sys.argv[1:]]
     output = None if environment["RANK"] == "0" else subprocess.DEVNULL
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, process_group=0)
 

@@ -7,7 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from tl.errors import TLError
+from tl.shape import Choice, Many, Record, Scalar
+from tl.stored import damaged, demand, read_json
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -85,9 +90,14 @@ class TextPreprocess:
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_str(self.tokenizer)
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(self.max_length)
+        try:
+            tokenizer = Tokenizer.from_str(self.tokenizer)
+            tokenizer.no_padding()
+            tokenizer.enable_truncation(self.max_length)
+        except Exception as error:
+            if type(error) not in (Exception, OverflowError):  # the library's own have no other class
+                raise
+            raise TLError(f"The tokenizer of these weights cannot be read: {error}. Copy their files again.") from error
         return tokenizer
 
     def ids(self, text: str | tuple[str, str]) -> tuple[list[int], list[int]]:
@@ -100,12 +110,31 @@ class TextPreprocess:
         found = self._tokenizer.encode_batch(list(texts))
         return [(encoded.ids, encoded.type_ids) for encoded in found], sum(bool(one.overflowing) for one in found)
 
+    @property
+    def words(self) -> int:
+        """How many tokens the tokenizer knows."""
+        return int(self._tokenizer.get_vocab_size())
+
     def lines(self) -> list[str]:
         """What a person should see of it."""
-        return [f"tokenizer with {self._tokenizer.get_vocab_size()} tokens, at most {self.max_length} a text"]
+        return [f"tokenizer with {self.words} tokens, at most {self.max_length} a text"]
 
 
 Preprocess = ImagePreprocess | TextPreprocess
+_WIDEST = 1 << 14
+_SHAPES = {
+    "image": Record(
+        {
+            "size": Scalar("int"),
+            "resize": Scalar("int"),
+            "interpolation": Choice(("bilinear", "bicubic")),
+            "mean": Many(Scalar("float")),
+            "std": Many(Scalar("float")),
+        },
+        "",
+    ),
+    "text": Record({"tokenizer": Scalar("str"), "max_length": Scalar("int"), "pad_id": Scalar("int")}, ""),
+}
 
 
 def fingerprint(preprocess: Preprocess) -> str:
@@ -124,10 +153,16 @@ def to_json(preprocess: Preprocess) -> str:
     return json.dumps({"modality": preprocess.modality, **asdict(preprocess)})
 
 
-def from_json(text: str) -> Preprocess:
-    """The inverse of `to_json`."""
-    facts: dict[str, Any] = json.loads(text)
-    if facts.pop("modality") == "text":
-        return TextPreprocess(**facts)
-    facts["mean"], facts["std"] = tuple(facts["mean"]), tuple(facts["std"])
-    return ImagePreprocess(**facts)
+def from_json(file: Path) -> Preprocess:
+    """What `to_json` wrote; TLError where the file is damaged."""
+    facts = read_json(file)
+    demand(file, Record({"modality": Choice(tuple(_SHAPES))}, ""), facts)
+    shape = _SHAPES[facts["modality"]]
+    demand(file, shape, facts)
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+    known: dict[str, Any] = {key: values[key] for key in shape.fields}
+    if facts["modality"] == "text":
+        return TextPreprocess(**known)
+    if {len(known["mean"]), len(known["std"])} != {3} or not 1 <= known["size"] <= _WIDEST >= known["resize"] >= 1:
+        raise damaged(file, "no picture can be prepared so")
+    return ImagePreprocess(**known)

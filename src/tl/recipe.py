@@ -17,6 +17,7 @@ from tl.shape import Record, Scalar, Shape, fields_of, spoken
 from tl.signature import dataclass_shape, signature
 
 _PLAIN = ("name", *RECORDS, "seed")
+_NAME = 250
 
 
 @dataclass(frozen=True)
@@ -187,8 +188,8 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
             report(key, _unknown(key, shapes))
     for key, shape in shapes.items():
         shape.check(draft.values[key], key, report)
-    if "name" not in wrong and not re.fullmatch(r"\w[\w.-]*", draft.values["name"]):
-        report("name", f"is '{draft.values['name']}', but it names a folder: use letters, digits, _, - and . only.")
+    if "name" not in wrong and (trouble := _no_folder(draft.values["name"])):
+        report("name", trouble)
     sound = shapes.keys() - wrong
     records = {k: bind(shapes[k], absolute(shapes[k], draft.values[k])) for k in RECORDS if k in sound}
     loop = Loop(**records["loop"]) if "loop" in records else None
@@ -201,6 +202,14 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
     groups = [group for group in GROUPS if group in shapes.keys() - wrong]
     nodes = {group: Node(group, draft.choices[group], absolute(shapes[group], draft.values[group])) for group in groups}
     return Reading(draft, nodes, loop, cache, tuple(sorted(mistakes, key=_position)))
+
+
+def _no_folder(name: str) -> str:
+    """Why no folder can have the name; '' where one can."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        return f"is '{name[:_NAME]}', but it names a folder: use letters, digits, _, - and . only."
+    size = len(name.encode())
+    return f"has {size} bytes, but it names a folder: use at most {_NAME}." if size > _NAME else ""
 
 
 def _position(mistake: str) -> tuple[str, int]:

@@ -11,11 +11,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from tl.assemble import as_run
+from tl.checkpoint import going_on
 from tl.errors import Stopped, TLError
 from tl.prepared import prepare
 from tl.recipe import load
 from tl.run import RECIPE, Listener, Run
 from tl.step import Step
+from tl.stored import STEP, facts
 from tl.streams import Stream
 from tl.trainer import BAD_STEP, Trainer
 
@@ -57,9 +59,11 @@ def replay(path: Path, listener: Listener) -> Finding:
         raise TLError(f"The data changed since '{path}' began, so its step cannot be taken again.")
     supply = ready.supply(listener.note)
     trainer = Trainer(ready.recipe.loop, ready.plan, ready.job(supply), ready.accelerator, run, listener)
-    if not trainer.restore():
+    with going_on(path):
+        resumed = trainer.restore()
+    if not resumed:
         ready.start_head(supply)
-    found = Finding(run.read_json(BAD_STEP)["step"])
+    found = Finding(facts(path / BAD_STEP, STEP)["step"])
     if trainer.cursor.step >= found.step:
         raise TLError(f"'{path}' went on beyond step {found.step}: what led to it is gone.")
     with _watched(trainer, found):

@@ -14,6 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from tl.checkpoint import Checkpoint, Checkpoints
 from tl.disk import write_whole, writing
 from tl.errors import Stopped, TLError, Unwritable
+from tl.stored import META as SHAPES
+from tl.stored import Facts, damaged, demand_own, facts, read_json
 from tl.weights import RUN_MODEL
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ class Run:
         if not (path / META).is_file() or not (path / RECIPE).is_file():
             near = f" Runs are listed by 'tl runs {path.parent}'." if path.parent.is_dir() else ""
             raise TLError(f"'{path}' is no run: it holds no {META} and {RECIPE}.{near}")
+        if writes:
+            demand_own(path)
         return cls(path, writes)
 
     def write(self, name: str, content: bytes | str) -> None:
@@ -99,18 +103,14 @@ class Run:
 
     def read_json(self, name: str) -> Any:
         """The content of a JSON file of the run; TLError where it is missing or damaged."""
-        try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError) as error:
-            what = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
-            raise TLError(f"'{self.path / name}' {what}: copy the run again as a whole.") from error
+        return read_json(self.path / name)
 
     @property
-    def meta(self) -> dict[str, Any]:
-        """What is known about the run."""
-        meta: dict[str, Any] = self.read_json(META)
+    def meta(self) -> Facts:
+        """What is known about the run; TLError where that is none, or where a fact is asked for that it lacks."""
+        meta = facts(self.path / META, SHAPES)
         if "status" not in meta:
-            raise TLError(f"'{self.path / META}' is damaged: copy the run again as a whole.")
+            raise damaged(self.path / META)
         return meta
 
     @contextmanager
@@ -143,7 +143,7 @@ class Run:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with (self.path / LOCK).open("w") as file:
+        with (self.path / LOCK).open("a") as file:
             until = time.monotonic() + _LOOK  # `killed` holds it for a moment
             while not _taken(file, fcntl.LOCK_EX):
                 if time.monotonic() > until:
@@ -180,7 +180,10 @@ class Run:
         """The rows of metrics.jsonl; a last line that a kill cut short is none."""
         file = self.path / METRICS
         lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
-        return [json.loads(line) for line in lines]
+        try:
+            return [json.loads(line) for line in lines]
+        except (ValueError, RecursionError) as error:
+            raise damaged(file) from error
 
     def forget_rows_after(self, step: int) -> None:
         """Drop the rows that a resumed run will write again."""

@@ -12,9 +12,11 @@ from tl.errors import TLError, did_you_mean, nearest
 from tl.weights import Weights
 
 Report = Callable[[str, str], None]
+_MOST = 1 << 63
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
+    "figure": "a number",
     "bool": "true or false",
     "str": "a text",
     "Path": "a path",
@@ -45,13 +47,15 @@ class Scalar:
     def _fits(self, value: Any) -> bool:
         match self.name:
             case "int":
-                return isinstance(value, int) and not isinstance(value, bool)
-            case "float":
-                return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+                return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST
+            case "float" | "figure":
+                number = isinstance(value, (int, float)) and not isinstance(value, bool)
+                limit = _MOST if isinstance(value, int) else math.inf
+                return number and (abs(value) < limit or (self.name == "figure" and isinstance(value, float)))
             case "bool":
                 return isinstance(value, bool)
             case "Path":
-                return isinstance(value, str) and bool(value.strip())
+                return isinstance(value, str) and bool(value.strip()) and "\0" not in value
             case "Duration":
                 Duration.parse(value)
             case "Weights":

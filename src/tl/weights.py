@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -35,7 +36,9 @@ class Weights:
             if not _HUB_ID.fullmatch(rest):
                 raise TLError(f"'{text}' is no name on a hub: write hub:NAME or hub:OWNER/NAME.")
             return cls("hub", hub=rest)
-        path = _in_package(rest) if scheme == "package" else Path(text).expanduser()
+        path = _in_package(rest) if scheme == "package" else Path(os.path.expanduser(text))
+        if "\0" in text:
+            raise TLError(f"'{text}' names no weights: no path holds a NUL.")
         if path.is_file():
             return cls("file", path)
         if path.is_dir():

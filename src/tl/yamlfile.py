@@ -13,6 +13,10 @@ import yaml
 
 from tl.errors import TLError
 
+# Far more than any recipe needs: a class may have a line, a table does not belong there.
+_LONGEST, _MOST, _DEEPEST, _DIGITS = 1 << 20, 50_000, 40, 100
+_HALF = re.compile(r"[\ud800-\udfff]")
+
 
 @dataclass(frozen=True)
 class YamlFile:
@@ -37,8 +41,8 @@ def read(path: Path) -> YamlFile:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        text = path.read_text(encoding="utf-8")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        text = _text(path)
+        tree = yaml.compose(text, Loader=_Bounded)
         loaded = OmegaConf.create(text) if text.strip() and tree is not None else OmegaConf.create({})
     except OSError as error:
         raise TLError(f"{shown(path)}: cannot be read: {error.strerror}.") from error
@@ -48,7 +52,7 @@ def read(path: Path) -> YamlFile:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise TLError(f"{shown(path)}:{line}: is not valid YAML: {error.problem}.") from error
     except yaml.YAMLError as error:
-        raise TLError(f"{shown(path)}: is not valid YAML: {error}.") from error
+        raise TLError(f"{shown(path)}: is not valid YAML: {str(error).splitlines()[0]}.") from error
     except OmegaConfBaseException as error:
         raise TLError(f"{shown(path)}: cannot be read: {str(error).splitlines()[0]}") from error
     values = OmegaConf.to_container(loaded, resolve=False)
@@ -65,6 +69,45 @@ def read(path: Path) -> YamlFile:
     plain = {str(key): value for key, value in values.items()}
     comments = {key: comment for key, (_, comment) in marks.items()}
     return YamlFile(path, plain, list(zip(defaults, lines, strict=True)), where, comments)
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_LONGEST + 1)
+    if len(content) > _LONGEST:
+        raise TLError(f"{shown(path)}: is longer than {_LONGEST >> 20} MB, so it is no recipe.")
+    return content.decode("utf-8")
+
+
+class _Bounded(yaml.SafeLoader):
+    """Composes a tree of bounded depth and size: an alias counts as all that it stands for, and no tag is read."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth, self._nodes = 0, 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        alias, before = isinstance(event, yaml.AliasEvent), self._nodes
+        self._demand(alias or event.tag is None, event, f"a tag such as {getattr(event, 'tag', '')} has no place here")
+        self._depth += 1
+        self._demand(self._depth <= _DEEPEST, event, f"it is nested deeper than {_DEEPEST} levels")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        self._demand(not alias or id(node) in self._sizes, event, "an alias stands within what it stands for")
+        if isinstance(node, yaml.ScalarNode):
+            number = node.tag.endswith((":int", ":float"))
+            self._demand(not number or len(node.value) <= _DIGITS, event, f"a number has more than {_DIGITS} digits")
+            self._demand(not _HALF.search(node.value), event, "a text holds half a character, which is no Unicode")
+        self._nodes += self._sizes[id(node)] if alias else 1
+        self._demand(self._nodes <= _MOST, event, f"it holds more than {_MOST} values")
+        self._sizes[id(node)] = self._nodes - before
+        return node
+
+    def _demand(self, fits: bool, event: Any, problem: str) -> None:
+        if not fits:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
 def dump(values: dict[str, Any]) -> str:

@@ -39,7 +39,12 @@ class ImageEncoder(Encoder):
         kind = source.facts("config.json").get("model_type", self.CHAINS[0])
         if kind not in self.CHAINS:
             raise TLError(f"{source.name} is of the type '{kind}': image_encoder takes {', '.join(self.CHAINS)}.")
-        super().__init__(source, weights, self.CHAINS)
+        with source.understood():
+            super().__init__(source, weights, self.CHAINS)
+            self._fit(source, weights, size, pooling)
+
+    def _fit(self, source: Source, weights: Weights, size: int | None, pooling: Literal["cls", "mean"]) -> None:
+        """Preprocessing and patches, as the weights and the recipe have them."""
         if weights.kind == "run" and weights.path is not None:
             found = run_preprocess(weights.path, ImagePreprocess)
         else:

@@ -75,7 +75,7 @@ def run_preprocess(run: Path, kind: type[P]) -> P:
     path = run / RUN_PREPROCESS
     if not path.is_file():
         raise TLError(f"{run} holds no {RUN_PREPROCESS}, so it is no run to start from: name one that trained a model.")
-    found = from_json(path.read_text(encoding="utf-8"))
+    found = from_json(path)
     if found.modality != kind.modality:
         raise TLError(
             f"The run {run} takes {found.modality}s, this backbone {kind.modality}s: choose another of the two."

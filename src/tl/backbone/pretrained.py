@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
+from pickle import PickleError
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
 from tl.backbone.loading import LoadReport, refuse
 from tl.errors import TLError
+from tl.stored import facts
 from tl.weights import RUN_ASSETS, Weights
 
 _HUB_FILES = ["config.json", "preprocessor_config.json", "sentence_bert_config.json", "special_tokens_map.json"]
@@ -24,8 +25,12 @@ _PICKLED = ["pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-
 _HEADS = ("pooler.", "classifier.", "cls.", "lm_head.", "head.", "vocab_", "qa_outputs.", "mask_token", "decoder.")
 
 
-_UNUSABLE = (OSError, ValueError, KeyError, UnpicklingError, SafetensorError, RuntimeError)
-"""What Transformers raises for a folder without a model, of an unknown type, with code in it, or cut short."""
+# What Transformers raises for a folder without a model, of an unknown type, with code in it, made up or cut short.
+_UNUSABLE: tuple[type[Exception], ...] = (
+    *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    *(PickleError, SafetensorError, StrictDataclassError),
+)
+_DEEPEST = 1000
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,18 @@ class Source:
     def facts(self, file: str) -> dict[str, Any]:
         """A JSON file of the folder; empty where there is none."""
         path = self.folder / file
-        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return facts
+        return facts(path, {}, of="folder") if path.is_file() else {}
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """TLError where what the folder holds is no model that can be built here; its own code is never run."""
+        try:
+            yield
+        except _UNUSABLE as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if "auto_map" in self.facts("config.json"):
+                reason = "it brings Python code of its own (auto_map), and that is never run"
+            raise TLError(f"{self.name} holds no model that Transformers can build here: {reason}") from error
 
 
 def build(source: Source) -> tuple[Any, LoadReport | None]:
@@ -66,26 +81,25 @@ def build(source: Source) -> tuple[Any, LoadReport | None]:
     from transformers import AutoConfig, AutoModel
     from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
-    with _quiet():
-        try:
-            config = AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
-            kind = MODEL_MAPPING[type(config)]
-            options = _options(kind)
-            if not source.trained:
-                return _pruned(AutoModel.from_config(config, trust_remote_code=False, **options)), None
-            net, info = AutoModel.from_pretrained(
-                source.folder,
-                config=config,
-                dtype=torch.float32,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,
-                **options,
-            )
-        except _UNUSABLE as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise TLError(f"{source.name} holds no model that Transformers can build here: {reason}") from error
+    with _quiet(), source.understood():
+        config = AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
+        depth = getattr(config, "num_hidden_layers", 1)
+        if not 1 <= depth <= _DEEPEST:
+            raise ValueError(f"its config.json tells of {depth} layers")
+        kind = MODEL_MAPPING[type(config)]
+        options = _options(kind)
+        if not source.trained:
+            return _pruned(AutoModel.from_config(config, trust_remote_code=False, **options)), None
+        net, info = AutoModel.from_pretrained(
+            source.folder,
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **options,
+        )
     net = _pruned(net)
     return net, _report(net, source.name, info)
 

@@ -49,14 +49,15 @@ class TextEncoder(Encoder):
         source = Source.find(weights, config, download)
         if source.facts("config.json").get("is_encoder_decoder"):
             raise TLError(f"{source.name} holds an encoder and a decoder: name a model that is an encoder alone.")
-        super().__init__(source, weights, self.CHAINS)
-        self._pooling = pooling
-        if weights.kind == "run" and weights.path is not None:
-            found = run_preprocess(weights.path, TextPreprocess)
-            tokenizer, longest, pad = found.tokenizer, found.max_length, found.pad_id
-        else:
-            tokenizer, longest, pad = _tokenizer(source), self._longest(source), self._config.pad_token_id or 0
-        self.preprocess = TextPreprocess(tokenizer, self._length(max_length, longest), pad)
+        with source.understood():
+            super().__init__(source, weights, self.CHAINS)
+            self._pooling = pooling
+            if weights.kind == "run" and weights.path is not None:
+                found = run_preprocess(weights.path, TextPreprocess)
+                tokenizer, longest, pad = found.tokenizer, found.max_length, found.pad_id
+            else:
+                tokenizer, longest, pad = _tokenizer(source), self._longest(source), self._config.pad_token_id or 0
+            self.preprocess = TextPreprocess(tokenizer, self._length(max_length, longest), pad)
 
     def pool(self, x: Inputs) -> Tensor:
         return mean_pool(x.values, x.mask) if self._pooling == "mean" else x.values[:, 0]
@@ -102,7 +103,7 @@ def _converted(folder: Path, name: str) -> str:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except (ImportError, LookupError, OSError, TypeError, ValueError) as error:
         raise TLError(f"{name} holds no tokenizer: add its tokenizer.json to the folder.") from error
     text: str = tokenizer.backend_tokenizer.to_str()
     return text

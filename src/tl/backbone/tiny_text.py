@@ -10,7 +10,6 @@ from typing import ClassVar, final
 
 import torch
 import torch.nn.functional as F
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from tl.backbone.base import Backbone
@@ -46,7 +45,7 @@ class TinyText(Backbone):
         if weights.kind == "run" and weights.path is not None:
             found = run_preprocess(weights.path, TextPreprocess)
         self.preprocess = replace(found, max_length=max_length)
-        self.net = Net(Tokenizer.from_str(found.tokenizer).get_vocab_size())
+        self.net = Net(found.words)
         if weights.kind != "none":
             self.report = load(self.net, read(weights), str(weights.path))
 

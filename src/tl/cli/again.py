@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from tl.again import Comparison, reproduce, verify_resume
 from tl.cli.progress import listener
 from tl.cli.tables import print_json
+from tl.cli.terminal import say
 from tl.errors import GateError
 from tl.replay import replay
 
@@ -20,7 +21,7 @@ def print_reproduced(path: Path, root: Path, as_json: bool) -> None:
     with heard:
         found = reproduce(path, root, heard)
     _say(found, as_json)
-    print(f"run     {found.other}", file=sys.stderr if as_json else sys.stdout)
+    say(f"run     {found.other}", file=sys.stderr if as_json else sys.stdout)
     _gate(found, "The run did not come out the same.")
 
 
@@ -40,27 +41,25 @@ def print_replayed(path: Path, as_json: bool) -> None:
     if as_json:
         return print_json(asdict(found))
     if not found.came:
-        return print(f"Step {found.step}: its loss is finite this time, so the run can be resumed.")
+        return say(f"Step {found.step}: its loss is finite this time, so the run can be resumed.")
     if not found.module:
-        return print(f"Step {found.step}: every module's output is finite; a gradient in the backward pass is not.")
+        return say(f"Step {found.step}: every module's output is finite; a gradient in the backward pass is not.")
     of = f", for {len(found.samples)} samples: {', '.join(found.samples)}" if found.samples else ""
-    return print(f"Step {found.step}: the first output that is not finite is that of {found.module}{of}.")
+    return say(f"Step {found.step}: the first output that is not finite is that of {found.module}{of}.")
 
 
 def _say(found: Comparison, as_json: bool) -> None:
     if as_json:
         return print_json({**asdict(found), "same": found.same})
     if found.step is None:
-        print(f"{found.rows} logged rows: equal bit for bit")
+        say(f"{found.rows} logged rows: equal bit for bit")
     else:
-        print(
-            f"{found.rows} logged rows: differ from step {found.step} on, by {found.largest:.2g} of the value at most"
-        )
-    print(f"weights: {'equal bit for bit' if found.weights else 'differ'}")
+        say(f"{found.rows} logged rows: differ from step {found.step} on, by {found.largest:.2g} of the value at most")
+    say(f"weights: {'equal bit for bit' if found.weights else 'differ'}")
     for name, (one, other) in found.values.items():
-        print(f"{name}: {one:.6g} and {other:.6g}")
+        say(f"{name}: {one:.6g} and {other:.6g}")
     for name, (then, now) in found.facts.items():
-        print(f"{name}: {then}, now {now}")
+        say(f"{name}: {then}, now {now}")
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tl.cli.terminal import say
 from tl.errors import GateError, TLError
 
 
@@ -105,10 +106,10 @@ def extract_features(
     from tl.outcome import check_writable
 
     check_writable("--to", to, ENDINGS)
-    found, space = extract(source, overrides or [], lambda line: print(line, file=sys.stderr))
+    found, space = extract(source, overrides or [], lambda line: say(line, file=sys.stderr))
     save(found, space, to)
     facts = {"to": str(to), "splits": sizes(found)}
     if json:
         print_json(facts)
     else:
-        print(f"{to}: " + ", ".join(f"{split} {n} x {d}" for split, (n, d) in sizes(found).items()))
+        say(f"{to}: " + ", ".join(f"{split} {n} x {d}" for split, (n, d) in sizes(found).items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -10,8 +11,11 @@ from typing import Any
 import typer
 
 from tl.cli import answer, recipes, runs, train
+from tl.cli.terminal import say
 from tl.errors import TLError
 
+# What the file system answers to a path that a user may give: forbidden, a name too long, links in a circle.
+_REFUSED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # of the click that this typer brings or depends on
 
 app = typer.Typer(
@@ -39,7 +43,7 @@ def main() -> None:
             launched.main()
     code, words = ended()
     if words:
-        print(words, file=sys.stderr)
+        say(words, file=sys.stderr)
     sys.exit(code)
 
 
@@ -51,10 +55,14 @@ def ended() -> tuple[int, str]:
         return error.exit_code, str(error)
     except UsageError as error:
         return 2, _spoken(error)
-    except (KeyboardInterrupt, typer.Abort):
-        return 130, ""
     except BrokenPipeError:
         return 0, ""
+    except OSError as error:
+        if error.errno not in _REFUSED or error.filename is None:
+            raise
+        return 2, f"'{error.filename}': {error.strerror}: give a path that can be read here."
+    except (KeyboardInterrupt, typer.Abort):
+        return 130, ""
     except RuntimeError as error:
         from tl.workers import lost
 

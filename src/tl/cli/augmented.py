@@ -10,6 +10,7 @@ from tl.augment.base import Augment
 from tl.backbone.base import Backbone
 from tl.build import build
 from tl.cli.tables import print_json
+from tl.cli.terminal import say
 from tl.contact_sheet import contact_sheet, lines, views
 from tl.data.base import Data, Picture, Sample
 from tl.data.images import open_image
@@ -38,7 +39,7 @@ def show_augmented(reference: str, overrides: list[str], to: Path, as_json: bool
                 raise TLError(f"--to {to}: there is no folder '{to.parent}'.")
             captions = [f"{sample.target}: {sample.id}" for sample in samples]
             contact_sheet(views(images, augment, preprocess, recipe.seed, _VIEWS), captions, to)
-            print_json({"to": str(to)}) if as_json else print(f"{to}: as evaluated, then {_VIEWS} views each")
+            print_json({"to": str(to)}) if as_json else say(f"{to}: as evaluated, then {_VIEWS} views each")
         case TextPreprocess() as preprocess:
             texts = [cast("str | tuple[str, str]", sample.input) for sample in samples]
             found = [lines(t, augment, preprocess, derive(recipe.seed, "text", i), _VIEWS) for i, t in enumerate(texts)]
@@ -52,9 +53,9 @@ def _spread(samples: Sequence[Sample]) -> list[Sample]:
 
 def _print_texts(found: Sequence[Sequence[str | tuple[str, str]]]) -> None:
     for text, *changed in found:
-        print(_spoken(text))
+        say(_spoken(text))
         for view in changed:
-            print(f"  {_spoken(view)}")
+            say(f"  {_spoken(view)}")
 
 
 def _spoken(text: str | tuple[str, str]) -> str:

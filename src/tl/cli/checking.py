@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.errors import Mistakes, TLError
 from tl.forecast import Need
@@ -60,7 +61,7 @@ def _as_plain(ready: Ready, timing: Timing | None) -> dict[str, Any]:
 
 
 def _print(ready: Ready, timing: Timing | None, command: str) -> None:
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     _print_counts(console, ready)
     for note in (*ready.recipe.notes, *ready.data.notes):
         console.print(f"[dim]note[/]     {escape(note)}", soft_wrap=True)

@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+from tl.cli.terminal import say
 from tl.errors import TLError, did_you_mean
 from tl.options import stories
 
@@ -26,7 +27,7 @@ def copy_recipe(name: str, to: Path | None) -> None:
         raise TLError(f"'{target}' is already there and is not overwritten: name another file.")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(_readdressed(known[name].read_text(encoding="utf-8"), name, target), encoding="utf-8")
-    print(f"{target} is yours. Look it over with: tl check {shlex.quote(str(target))}")
+    say(f"{target} is yours. Look it over with: tl check {shlex.quote(str(target))}")
 
 
 def _readdressed(text: str, name: str, target: Path) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.doctor import examine
 
@@ -25,6 +25,6 @@ def print_diagnosis(as_json: bool) -> None:
         table.show_header = False
         for symptom in found:
             table.add_row(_MARKS[symptom.state], escape(symptom.what), escape(symptom.text))
-        Console(highlight=False).print(table)
+        Screen(highlight=False).print(table)
     if broken:
         raise typer.Exit(2)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tl.cli.listing import print_names, show_entry
+from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.reference import Entry, Group, Key, explain
 
@@ -17,7 +18,7 @@ def explain_key(name: str, as_json: bool) -> None:
     found = explain(name)
     if as_json:
         return print_json([{"kind": type(thing).__name__.lower(), **asdict(thing)} for thing in found])
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     for i, thing in enumerate(found):
         if i:
             console.print()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tl.cli.progress import Quiet
+from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
+from tl.cli.terminal import say
 from tl.finetune import find_rates
 from tl.recipe import Recipe
 
@@ -16,7 +18,6 @@ def print_rates(recipe: Recipe, listener: Quiet, as_json: bool) -> None:
     if as_json:
         print_json({name: vars(finding) for name, finding in found.items()})
         return
-    from rich.console import Console
 
     table = plain_table()
     for name in ("phase", "steepest", "lowest / 10", "loss over the rates"):
@@ -27,5 +28,5 @@ def print_rates(recipe: Recipe, listener: Quiet, as_json: bool) -> None:
         bars = "".join(_BARS[int(7 * (x - low) / ((high - low) or 1))] for x in finding.losses[::every])
         span = f"{finding.rates[0]:.0e} {bars} {finding.rates[-1]:.0e}"
         table.add_row(name, f"{finding.steepest:.2g}", f"{finding.tenth:.2g}", span)
-    Console().print(table)
-    print("Nothing was trained. Set one with optimizer.lr=...; a phase's own lr factor multiplies it.")
+    Screen().print(table)
+    say("Nothing was trained. Set one with optimizer.lr=...; a phase's own lr factor multiplies it.")

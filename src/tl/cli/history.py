@@ -6,11 +6,12 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
 from tl.cache import Cache, default_folder
+from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
+from tl.cli.terminal import say
 from tl.history import Past, history
 
 _COLORS = {"done": "green", "running": "cyan", "stopped": "yellow"}
@@ -22,15 +23,15 @@ def print_runs(root: Path, as_json: bool) -> None:
     if as_json:
         return print_json([asdict(past) for past in found])
     if not found:
-        return print(f"No run in {root} yet: tl finetune RECIPE makes one.")
+        return say(f"No run in {root} yet: tl finetune RECIPE makes one.")
     table = plain_table()
     for name in ("run", "status", "best on"):
         table.add_column(name, overflow="fold")
     for name in ("val", "test", "time"):
         table.add_column(name, justify="right")
     for past in found:
-        table.add_row(escape(past.path), _status(past), past.metric or "", *_numbers(past))
-    return Console(highlight=False).print(table)
+        table.add_row(escape(past.path), _status(past), escape(past.metric or ""), *_numbers(past))
+    return Screen(highlight=False).print(table)
 
 
 def print_cache(folder: Path | None, as_json: bool) -> None:
@@ -42,7 +43,7 @@ def print_cache(folder: Path | None, as_json: bool) -> None:
             [{**asdict(entry), "folder": str(entry.folder), "finished": entry.finished} for entry in found]
         )
     if not found:
-        return print(f"Nothing is cached in {cache.folder}.")
+        return say(f"Nothing is cached in {cache.folder}.")
     table = plain_table()
     for name in ("what", "last used"):
         table.add_column(name, overflow="fold")
@@ -50,14 +51,14 @@ def print_cache(folder: Path | None, as_json: bool) -> None:
     for entry in found:
         used = datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d %H:%M")
         table.add_row(escape(entry.what) + ("" if entry.finished else " (unfinished)"), used, _megabytes(entry.bytes))
-    Console(highlight=False).print(table)
-    return print(f"{_megabytes(sum(entry.bytes for entry in found))} in {cache.folder}")
+    Screen(highlight=False).print(table)
+    return say(f"{_megabytes(sum(entry.bytes for entry in found))} in {cache.folder}")
 
 
 def clear_cache(folder: Path | None, older_than: float) -> None:
     """Remove what was not used for so many days."""
     cache = Cache(folder or default_folder(), 0)
-    print(f"{_megabytes(cache.clear(older_than * 86400))} freed in {cache.folder}")
+    say(f"{_megabytes(cache.clear(older_than * 86400))} freed in {cache.folder}")
 
 
 def _megabytes(size: int) -> str:

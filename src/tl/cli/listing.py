@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tl import reference
+from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.options import GROUPS, options
 from tl.reference import Entry, Group, Key
@@ -19,7 +20,7 @@ def print_all(as_json: bool) -> None:
     known = {group: {option.name: option.what() for option in options(group).values()} for group in GROUPS}
     if as_json:
         return print_json({"recipes": reference.recipes(), "options": known})
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     print_names(console, "recipes", reference.recipes())
     for group, entries in known.items():
         print_names(console, group, entries)
@@ -42,7 +43,7 @@ def print_group(name: str, as_json: bool) -> None:
     group = reference.group(name)
     if as_json:
         return print_json(asdict(group))
-    return show_group(Console(highlight=False), group)
+    return show_group(Screen(highlight=False), group)
 
 
 def show_group(console: Console, group: Group) -> None:

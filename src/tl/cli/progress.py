@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from tl.cli.screen import Screen
+from tl.cli.terminal import say, visible
 from tl.report.words import brief_count
 
 
@@ -45,24 +46,24 @@ class Lines(Quiet):
 
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
         if first < last:
-            print(_phase(name, first, last, learning), flush=True)
+            say(_phase(name, first, last, learning), flush=True)
 
     def values(self, step: int, split: str, values: Mapping[str, float]) -> None:
         if split == "train":
             self.loss = f"loss {values['loss']:.4f}, "
         else:
-            print(f"  step {step}: {self.loss}{split} {self.metric} {values[self.metric]:.3f}", flush=True)
+            say(f"  step {step}: {self.loss}{split} {self.metric} {values[self.metric]:.3f}", flush=True)
             self.loss = ""
 
     def note(self, text: str) -> None:
-        print(text, flush=True)
+        say(text, flush=True)
 
 
 class Live(Quiet):
     """A bar with step, loss, metric, images or tokens per second and the time left."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True)
+        self.console = Screen(stderr=True)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=12),
@@ -84,7 +85,7 @@ class Live(Quiet):
 
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
         self.console.print(_phase(name, first, last, learning), highlight=False, markup=False)
-        self.task = self.progress.add_task(escape(name), total=last - first, loss="", metric="", speed="")
+        self.task = self.progress.add_task(escape(visible(name)), total=last - first, loss="", metric="", speed="")
         self.first, self.began, self.size = first, time.monotonic(), 0
 
     def step(self, step: int, size: int) -> None:

@@ -12,7 +12,9 @@ from rich.text import Text
 
 from tl.anatomy import parts, stored_preprocess
 from tl.build import build
+from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
+from tl.cli.terminal import say, visible
 from tl.compose import layers
 from tl.freeze.base import FreezeSchedule, Phase
 from tl.optimizer.base import Optimizer
@@ -27,7 +29,7 @@ def show_recipe(reference: str, overrides: list[str], plain: bool, as_json: bool
     """The resolved recipe with the origin of what is no default, then which part learns when and how fast."""
     recipe = load(reference, overrides)
     if plain:
-        return print(dump(recipe.plain()), end="")
+        return say(dump(recipe.plain()), end="")
     names = parts(recipe)
     schedule: FreezeSchedule = build(recipe.freeze)
     optimizer: Optimizer = build(recipe.optimizer)
@@ -35,7 +37,7 @@ def show_recipe(reference: str, overrides: list[str], plain: bool, as_json: bool
     rates = optimizer.rates(names or ())
     if as_json:
         return print_json(_as_plain(recipe, names, phases, rates))
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     for note in recipe.notes:
         console.print(f"[yellow]note[/]  {escape(note)}", soft_wrap=True)
     for line in _lines(recipe):
@@ -88,16 +90,16 @@ def _mapping(values: Mapping[str, Any], prefix: str, where: Mapping[str, str], d
         dotted = f"{prefix}{key}"
         indent = "  " * dotted.count(".")
         if isinstance(value, dict) and value:
-            yield Text(f"{indent}{key}:")
+            yield Text(visible(f"{indent}{key}:"))
             yield from _mapping(value, f"{dotted}.", where, defaults)
         else:
             yield _line(f"{indent}{key}: {flow(value)}", _nearest(dotted, where), defaults)
 
 
 def _line(text: str, place: str, defaults: set[str]) -> Text:
-    line = Text(text)
+    line = Text(visible(text))
     if place and place.rpartition(":")[0] not in defaults:
-        line.append(f"  # {place}", style="dim")
+        line.append(visible(f"  # {place}"), style="dim")
     return line
 
 

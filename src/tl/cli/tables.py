@@ -7,19 +7,21 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from tl.cli.screen import Screen
+from tl.cli.terminal import say
 
 
 def print_json(content: Any) -> None:
     """Indented JSON; an undefined number is null."""
-    print(json.dumps(_defined(content), indent=2, ensure_ascii=False))
+    say(json.dumps(_defined(content), indent=2, ensure_ascii=False))
 
 
 def print_json_line(content: Any) -> None:
     """JSON on one line."""
-    print(json.dumps(_defined(content), ensure_ascii=False), flush=True)
+    say(json.dumps(_defined(content), ensure_ascii=False), flush=True)
 
 
 def _defined(content: Any) -> Any:
@@ -47,8 +49,8 @@ def print_outcome(main: str, *outcomes: Mapping[str, Any]) -> None:
     for name in sorted(outcomes[0]["metrics"], key=lambda name: name != main):
         cells = [found["metrics"][name] for found in outcomes]
         texts = [t for c in cells for t in (_number(c["value"]), f"{_number(c['low'])} .. {_number(c['high'])}")]
-        table.add_row(name, *texts, style="bold" if name == main else "")
-    Console(highlight=False, emoji=False).print(table)
+        table.add_row(escape(name), *texts, style="bold" if name == main else "")
+    Screen(highlight=False, emoji=False).print(table)
 
 
 def print_answers(answers: Iterable[Mapping[str, Any]], top: int) -> None:
@@ -61,7 +63,7 @@ def print_answers(answers: Iterable[Mapping[str, Any]], top: int) -> None:
         predicted = answer["predicted"]
         shown = predicted if isinstance(predicted, str) else ", ".join(map(_text, predicted)) or "none"
         table.add_row(answer["input"], shown, "  ".join(f"{name} {_number(value)}" for name, value in best))
-    Console(highlight=False, markup=False, emoji=False).print(table)
+    Screen(highlight=False, markup=False, emoji=False).print(table)
 
 
 def _text(value: Any) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tl.cli.progress import listener
 from tl.cli.tables import print_json, print_outcome
+from tl.cli.terminal import say
 from tl.errors import TLError
 from tl.recipe import Recipe, load
 from tl.run import RECIPE, Run
+from tl.stored import OUTCOME, demand, read_json
 
 
 def asked_for(reference: str | None, overrides: list[str], resume: Path | None) -> Recipe:
@@ -42,10 +46,17 @@ def run_finetune(recipe: Recipe, resume: Path | None, root: Path, *, find_lr: bo
     return None
 
 
+def _evaluated(run: Path) -> Iterator[Any]:
+    for file in sorted((run / "evaluation").glob("*.json")):
+        found = read_json(file)
+        demand(file, OUTCOME, found)
+        yield found
+
+
 def _say(run: Run, as_json: bool) -> None:
-    found = [run.read_json(f"evaluation/{p.name}") for p in sorted((run.path / "evaluation").glob("*.json"))]
+    found = list(_evaluated(run.path))
     if as_json:
         print_json({"run": str(run.path), "evaluation": {one["split"]: one for one in found}, "meta": run.meta})
         return
     print_outcome(run.meta["best"]["metric"], *found)
-    print(f"{run.meta['verdict']}\nrun     {run.path}\nreport  {run.path / 'report.html'}")
+    say(f"{run.meta['verdict']}\nrun     {run.path}\nreport  {run.path / 'report.html'}")

@@ -15,6 +15,8 @@ from tl.errors import TLError, did_you_mean
 from tl.yamlfile import shown
 
 _LONGEST_FIELD = 2**31 - 1
+# Tables shrink to a tenth or a twentieth; what grows more than this is made to fill the memory.
+_UNPACKED, _RATIO, _PIECE = 1 << 24, 100, 1 << 20
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -66,6 +68,8 @@ def check_columns(rows: Sequence[Row], wanted: dict[str, str]) -> None:
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     try:
+        if file.suffix == ".gz":
+            _demand_table(file)
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
             for number, line in enumerate(stream, start=1):
                 try:
@@ -75,6 +79,16 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
                     raise TLError(f"{shown(file)}:{number}: is not UTF-8 ({odd}): save the file as UTF-8.") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise TLError(f"{shown(file)}: cannot be unpacked ({error}): copy the file again.") from error
+
+
+def _demand_table(file: Path) -> None:
+    """TLError where a packed file unpacks to far more than a table would; nothing of it is kept."""
+    left = max(_UNPACKED, _RATIO * file.stat().st_size)
+    with gzip.open(file) as stream:
+        while piece := stream.read(_PIECE):
+            left -= len(piece)
+            if left < 0:
+                raise TLError(f"{shown(file)}: unpacks to far more than a table would: unpack it and look at it.")
 
 
 def _separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Iterator[Row]:

@@ -1,0 +1,84 @@
+"""`${key}` in a recipe: the value of another key, and nothing else; no other word within the braces is looked up."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tl.errors import TLError
+
+_REFERENCE = re.compile(r"\$\{([\w.-]+)\}")
+# So much may be taken over in all, and through so many references: a short text can name another ten times, and so on.
+_MOST, _FARTHEST = 1_000_000, 20
+
+
+class Wrong(TLError):
+    """A reference that cannot be filled in, at the dotted key where it stands."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(text)
+        self.key = key
+
+
+class References:
+    """Fills in the references of a mapping; Wrong for the first that cannot be."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values, self._taken = values, 0
+        self._through: list[str] = []
+
+    def filled(self) -> dict[str, Any]:
+        """The mapping with values in the place of references; an override of what is named is seen."""
+        return {str(key): self._filled(value, str(key)) for key, value in self._values.items()}
+
+    def _filled(self, value: Any, key: str) -> Any:
+        if self._through:
+            self._taken += len(value) + 1 if isinstance(value, str) else 1
+            if self._taken > _MOST:
+                raise Wrong(key, "references take over more than a recipe can hold: write the values themselves")
+        match value:
+            case dict():
+                return {name: self._filled(item, f"{key}.{name}") for name, item in value.items()}
+            case list():
+                return [self._filled(item, f"{key}.{number}") for number, item in enumerate(value)]
+            case str() if "${" in value:
+                whole = _REFERENCE.fullmatch(value)
+                return self._value(whole[1], key) if whole else self._text(value, key)
+        return value
+
+    def _text(self, text: str, key: str) -> str:
+        rest = _REFERENCE.sub("", text)
+        if "${" in rest:
+            odd = rest[rest.index("${") :]
+            raise Wrong(
+                key, f"'{odd}' is no reference: only the name of a key stands in ${{...}}, as in ${{loop.batch}}"
+            )
+        return _REFERENCE.sub(lambda match: self._word(match[1], key), text)
+
+    def _word(self, name: str, key: str) -> str:
+        value = self._value(name, key)
+        if isinstance(value, (dict, list)):
+            raise Wrong(key, f"'{name}' is several values, which do not go into a text")
+        return str(value)
+
+    def _value(self, name: str, key: str) -> Any:
+        """The value that a reference at `key` names, with its own references filled in."""
+        if name in self._through:
+            raise Wrong(key, f"'{name}' refers to itself")
+        if len(self._through) == _FARTHEST:
+            raise Wrong(key, f"'{name}' is reached through more than {_FARTHEST} references")
+        self._through.append(name)
+        found = self._filled(self._named(name, key), key)
+        self._through.pop()
+        return found
+
+    def _named(self, name: str, key: str) -> Any:
+        value: Any = self._values
+        for part in name.split("."):
+            if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+                value = value[int(part)]
+            elif isinstance(value, dict) and part in value:
+                value = value[part]
+            else:
+                raise Wrong(key, f"Interpolation key '{name}' not found")
+        return value
