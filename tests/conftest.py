@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,25 @@ def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TL_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The network is refused to this process and to those that it starts; the file says who asked for it."""
+    file = tmp_path_factory.mktemp("network") / "refused"
+    file.touch()
+    import_module("tests.offline.sitecustomize")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TL_REFUSED", str(file))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "offline"), prepend=os.pathsep)
+        yield file
+
+
+@pytest.fixture(autouse=True)
+def _no_network(refused: Path) -> Iterator[None]:
+    before = refused.read_text()
+    yield
+    assert refused.read_text() == before
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,14 @@ _CHANGES: dict[str, list[tuple[int, int | None]]] = {
     "os.link": [(1, 3)],
 }
 _RUNS = {"os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn"}
-_SOCKETS = {"socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto", "socket.gethostbyname"}
+_SOCKETS = {
+    "socket.__new__",
+    "socket.connect",
+    "socket.bind",
+    "socket.getaddrinfo",
+    "socket.sendto",
+    "socket.gethostbyname",
+}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -62,7 +69,11 @@ def watch(commands: Sequence[Sequence[str]], home: Path, strange: Path) -> list[
     plan, found = home / "plan.json", home / "found.json"
     plan.write_text(json.dumps([list(command) for command in commands]))
     environment = {
-        **{name: os.environ[name] for name in ("PATH", "OMP_NUM_THREADS", "PYTHONPATH") if name in os.environ},
+        **{
+            name: os.environ[name]
+            for name in ("PATH", "OMP_NUM_THREADS", "PYTHONPATH", "TL_REFUSED")
+            if name in os.environ
+        },
         "TL_CACHE": places["cache"],
         "TMPDIR": places["tmp"],
         "HOME": places["user"],
