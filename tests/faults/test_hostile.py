@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from .hostile import FOLDERS, IMAGE, RUNS, TEXT, WEIGHTS, bert, odd_files, recipes, tables
+from tests.report.markup import Reader
+
+from .hostile import FOLDERS, IMAGE, RUNS, SHORT, TEXT, WEIGHTS, bert, odd_files, recipes, tables
 from .watched import Seen, watch
 
 # What PyTorch and the environment's description run: each looks, and none is named by data.
@@ -254,3 +257,28 @@ def test_the_cache_removes_nothing_that_is_not_its_own(world: World) -> None:
 @pytest.mark.slow
 def test_run_folders_with_every_verb(world: World, trained: dict[str, Path]) -> None:
     go_through(world, trained, lambda name: tuple(verb for verb in VERBS if verb not in quick(name)))
+
+
+def test_the_report_and_the_terminal_show_names_and_obey_none(world: World) -> None:
+    evil = ["<script>alert(1)<", "\"' onload=alert(2) x='", "javascript:alert(3)\x1b]0;owned\x07\x1b[2J", "=1+1[bold]"]
+    for name in evil:
+        (world.strange / "pictures" / name).mkdir(parents=True)
+        for number in range(6):
+            file = world.strange / "pictures" / name / f"<svg onload=alert(4)>{number}\x1b[31m.png"
+            Image.new("RGB", (40, 40), (40 * number, len(name), 9)).save(file, "PNG")
+    data = ["data=image_folder", f"data.root={world.strange / 'pictures'}", "backbone=tiny_image", "name=evil"]
+    (seen,) = world.watch(["finetune", "base", *data, *SHORT])
+    harmless(seen, world)
+    assert seen.code == 0, seen.words
+    (run,) = world.home.glob("runs/evil/*")
+    page = Reader((run / "report.html").read_text())
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert not [name for _, a in page.tags for name in a if name.startswith("on")]
+    assert all((a["href"] or "").startswith("#") for _, a in page.tags if "href" in a)
+    assert all((a["src"] or "").startswith("data:image/") for _, a in page.tags if "src" in a)
+    policies = [a["content"] or "" for tag, a in page.tags if tag == "meta" and "http-equiv" in a]
+    assert len(policies) == 1
+    assert policies[0].startswith("default-src 'none'")
+    assert evil[0] in page.text
+    cells = (run / "predictions" / "test.csv").read_text()
+    assert "=1+1[bold]" in cells
