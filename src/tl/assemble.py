@@ -35,13 +35,10 @@ from tl.rng import derive, seeded
 from tl.run import RECIPE, Run
 from tl.space import Space
 from tl.step import Step
-from tl.stored import SPACE as SPACE_SHAPE
-from tl.stored import damaged, demand
+from tl.stored import SPACE, answering, damaged, demand, demand_whole
 from tl.streams import Order, Share, Stream
-from tl.weights import RUN_MODEL, Weights
+from tl.weights import RUN_MODEL, RUN_PREPROCESS, RUN_SPACE, Weights
 from tl.workers import processes
-
-SPACE = "space.json"
 
 
 @dataclass(frozen=True)
@@ -202,10 +199,11 @@ def open_run(path: Path) -> Trained:
     recipe = as_run(load_recipe(str(path / RECIPE)), run)
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
     recipe = replace(recipe, backbone=backbone, cache=replace(recipe.cache, folder=None))
-    facts = run.read_json(SPACE)
-    demand(path / SPACE, SPACE_SHAPE, facts)
+    demand_whole(path, answering(path))
+    facts = run.read_json(RUN_SPACE)
+    demand(path / RUN_SPACE, SPACE, facts)
     if facts["temperature"] <= 0:
-        raise damaged(path / SPACE, f"its temperature is {facts['temperature']:g}")
+        raise damaged(path / RUN_SPACE, f"its temperature is {facts['temperature']:g}")
     space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
     model = build_model(recipe, space)
     try:
@@ -214,5 +212,5 @@ def open_run(path: Path) -> Trained:
         raise damaged(path / RUN_MODEL, "it does not hold the model of its recipe") from error
     now, then = fingerprint(model.backbone.preprocess), run.meta["preprocess"]["fingerprint"]
     if now != then:
-        raise TLError(f"'{path / 'preprocess.json'}' is not the preprocessing it was trained with ({now}, not {then}).")
+        raise TLError(f"'{path / RUN_PREPROCESS}' is not the preprocessing it was trained with ({now}, not {then}).")
     return Trained(run, recipe, model.eval(), facts["temperature"])

@@ -13,11 +13,10 @@ from pathlib import Path
 from pickle import PickleError
 from typing import Any, BinaryIO
 
-from tl.disk import sync_folder, write_whole
+from tl.disk import hash_of, sync_folder, write_whole
 from tl.errors import TLError
 
 MANIFEST = "manifest"
-_CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def _read(folder: Path) -> Checkpoint:
         facts = json.loads(body)
         files, step = dict(facts["files"]), int(facts["step"])
         for name, known in files.items():
-            if _hash_of(folder / name) != known:
+            if hash_of(folder / name) != known:
                 raise Damaged(f"{folder / name} differs from its checksum")
     except OSError as error:
         raise Damaged(f"{error.filename or folder} cannot be read ({error.strerror})") from error
@@ -156,14 +155,6 @@ def _read(folder: Path) -> Checkpoint:
 
 def _hash(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=32).hexdigest()
-
-
-def _hash_of(file: Path) -> str:
-    digest = hashlib.blake2b(digest_size=32)
-    with file.open("rb") as content:
-        while chunk := content.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 class _Sink:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from tl.errors import TLError, Unwritable
 
-_GB = 1024**3
+_GB, _CHUNK = 1024**3, 1 << 22
 
 
 @contextmanager
@@ -37,6 +38,15 @@ def write_whole(target: Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
         raise
     sync_folder(target.parent)
+
+
+def hash_of(file: Path) -> str:
+    """The blake2b hash of a file's content."""
+    digest = hashlib.blake2b(digest_size=32)
+    with file.open("rb") as content:
+        while chunk := content.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

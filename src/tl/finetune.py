@@ -11,11 +11,11 @@ from pathlib import Path
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from tl.assemble import SPACE, Assembly, as_run
+from tl.assemble import Assembly, as_run
 from tl.calibration import fit_temperature
 from tl.checkpoint import going_on
 from tl.cursor import Cursor
-from tl.disk import demand_room
+from tl.disk import demand_room, hash_of
 from tl.environment import describe, peak_memory_mb
 from tl.errors import TLError
 from tl.evaluate import Answers
@@ -28,10 +28,11 @@ from tl.report.of_run import write_report
 from tl.rng import deterministic
 from tl.run import Listener, Run
 from tl.signals import StopSignals
+from tl.stored import answering
 from tl.supply import Supply
 from tl.trackers import start_trackers
 from tl.trainer import Trainer
-from tl.weights import RUN_ASSETS
+from tl.weights import RUN_ASSETS, RUN_PREPROCESS, RUN_SPACE
 
 
 @dataclass(frozen=True)
@@ -164,10 +165,12 @@ def _temperature(assembly: Assembly, validated: Answers | None) -> float:
 def _keep(run: Run, assembly: Assembly, temperature: float) -> None:
     backbone = assembly.model.backbone
     run.save_model(assembly.model.state_dict())
-    run.write(SPACE, json.dumps({**asdict(assembly.data.space), "temperature": temperature}, ensure_ascii=False))
-    run.write("preprocess.json", to_json(backbone.preprocess))
+    run.write(RUN_SPACE, json.dumps({**asdict(assembly.data.space), "temperature": temperature}, ensure_ascii=False))
+    run.write(RUN_PREPROCESS, to_json(backbone.preprocess))
     for name, content in backbone.assets().items():
         run.write(f"{RUN_ASSETS}/{name}", content)
+    if run.writes:
+        run.update_meta(files={name: hash_of(run.path / name) for name in answering(run.path)})
 
 
 def _outcomes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -16,12 +17,12 @@ from tl.disk import write_whole, writing
 from tl.errors import Stopped, TLError, Unwritable
 from tl.stored import META as SHAPES
 from tl.stored import Facts, damaged, demand_own, facts, read_json
-from tl.weights import RUN_MODEL
+from tl.weights import RUN_META, RUN_MODEL
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-RECIPE, META, METRICS, LOG = "recipe.yaml", "meta.json", "metrics.jsonl", "log.txt"
+RECIPE, META, METRICS, LOG = "recipe.yaml", RUN_META, "metrics.jsonl", "log.txt"
 CHECKPOINTS, LOCK = "checkpoints", ".lock"
 _LOOK = 0.5
 
@@ -55,6 +56,8 @@ class Run:
     @classmethod
     def create(cls, root: Path, name: str, recipe: Mapping[str, Any], meta: Mapping[str, Any]) -> Run:
         """A new folder `root`/`name`/<stamp>, never one that is there."""
+        from tl.yamlfile import dump
+
         now = datetime.now(UTC)
         stamp = now.strftime("%Y-%m-%d_%H-%M-%S")
         for attempt in range(1000):
@@ -65,10 +68,15 @@ class Run:
                 continue
             except OSError as error:
                 raise TLError(f"{path}: cannot be made ({error.strerror}): give another folder with --runs.") from error
-            run = cls(path)
-            run.write_yaml(RECIPE, recipe)
-            run.write_json(META, {**meta, "created": now.isoformat(timespec="seconds"), "status": "running"})
-            return run
+            try:
+                with writing(path, "make room, or give another folder with --runs."):
+                    write_whole(path / RECIPE, dump(dict(recipe)).encode())
+                    created = {"created": now.isoformat(timespec="seconds"), "status": "running"}
+                    write_whole(path / META, _json({**meta, **created}).encode())
+            except Unwritable:
+                shutil.rmtree(path, ignore_errors=True)
+                raise
+            return cls(path)
         raise TLError(f"{root / name} already holds a thousand runs of this second.")
 
     @classmethod
@@ -94,12 +102,7 @@ class Run:
             yield
 
     def write_json(self, name: str, content: Any) -> None:
-        self.write(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-    def write_yaml(self, name: str, content: Mapping[str, Any]) -> None:
-        from tl.yamlfile import dump
-
-        self.write(name, dump(dict(content)))
+        self.write(name, _json(content))
 
     def read_json(self, name: str) -> Any:
         """The content of a JSON file of the run; TLError where it is missing or damaged."""
@@ -206,6 +209,10 @@ class Run:
 
         if self.writes:
             self.write(RUN_MODEL, save({key: value.detach().cpu().contiguous() for key, value in state.items()}))
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _taken(file: IO[str], kind: int) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tl.disk import hash_of
 from tl.errors import TLError
 from tl.shape import Choice, Many, Maybe, Record, Scalar, Shape, Table
+from tl.weights import RUN_ASSETS, RUN_META, RUN_MODEL, RUN_PREPROCESS, RUN_SPACE
 
 # A measurement may be infinite or undefined, a setting may not.
 _WORD, _NUMBER, _COUNT, _FIGURE = Scalar("str"), Scalar("float"), Scalar("int"), Scalar("figure")
@@ -29,6 +31,7 @@ META: Mapping[str, Shape] = {
     "seconds": _NUMBER,
     "temperature": _NUMBER,
     "versions": Table(_WORD),
+    "files": Table(_WORD),
     "peak_memory_mb": Table(_NUMBER),
     "data": Record({"fingerprint": _WORD, "splits": Table(_COUNT)}, ""),
     "preprocess": Record({"fingerprint": _WORD, "lines": Many(_WORD)}, ""),
@@ -102,6 +105,22 @@ def facts(file: Path, shapes: Mapping[str, Shape], of: str = "run") -> Facts:
         raise damaged(file, of=of)
     demand(file, Record({key: shape for key, shape in shapes.items() if key in content}, ""), content, of)
     return Facts(file, content)
+
+
+def answering(run: Path) -> list[str]:
+    """The files of a run that its answers follow from."""
+    assets = sorted(file.name for file in (run / RUN_ASSETS).glob("*"))
+    return [RUN_MODEL, RUN_SPACE, RUN_PREPROCESS, *(f"{RUN_ASSETS}/{name}" for name in assets)]
+
+
+def demand_whole(run: Path, names: Sequence[str]) -> None:
+    """TLError where a file is not what the run wrote."""
+    known = facts(run / RUN_META, META)["files"]
+    for name in names:
+        if not (run / name).is_file():
+            raise TLError(f"'{run / name}' is missing: copy the run again as a whole.")
+        if known.get(name) != hash_of(run / name):
+            raise damaged(run / name, "it differs from its checksum")
 
 
 def demand_own(folder: Path) -> None:

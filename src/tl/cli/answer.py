@@ -40,7 +40,7 @@ def evaluate(
 
     if predictions is not None:
         check_writable("--predictions", predictions)
-    found = score(run, split, data, lambda line: print(line, file=sys.stderr))
+    found = score(run, split, data, lambda line: say(line, file=sys.stderr))
     if predictions is not None:
         write_table(predictions, *found.rows())
     if json:

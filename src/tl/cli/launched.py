@@ -7,6 +7,7 @@ import sys
 from types import TracebackType
 
 from tl.cli.app import ended
+from tl.cli.terminal import say
 from tl.launch import another_spoke, end_with_launcher, leave_word, speaks
 
 
@@ -21,7 +22,7 @@ class _Showing:
         lost = _lost(error)
         if not (lost and another_spoke()) and speaks():
             if lost:
-                print(f"Another process of this job is gone; its launcher says which. ({error})", file=sys.stderr)
+                say(f"Another process of this job is gone; its launcher says which. ({error})", file=sys.stderr)
             else:
                 sys.__excepthook__(kind, error, at)
             leave_word("", 1)
@@ -33,7 +34,7 @@ def main() -> None:
     with _Showing():  # torch puts a hook of its own in the place of sys.excepthook
         code, words = ended()
     if code and leave_word(words, code) and words:
-        print(words, file=sys.stderr)
+        say(words, file=sys.stderr)
     _leave(code)
 
 
