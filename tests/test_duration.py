@@ -29,7 +29,7 @@ def test_epochs_that_are_not_whole_do_not_drift() -> None:
     assert [Duration(n, "ep").steps(total=0, epoch=10.4) for n in (1, 2, 3, 5)] == [10, 21, 31, 52]
 
 
-@pytest.mark.parametrize("text", ["500step", "3ep", "10%", "0.5ep", "12.5%"])
+@pytest.mark.parametrize("text", ["500step", "3ep", "10%", "0.5ep", "12.5%", "1234567step", "0.00001ep"])
 def test_its_text_parses_to_itself(text: str) -> None:
     assert str(Duration.parse(text)) == text
     assert Duration.parse(str(Duration.parse(text))) == Duration.parse(text)
