@@ -275,6 +275,8 @@ def test_files_that_are_no_recipes(write: Write, tmp_path: Path) -> None:
     ]
     assert mistakes(write("seed: 1\nseed: 2\n")) == ["mine.yaml:2: is not valid YAML: found duplicate key seed."]
     assert mistakes(write("- base\n")) == ["mine.yaml:1: a recipe is a mapping of keys to values, not a list."]
+    for single in ("4", "base", "'4'", "~", "1e5 # x"):
+        assert mistakes(write(single)) == ["mine.yaml:1: a recipe is a mapping of keys to values, not a single value."]
     (tmp_path / "mine.yaml").write_bytes(b"a: \xff\n")
     assert mistakes("mine.yaml") == ["mine.yaml: is not UTF-8 text (byte 3)."]
     assert mistakes("mein.yaml") == ["There is no recipe file 'mein.yaml'. Did you mean 'mine.yaml'?"]

@@ -22,7 +22,7 @@ def parse(text: str, mistakes: list[str]) -> tuple[str, Any] | None:
         return None
     try:
         parsed = OverridesParser.create().parse_override(plain)
-    except HydraException as error:
+    except (HydraException, ValueError) as error:  # a ValueError for a number of five thousand digits
         reason = str(error).splitlines()[0].rstrip(".")
         mistakes.append(f"{COMMAND_LINE}: '{text}' cannot be read ({reason}): quote the value, '{key}=\"{value}\"'.")
         return None

@@ -43,6 +43,8 @@ def read(path: Path) -> YamlFile:
     try:
         text = _text(path)
         tree = yaml.compose(text, Loader=_Bounded)
+        if isinstance(tree, yaml.ScalarNode):
+            raise TLError(f"{shown(path)}:1: a recipe is a mapping of keys to values, not a single value.")
         loaded = OmegaConf.create(text) if text.strip() and tree is not None else OmegaConf.create({})
     except OSError as error:
         raise TLError(f"{shown(path)}: cannot be read: {error.strerror}.") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .fuzz import Places, fuzz
+from .fuzz import Places, answer, fuzz
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["recipes", "tables"])
@@ -16,3 +16,9 @@ def test_odd_input_ends_in_a_sentence(number: int, tmp_path: Path) -> None:
     search()
     assert places.count >= 15
     assert places.codes["check 2"]
+
+
+@pytest.mark.parametrize("key", ["seed", "head", "loop.batch", "optimizer.lr"])
+@pytest.mark.parametrize("value", ["9" * 5000, "9" * 400, "1e999", "[" * 3000, "\ud800", "${oc.env:HOME}", "~no-one/x"])
+def test_a_value_that_nothing_takes(key: str, value: str) -> None:
+    assert answer("check", "tiny_texts", "--", f"{key}={value}") == 2
