@@ -63,6 +63,8 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "pictures",
         "workers",
         "step",
+        "holding",
+        "sharding",
     ),
     6: (
         "job",

@@ -96,11 +96,17 @@ def prepare(recipe: Recipe) -> Prepared:
         raise TLError(f"Process {share.rank} sees other data than the first: give all machines the same files.")
     place = Place(accelerator.device, recipe.loop.precision, share)
     streams = {name: replace(s, device=place.device) for name, s in assembly.streams(share).items()}
-    notes: tuple[str, ...] = ()
+    if recipe.loop.shard and (left := streams["train"].batch % share.world):
+        raise TLError(
+            f"loop.shard: {share.world} processes cannot share {streams['train'].batch} samples evenly: "
+            f"set loop.batch={streams['train'].batch - left}, or loop.shard=false."
+        )
+    alone = recipe.loop.shard and share.world == 1
+    notes: tuple[str, ...] = ("loop.shard: one process has nobody to share with, and holds everything.",) * alone
     if recipe.loop.device_batch == "auto":
         found = assembly.capacity(streams, place)
         streams = {name: replace(stream, device_batch=found.samples) for name, stream in streams.items()}
-        assembly, notes = assembly.taking(found.samples), (found.line(),)
+        assembly, notes = assembly.taking(found.samples), (*notes, found.line())
     batch = max(forward_batch(place.device), assembly.recipe.loop.at_once)
     metric = best_metric(recipe.loop.best, assembly.data.space)
     plan = _plan(assembly, metric, streams["train"].epoch)
@@ -115,6 +121,9 @@ def _accelerator(recipe: Recipe) -> Accelerator:
         raise TLError("loop.precision is fp16, which needs a GPU: use bf16 or no.")
     if loop.compile and (lacks := lacks_to_compile()):
         raise TLError(f"loop.compile: {lacks}, or set it to false.")
+    for name, remedy in (("FSDP", "set loop.shard=true"), ("DEEPSPEED", "set loop.shard=true, which is FSDP")):
+        if os.environ.get(f"ACCELERATE_USE_{name}", "false").lower() == "true":
+            raise TLError(f"accelerate launch --use_{name.lower()}: tl does not train so; leave it out and {remedy}.")
     gpus = loop.device != "cpu" and torch.cuda.is_available()
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if gpus and processes > torch.cuda.device_count():

@@ -55,6 +55,7 @@ class Loop:
     gradient_checkpointing: bool
     compile: bool
     deterministic: bool
+    shard: bool
     workers: int | Literal["auto"]
     bucket: bool
     views: int | None
@@ -80,6 +81,10 @@ class Loop:
             ("clip", self.clip is None or self.clip > 0, "above 0, or null"),
             ("ema", self.ema is None or 0 < self.ema < 1, "between 0 and 1, or null"),
             ("compile", not (self.compile and self.gradient_checkpointing), "false, or gradient_checkpointing=false"),
+            ("shard", not (self.shard and self.precision == "fp16"), "false, or precision=bf16"),
+            ("shard", not (self.shard and self.device_batch == "auto"), "false, or a number for device_batch"),
+            ("shard", not (self.shard and self.compile), "false, or compile=false"),
+            ("shard", not (self.shard and self.ema is not None), "false, or ema=null"),
             ("workers", self.workers == "auto" or self.workers >= 0, "at least 0, or auto"),
             ("views", self.views is None or self.views >= 1, "at least 1, or null"),
             ("bootstrap", self.bootstrap >= 0, "at least 0"),

@@ -19,12 +19,12 @@ from tl.errors import Stopped
 from tl.job import Job, Plan, Signals
 from tl.model import Model, averaged
 from tl.numerics import Tally, Watch, no_memory, not_finite
-from tl.optimizer.groups import groups
 from tl.phases import Stretch, due
 from tl.recipe import Loop
 from tl.rng import derive, seed_device
 from tl.run import Listener, Run
-from tl.step import Step, Terms, Warmup, backward, compiled
+from tl.sharding import full, held
+from tl.step import Step, Terms, Warmup, backward
 from tl.streams import Piece, Stream
 
 BAD_STEP = "bad_step.json"
@@ -40,9 +40,7 @@ class Trainer:
         self.accelerator, self.cursor = accelerator, Cursor()
         self.model, self.method = job.model, job.method
         self.step_module = Step(job.model, job.method).to(accelerator.device)
-        parts: dict[str, nn.Module] = {**self.model.parts(), "method": self.method}
-        rates = job.optimizer.rates(list(parts))
-        self.optim = job.optimizer.build(groups(parts, rates, job.optimizer.common["weight_decay"]))
+        self.holding = held(self.step_module, job.optimizer, loop, accelerator)
         self.ema = averaged(self.model, loop.ema) if loop.ema is not None else None
         self.streams: Mapping[str, Stream] = job.streams
         self.learnable: list[nn.Parameter] = []
@@ -99,9 +97,7 @@ class Trainer:
         cursor.next_phase(watching, len(self.plan.stretches), self.plan.total)
 
     def _steps(self, stretch: Stretch, signals: Signals) -> None:
-        self.accelerator.free_memory()
-        bare = Step(self.model, self.method)
-        step, optim = self.accelerator.prepare(compiled(bare) if self.loop.compile else bare, self.optim)
+        step, optim = self.holding.begin(Step(self.model, self.method))
         warmup = Warmup(stretch.phase.name, self.accelerator.device, self._say) if self.loop.compile else None
         step.train()
         self.learnable = [p for p in step.parameters() if p.requires_grad]
@@ -109,7 +105,7 @@ class Trainer:
             self._halve()
         if warmup is not None:
             warmup.over()
-        self.accelerator.free_memory()
+        self.holding.end()
 
     def _through(self, step: nn.Module, optim: Any, stretch: Stretch, signals: Signals, warmup: Warmup | None) -> bool:
         """Take the phase's steps from where the cursor is; false where there was too little memory for one."""
@@ -161,9 +157,10 @@ class Trainer:
         accelerator = self.accelerator
         together = [dict(zip(self.streams, (p.batch for p in some), strict=True)) for some in zip(*pieces, strict=True)]
         found = backward(accelerator, step, together, [piece.weight for piece in pieces[0]])
+        self.holding.average()
         value = torch.stack([term.detach() for terms, _ in found for term in terms.values()]).sum()
         if self.loop.clip is not None:
-            norm = accelerator.clip_grad_norm_(self.learnable, self.loop.clip)
+            norm = full(accelerator.clip_grad_norm_(self.learnable, self.loop.clip))
             found.append(({"grad_norm": norm}, 1.0))
             if accelerator.scaler is None:  # which skips steps of too large a gradient by itself
                 value = value + norm
@@ -192,7 +189,7 @@ class Trainer:
         first, last = (0, self.plan.total) if common["schedule_span"] == "run" else (first, stretch.last)
         warmup = common["warmup"].steps(total=last - first, epoch=self.job.streams["train"].epoch)
         shape = self.job.optimizer.shape(self.cursor.step - first, last - first, warmup) * stretch.phase.lr
-        for group in self.optim.param_groups:
+        for group in self.holding.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * shape
 
     def _when_due(self, stretch: Stretch, signals: Signals) -> None:
@@ -218,7 +215,8 @@ class Trainer:
         if not values:
             return
         loss = sum(value for name, value in values.items() if name != "grad_norm")
-        rates = {f"lr/{g['part']}": g["lr"] for g in self.optim.param_groups if self._learns(str(g["part"]))}
+        groups = self.holding.optimizer.param_groups
+        rates = {f"lr/{g['part']}": g["lr"] for g in groups if self._learns(str(g["part"]))}
         self._record(stretch, "train", {"loss": loss, **values, **rates})
 
     def _learns(self, part: str) -> bool:
@@ -233,6 +231,7 @@ class Trainer:
 
     def _evaluate(self, stretch: Stretch) -> None:
         self._refuse(self.watch.first())
+        self.holding.pull()
         values = self.job.evaluate(self.answering)
         if not values:
             return
@@ -253,11 +252,12 @@ class Trainer:
     def save(self) -> None:
         """Write everything that the next step depends on (`last`), and the best weights so far."""
         self._refuse(self.watch.first())
+        self.holding.pull()
         scaler = self.accelerator.scaler
         state = {
             "model": self.model.state_dict(),
             "method": self.method.state_dict(),
-            "optimizer": self.optim.state_dict(),
+            "optimizer": self.holding.state(),
             "ema": self.ema.state_dict() if self.ema is not None else None,
             "scaler": scaler.state_dict() if scaler is not None else None,
             "cursor": asdict(self.cursor),
@@ -285,7 +285,7 @@ class Trainer:
         state = checkpoint.load("last")
         self.model.load_state_dict(state["model"])
         self.method.load_state_dict(state["method"])
-        self.optim.load_state_dict(state["optimizer"])
+        self.holding.load(state["optimizer"])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
         if self.accelerator.scaler is not None:
