@@ -1,4 +1,7 @@
-"""FSDP: real processes that share out the backbone train as one does, and leave checkpoints that one can go on with."""
+"""FSDP: real processes that share out the backbone train as one does, and leave checkpoints that one can go on with.
+
+Few steps: a ReLU whose input is rounded to the other side of 0 has another gradient, and losses then part.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ from tl.errors import TLError
 from tl.recipe import load
 
 Train = Callable[..., Path]
-CHANGED = ["loop.batch=24", "loop.device_batch=6", "loop.ema=null", "loop.patience=null", "loop.length=50step"]
-CHANGED += ["freeze.every=8step", "loop.skip_bad=1", "loop.shard=true"]
+CHANGED = ["loop.batch=24", "loop.device_batch=6", "loop.ema=null", "loop.patience=null", "loop.length=36step"]
+CHANGED += ["freeze.every=6step", "loop.skip_bad=1", "loop.shard=true"]
 
 HELD = """
 from accelerate import Accelerator
@@ -43,10 +46,10 @@ def test_a_sharded_run_does_as_a_whole_one_which_ends_it(kind: str, train: Train
     recipe = [*story(kind, tmp_path), *CHANGED, f"cache.folder={tmp_path / 'cache'}"]
     root = tmp_path / "two"
     process = start("base", *recipe, "--processes", 2, "--runs", root, cache=tmp_path)
-    run = stop_once_it_trains(process, root, signal.SIGTERM, rows=14)
+    run = stop_once_it_trains(process, root, signal.SIGTERM, rows=10)
     process.communicate(timeout=60)
     assert (process.returncode, meta(run)["status"]) == (143, "stopped")
-    assert 8 < logged(run)[-1]["step"] < 50, "a stage of the backbone was to learn"
+    assert 6 < logged(run)[-1]["step"] < 36, "a stage of the backbone was to learn"
     copy = tmp_path / "copy" / "base" / run.name
     shutil.copytree(run, copy)
     whole = train(*recipe)
