@@ -18,12 +18,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+STEPS = 60
 STORIES = {
-    "text": ["data=tiny_sentences", "data.n=120", "backbone=tiny_text", "freeze=gradual", "freeze.every=4step"],
+    "text": ["data=tiny_sentences", "data.n=120", "backbone=tiny_text", "freeze=gradual", "freeze.every=12step"],
     "image": ["data=tiny_shapes", "data.n=120", "backbone=tiny_image", "freeze=linear_then_all", "loop.workers=1"],
 }
 COMMON = [
-    *("loop.batch=16", "loop.device_batch=8", "loop.length=20step", "loop.eval_every=5step", "loop.log_every=1step"),
+    *(
+        "loop.batch=16",
+        "loop.device_batch=8",
+        f"loop.length={STEPS}step",
+        "loop.eval_every=15step",
+        "loop.log_every=1step",
+    ),
     *("loop.save_every=1step", "loop.ema=0.9", "loop.bootstrap=20", "loop.device=cpu", "cache.use=always"),
 ]
 
@@ -87,7 +94,7 @@ def left(root: Path) -> str:
     rows = (run / "metrics.jsonl").read_text().count('"train"') if (run / "metrics.jsonl").is_file() else 0
     if (run / "report.html").is_file() or json.loads((run / "meta.json").read_text())["status"] == "done":
         return "after the run"
-    return "before the first step" if not rows else "at the end" if rows >= 20 else "while training"
+    return "before the first step" if not rows else "at the end" if rows >= STEPS else "while training"
 
 
 def same(one: Path, other: Path) -> bool:
