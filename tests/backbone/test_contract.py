@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tests.built import sealed
 from tl.backbone.base import Backbone
 from tl.batch import Inputs
 from tl.model import Model
@@ -147,11 +148,10 @@ def write_run(backbone: Backbone, at: Path) -> Path:
     (at / RUN_ASSETS).mkdir(parents=True)
     state = {f"backbone.{name}": value.contiguous() for name, value in backbone.state_dict().items()}
     save_file({**state, "head.weight": torch.zeros(2)}, at / RUN_MODEL)
-    (at / "recipe.yaml").touch()
     (at / RUN_PREPROCESS).write_text(to_json(backbone.preprocess))
     for name, content in backbone.assets().items():
         (at / RUN_ASSETS / name).write_bytes(content)
-    return at
+    return sealed(at)
 
 
 @every

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from tests.built import sealed
 from tl.backbone.loading import LoadReport, load, loaded, read, run_preprocess
-from tl.disk import hash_of
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess, TextPreprocess, to_json
 from tl.weights import RUN_MODEL, RUN_PREPROCESS, Weights
@@ -194,9 +193,7 @@ def test_a_folder_needs_safetensors(tmp_path: Path) -> None:
 def run_of(path: Path) -> Weights:
     state = {f"backbone.net.{name}": value for name, value in net().state_dict().items()}
     save_file({**state, "head.weight": torch.zeros(1)}, path / RUN_MODEL)
-    (path / "recipe.yaml").touch()
-    (path / "meta.json").write_text(json.dumps({"files": {RUN_MODEL: hash_of(path / RUN_MODEL)}}))
-    return Weights.parse(str(path))
+    return Weights.parse(str(sealed(path)))
 
 
 def test_of_a_run_only_the_backbone_is_read(tmp_path: Path) -> None:

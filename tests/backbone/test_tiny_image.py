@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from tests.built import sealed
 from tl.backbone.base import Backbone
 from tl.backbone.tiny_image import TinyImage
 from tl.batch import Inputs
@@ -95,7 +96,7 @@ def test_a_run_gives_its_weights_and_its_preprocessing(tmp_path: Path) -> None:
     save_file(
         {f"backbone.{name}": value for name, value in trained.state_dict().items()}, tmp_path / "model.safetensors"
     )
-    (tmp_path / "recipe.yaml").touch()
+    sealed(tmp_path)
     preprocess = ImagePreprocess(32, 36, "bicubic", (0.1, 0.2, 0.3), (1.0, 1.0, 1.0))
     (tmp_path / "preprocess.json").write_text(to_json(preprocess))
     found = TinyImage(weights=Weights.parse(str(tmp_path)), size=32)

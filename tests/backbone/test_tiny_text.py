@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from tokenizers import Tokenizer, models
 from torch import Tensor, nn
 
+from tests.built import sealed
 from tests.data.listed import option as data_option
 from tl.backbone.base import Backbone
 from tl.backbone.tiny_text import TOKENIZER, Layer, TinyText, sinusoids
@@ -138,7 +139,7 @@ def test_a_run_gives_its_weights_and_its_vocabulary(tmp_path: Path) -> None:
     state = {f"backbone.{name}": value for name, value in trained.state_dict().items()}
     state["backbone.net.embedding.token.weight"] = torch.randn(3, 64)
     save_file(state, tmp_path / "model.safetensors")
-    (tmp_path / "recipe.yaml").touch()
+    sealed(tmp_path)
     (tmp_path / "preprocess.json").write_text(to_json(TextPreprocess(words, 30, 0)))
     found = TinyText(weights=Weights.parse(str(tmp_path)), max_length=20)
     assert found.preprocess == TextPreprocess(words, 20, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,8 +33,6 @@ def evaluate(
     from tl.gate import parse_gate
 
     gates = [parse_gate(text) for text in fail_if or []]
-    import sys
-
     from tl.cli.tables import print_json, print_outcome
     from tl.outcome import check_writable, write_table
     from tl.run import Run
@@ -40,7 +40,7 @@ def evaluate(
 
     if predictions is not None:
         check_writable("--predictions", predictions)
-    found = score(run, split, data, lambda line: say(line, file=sys.stderr))
+    found = score(run, split, data, partial(say, file=sys.stderr))
     if predictions is not None:
         write_table(predictions, *found.rows())
     if json:
@@ -77,8 +77,6 @@ def predict(
 
 def _lines() -> list[str]:
     """The lines of the standard input; TLError where they are no text."""
-    import sys
-
     lines = sys.stdin.buffer.read().split(b"\n")
     found = []
     for number, line in enumerate(lines if lines[-1] else lines[:-1], start=1):
@@ -99,14 +97,12 @@ def extract_features(
     """Write the features that the head would see, for every split, with targets and ids."""
     if to is None:
         raise TLError("Say where to write: --to features.safetensors (or .npz, .parquet, .csv).")
-    import sys
-
     from tl.cli.tables import print_json
     from tl.features import ENDINGS, extract, save, sizes
     from tl.outcome import check_writable
 
     check_writable("--to", to, ENDINGS)
-    found, space = extract(source, overrides or [], lambda line: say(line, file=sys.stderr))
+    found, space = extract(source, overrides or [], partial(say, file=sys.stderr))
     save(found, space, to)
     facts = {"to": str(to), "splits": sizes(found)}
     if json:
