@@ -80,11 +80,18 @@ def run_in(root: Path) -> Path | None:
     return found[0] if found else None
 
 
+def begun(root: Path) -> tuple[float, Path]:
+    """When a run is there, and its folder."""
+    until = time.monotonic() + 120
+    while (run := run_in(root)) is None:
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    return time.monotonic(), run
+
+
 def left(root: Path) -> str:
     """What a kill hit, by what it left behind."""
-    run = run_in(root)
-    if run is None:
-        return "before the run began"
+    _, run = begun(root)
     if any((run / "checkpoints").glob(".*.part")):
         return "writing a checkpoint"
     if any((root / "cache").glob("*.part")):
@@ -109,23 +116,23 @@ def drill(story: str, kills: int, seed: int) -> Counter[str]:
     """So many kills; how often each moment was hit. SystemExit at the first run that does not end the same."""
     draw, hit = random.Random(seed), Counter[str]()
     with TemporaryDirectory() as folder:
-        began = time.monotonic()
-        ended(forked(finetune(Path(folder), story, None)))
-        lasts, whole = time.monotonic() - began, run_in(Path(folder))
-        assert whole is not None
+        child = forked(finetune(Path(folder), story, None))
+        began, whole = begun(Path(folder))
+        ended(child)
+        lasts = time.monotonic() - began
         for number in range(kills):
             with TemporaryDirectory() as other:
                 root = Path(other)
                 child = forked(finetune(root, story, None))
+                begun(root)
                 time.sleep(draw.uniform(0, lasts))
                 os.killpg(child, signal.SIGKILL)
                 os.waitpid(child, 0)
                 hit[left(root)] += 1
-                run = run_in(root)
-                if run is None or json.loads((run / "meta.json").read_text())["status"] != "done":
+                _, run = begun(root)
+                if json.loads((run / "meta.json").read_text())["status"] != "done":
                     ended(forked(finetune(root, story, run)))
-                found = run_in(root)
-                if found is None or not same(whole, found):
+                if not same(whole, run):
                     raise SystemExit(f"{story}: after kill {number} (seed {seed}) the resumed run ended otherwise.")
     return hit
 
