@@ -16,6 +16,7 @@ import torch
 from tl.cache import Cache, key
 from tl.rows import Draft, Layout, Rows
 
+A, B, C = (letter * 32 for letter in "abc")
 MB = 1024**2
 RAGGED = Layout(4, "float32", (3,), (2, 1, 4, 3))
 
@@ -37,7 +38,7 @@ def fill(cache: Cache, name: str, rows: int = 4, width: int = MB // 4) -> Rows:
 
 
 def test_rows_come_back_in_any_order(tmp_path: Path) -> None:
-    rows = fill(Cache(tmp_path, 100 * MB), "a")
+    rows = fill(Cache(tmp_path, 100 * MB), A)
     assert rows.take([2, 0, 3])[:, 0].tolist() == [2, 0, 3]
     assert rows.take([1]).shape == (1, MB // 4)
 
@@ -67,7 +68,7 @@ def killed(draft: Draft) -> None:
 
 
 def test_another_process_reads_the_same_rows(tmp_path: Path) -> None:
-    rows = fill(Cache(tmp_path, 100 * MB), "a")
+    rows = fill(Cache(tmp_path, 100 * MB), A)
     assert torch.equal(pickle.loads(pickle.dumps(rows)).take([2, 0]), rows.take([2, 0]))
 
 
@@ -86,12 +87,12 @@ def test_a_draft_goes_on_where_a_kill_stopped_it(tmp_path: Path) -> None:
 
 def test_what_was_least_recently_used_goes_first(tmp_path: Path) -> None:
     cache = Cache(tmp_path, 10 * MB)
-    for age, name in ((300, "a"), (200, "b")):
+    for age, name in ((300, A), (200, B)):
         fill(cache, name)
         os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
-    assert cache.find("a") is not None
-    kept = fill(cache, "c")
-    assert {entry.folder.name for entry in cache.entries()} == {"a", "c"}
+    assert cache.find(A) is not None
+    kept = fill(cache, C)
+    assert {entry.folder.name for entry in cache.entries()} == {A, C}
     assert not cache.fits(11 * MB)
     assert cache.fits(9 * MB)
     cache.clear()
@@ -101,7 +102,7 @@ def test_what_was_least_recently_used_goes_first(tmp_path: Path) -> None:
 
 def test_an_entry_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     cache = Cache(tmp_path, 100 * MB)
-    with cache.drafting("a", "numbers", RAGGED, 4, alone) as draft:
+    with cache.drafting(A, "numbers", RAGGED, 4, alone) as draft:
         assert draft is not None
         assert cache.clear() == 0
         with draft.writing():
@@ -119,15 +120,15 @@ def test_a_second_writer_waits_and_then_reads(tmp_path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
 
         def second() -> None:
-            with Cache(tmp_path, 100 * MB).drafting("a", "numbers", RAGGED, 4, told.set) as draft:
+            with Cache(tmp_path, 100 * MB).drafting(A, "numbers", RAGGED, 4, told.set) as draft:
                 drafts.append(draft)
 
         thread = threading.Thread(target=second)
         thread.start()
         assert told.wait(10)
         assert thread.is_alive()
-        fill(Cache(tmp_path / "elsewhere", 100 * MB), "a")
-        (tmp_path / "elsewhere" / "a").rename(tmp_path / "a")
+        fill(Cache(tmp_path / "elsewhere", 100 * MB), A)
+        (tmp_path / "elsewhere" / A).rename(tmp_path / A)
     thread.join(10)
     assert drafts == [None]
 
@@ -164,15 +165,15 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00damaged"])
 def test_a_damaged_entry_is_none_and_can_be_written_again(name: str, content: bytes, tmp_path: Path) -> None:
     cache = Cache(tmp_path, 100 * MB)
-    fill(cache, "a")
-    (tmp_path / "a" / name).write_bytes(content)
+    fill(cache, A)
+    (tmp_path / A / name).write_bytes(content)
     if name != "what.json":
-        assert cache.find("a") is None
+        assert cache.find(A) is None
     assert len(cache.entries()) == 1
     assert cache.fits(MB)
-    assert fill(cache, "b").take([3])[0, 0] == 3
+    assert fill(cache, B).take([3])[0, 0] == 3
     if name != "what.json":
-        assert fill(cache, "a").take([2])[0, 0] == 2
+        assert fill(cache, A).take([2])[0, 0] == 2
     assert cache.clear() > 0
     assert cache.entries() == []
 
@@ -187,7 +188,7 @@ def test_an_unfinished_draft_with_damage_begins_anew(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     cache = Cache(tmp_path, 100 * MB)
-    with pytest.raises(OSError), cache.drafting("a", "numbers", RAGGED, 4, alone):
+    with pytest.raises(OSError), cache.drafting(A, "numbers", RAGGED, 4, alone):
         raise OSError(28, "No space left on device")
     assert cache.entries() == []
 
