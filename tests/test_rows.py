@@ -116,7 +116,7 @@ def test_a_second_writer_waits_and_then_reads(tmp_path: Path) -> None:
     drafts = []
     told = threading.Event()
     (tmp_path / "locks").mkdir()
-    with (tmp_path / "locks" / "a").open("w") as file:
+    with (tmp_path / "locks" / A).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
 
         def second() -> None:
