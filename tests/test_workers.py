@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 from functools import partial
 from itertools import count, islice
 
@@ -98,6 +100,13 @@ def test_a_reader_that_is_killed_is_told_in_a_sentence() -> None:
         r"which read ahead, is gone \((killed by signal: Killed|exited unexpectedly)\), as where", sentence
     )
     assert lost(RuntimeError("CUDA error")) is None
+
+
+def test_a_process_that_fails_beside_its_readers_ends() -> None:
+    code = "import itertools, tl.workers; made = tl.workers.spread(abs, itertools.count(), 1); next(made); 1 / 0"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 1
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
 @pytest.mark.parametrize("plans", [[], [range(4)]])

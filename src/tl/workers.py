@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
+from multiprocessing import active_children
 from typing import Generic, TypeVar, cast
 
 import torch
@@ -96,6 +98,17 @@ class _Plans(Sampler[P]):
 
 def _as_it_is(value: T) -> T:
     return value
+
+
+@atexit.register
+def _end() -> None:
+    """Where an iterator is still there at the end, as after an error, Python asks its processes to go by SIGTERM, which
+    they do not heed, and then waits for them."""
+    left = [child for child in active_children() if child.daemon]
+    if left:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch would raise once more
+    for child in left:
+        child.kill()
 
 
 def _stop_with_the_parent(_: int) -> None:
