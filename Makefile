@@ -28,7 +28,7 @@ check: install ## Lint, types, laws of the architecture, up-to-date tables
 	$(BIN)/mypy
 	$(BIN)/python scripts/catalogue.py --check
 
-test: install ## The tests that CI runs (about 8 minutes on 2 cores), JOBS of them at once
+test: install ## The tests that CI runs (about 12 minutes on 2 cores), JOBS of them at once
 	$(PYTEST) -m 'not slow'
 
 test-all: install ## All tests, the slow ones too
