@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tl.assemble import as_run
+from tl.assemble import as_run, own_cache
 from tl.errors import TLError
 from tl.finetune import Request, finetune
 from tl.recipe import load
@@ -52,7 +52,7 @@ def reproduce(path: Path, root: Path, listener: Listener) -> Comparison:
     run = Run.open(path)
     if run.meta["status"] != "done":
         raise TLError(f"'{path}' is {run.meta['status']}, so there is nothing to compare with: resume it first.")
-    recipe = as_run(load(str(path / RECIPE)), run)
+    recipe = own_cache(as_run(load(str(path / RECIPE)), run))
     return compare(path, finetune(Request(recipe, root, None, f"tl reproduce {path}"), listener))
 
 

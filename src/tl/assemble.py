@@ -119,6 +119,11 @@ def as_run(recipe: Recipe, run: Run) -> Recipe:
     return _taking(recipe, run.meta["device_batch"]) if recipe.loop.device_batch == "auto" else recipe
 
 
+def own_cache(recipe: Recipe) -> Recipe:
+    """The recipe without the folder that it names for the cache: a stranger's run could name any."""
+    return replace(recipe, cache=replace(recipe.cache, folder=None))
+
+
 def identity(recipe: Recipe, backbone: Backbone) -> Identity:
     """What tells a recipe's backbone and augmentation apart, beside weights and seeds: values, files and code."""
     node, augment = recipe.backbone, recipe.augment
@@ -198,7 +203,7 @@ def open_run(path: Path) -> Trained:
         raise TLError(f"'{path}' has no model yet (it is {status}). Go on with: tl finetune --resume {path}")
     recipe = as_run(load_recipe(str(path / RECIPE)), run)
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
-    recipe = replace(recipe, backbone=backbone, cache=replace(recipe.cache, folder=None))
+    recipe = own_cache(replace(recipe, backbone=backbone))
     demand_whole(path, answering(path))
     facts = run.read_json(RUN_SPACE)
     demand(path / RUN_SPACE, SPACE, facts)

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tl.assemble import as_run
+from tl.assemble import as_run, own_cache
 from tl.checkpoint import going_on
 from tl.errors import Stopped, TLError
 from tl.prepared import prepare
@@ -54,7 +54,7 @@ def replay(path: Path, listener: Listener) -> Finding:
     run = Run.open(path)
     if not (path / BAD_STEP).is_file():
         raise TLError(f"'{path}' holds no {BAD_STEP}: no step of it had a loss that is not finite.")
-    ready = prepare(as_run(load(str(path / RECIPE)), run))
+    ready = prepare(own_cache(as_run(load(str(path / RECIPE)), run)))
     if run.meta["data"]["fingerprint"] != ready.assembly.data.fingerprint:
         raise TLError(f"The data changed since '{path}' began, so its step cannot be taken again.")
     supply = ready.supply(listener.note)
