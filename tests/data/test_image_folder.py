@@ -114,3 +114,15 @@ def test_moving_the_folder_changes_nothing(tmp_path: Path) -> None:
     one, two = loaded(draw(tmp_path / "one", *names)), loaded(draw(tmp_path / "two", *names))
     assert one.fingerprint == two.fingerprint
     assert ids(one, "test") == ids(two, "test")
+
+
+def test_links_that_lead_back_up_bring_in_no_other_class(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / "more").mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / name / f"{number}.png")
+    for name, place in (("up", tmp_path), ("root", Path("/")), ("itself", tmp_path / "a")):
+        (tmp_path / "a" / "more" / name).symlink_to(place, target_is_directory=True)
+    source = option("image_folder", root=str(tmp_path))
+    assert [s.id for s in source.read()] == [f"{name}/{number}.png" for name in "ab" for number in range(4)]
+    assert [note for note in source.notes if "leads back up and was not followed" in note] == source.notes[:3]

@@ -124,7 +124,8 @@ def _files(folder: Path, notes: list[str]) -> Iterator[Path]:
     seen = {os.path.realpath(folder)}
     for parent, inner, files in os.walk(folder, followlinks=True):
         places = {name: os.path.realpath(os.path.join(parent, name)) for name in inner if not hidden(name)}
-        up = [name for name, place in places.items() if f"{os.path.realpath(parent)}/".startswith(f"{place}/")]
+        here = os.path.realpath(parent)
+        up = [name for name, place in places.items() if os.path.commonpath((here, place)) == place]
         notes.extend(f"{shown(Path(parent, name))}: the link leads back up and was not followed." for name in up)
         inner[:] = sorted(name for name, place in places.items() if place not in seen and name not in up)
         seen.update(places.values())
