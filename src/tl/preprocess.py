@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tl.errors import TLError
@@ -76,6 +77,16 @@ class ImagePreprocess:
         return [f"resize {self.resize} ({self.interpolation}), centre crop {self.size}", f"mean and std {numbers}"]
 
 
+class _Understood:
+    """TLError where the tokenizers library refuses: its own errors are of the class Exception itself, and no other."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is Exception or kind is OverflowError:
+            raise TLError(f"The tokenizer of these weights cannot be read: {error}. Copy their files again.") from error
+
+
 @dataclass(frozen=True)
 class TextPreprocess:
     """Tokenise with the weights' own tokenizer (the text of its tokenizer.json), cut to `max_length` tokens."""
@@ -90,14 +101,10 @@ class TextPreprocess:
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        try:
+        with _Understood():
             tokenizer = Tokenizer.from_str(self.tokenizer)
             tokenizer.no_padding()
             tokenizer.enable_truncation(self.max_length)
-        except Exception as error:
-            if type(error) not in (Exception, OverflowError):  # the library's own have no other class
-                raise
-            raise TLError(f"The tokenizer of these weights cannot be read: {error}. Copy their files again.") from error
         return tokenizer
 
     def ids(self, text: str | tuple[str, str]) -> tuple[list[int], list[int]]:
