@@ -22,9 +22,9 @@ OTHERS = {
 }
 
 
-def hold(name: str) -> None:
+def reviewed(name: str) -> str:
+    """The row that the commands earn, which does not contradict what holds of every case."""
     found = answers(name)
-    assert found.row(name) in TABLE.splitlines()
     for answer in found.by.values():
         assert answer.code in (0, 2)
         assert "Traceback" not in answer.printed + answer.words
@@ -33,17 +33,18 @@ def hold(name: str) -> None:
     assert trained.code == checked.code
     if not trained.code and "number" not in name:
         assert set(found.names) == OTHERS.get(name, {"a", "b"})
+    return found.row(name)
 
 
 @pytest.mark.parametrize("name", BOUNDED)
 def test_a_malformed_input(name: str) -> None:
-    hold(name)
+    assert reviewed(name) in TABLE.splitlines()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CASES if name not in BOUNDED])
 def test_another_malformed_input(name: str) -> None:
-    hold(name)
+    assert reviewed(name) in TABLE.splitlines()
 
 
 def test_the_table_has_every_case_and_no_other() -> None:

@@ -256,7 +256,9 @@ def test_the_cache_removes_nothing_that_is_not_its_own(world: World) -> None:
 
 @pytest.mark.slow
 def test_run_folders_with_every_verb(world: World, trained: dict[str, Path]) -> None:
-    go_through(world, trained, lambda name: tuple(verb for verb in VERBS if verb not in quick(name)))
+    found = go_through(world, trained, lambda name: tuple(verb for verb in VERBS if verb not in quick(name)))
+    assert {verb for _, verb in found} == set(VERBS)
+    assert {seen.code for (_, verb), seen in found.items() if verb == "runs"} == {0}
 
 
 def test_the_report_and_the_terminal_show_names_and_obey_none(world: World) -> None:
