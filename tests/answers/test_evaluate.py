@@ -8,7 +8,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from tl.data.base import Sample
+from tl.outcome import Outcome
+from tl.space import Space
 
 from .conftest import KINDS, WORDS, Command, Runs, read_table, write_table
 
@@ -187,3 +192,27 @@ def test_a_run_that_stopped_before_it_had_a_model(runs: Runs, tl: Command, tmp_p
             f"'{copy}' has no model yet (it is stopped). Go on with: tl finetune --resume {copy}",
         )
     assert "is no run" in tl("evaluate", tmp_path).mistake
+
+
+def test_a_row_without_a_label_is_named_and_not_left_out(runs: Runs, tl: Command, tmp_path: Path) -> None:
+    lines = data_of(runs("text")).read_text().splitlines()
+    place = lines[0].split(",").index("class")
+    cells = lines[3].split(",")
+    cells[place] = ""
+    table = tmp_path / "other.csv"
+    table.write_text("\n".join([*lines[:3], ",".join(cells), *lines[4:9]]) + "\n")
+    said = tl("evaluate", runs("text"), "--data", table)
+    assert said.code == 2
+    assert said.mistake.startswith(f"{table}:4: the sample has no label: fill it in or remove the row")
+
+
+def test_of_many_classes_a_runs_own_table_holds_two_scores() -> None:
+    scores = np.array([[0.1, 0.6, 0.3], [0.5, 0.2, 0.3]])
+    samples = [Sample(str(i), "words", name, "here") for i, name in enumerate("ca")]
+    space = Space("single", ("a", "b", "c"))
+    found = Outcome("test", space, samples, scores, scores, np.array([2, 0]), {}, {})
+    assert found.rows(2) == (
+        ["id", "true", "predicted", "p_true", "p_predicted"],
+        [["0", "c", "b", 0.3, 0.6], ["1", "a", "a", 0.5, 0.5]],
+    )
+    assert found.rows(3)[0] == ["id", "true", "predicted", "p_a", "p_b", "p_c"]
