@@ -19,7 +19,7 @@ SHORT = ["loop.length=20step", "loop.log_every=1step", "loop.eval_every=20step",
 SHORT += ["backbone.weights=none", "head.init=ridge", "head.standardize=true"]
 RUNS = {
     "image": ["data=tiny_shapes", "backbone=tiny_image", "augment=image", "loop.batch=16"],
-    "text": ["data=tiny_sentences", "backbone=tiny_text", "loop.batch=16", "optimizer.lr=0.003"],
+    "text": ["data=tiny_sentences", "backbone=tiny_text", "loop.batch=16", "optimizer.lr=0.0001"],
 }
 
 

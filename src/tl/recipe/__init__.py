@@ -1,0 +1,1 @@
+"""What a run is to be: recipes, read and checked before anything heavy is imported."""
