@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tl.options import GROUPS, RECIPES, first_line, options, stories
-from tl.signature import signature
+from tl.recipe.registry import GROUPS, RECIPES, first_line, options, stories
+from tl.recipe.signature import signature
 
 README = Path(__file__).parents[1] / "recipes" / "README.md"
 BEGIN, END = "<!-- catalogue -->", "<!-- end of catalogue -->"

@@ -11,7 +11,7 @@ import torch
 
 from tl.cli.progress import Quiet
 from tl.finetune import Request, finetune
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.run import Run
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"

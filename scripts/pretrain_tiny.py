@@ -28,11 +28,11 @@ from torch import Tensor, nn
 
 from tl.backbone.base import Backbone
 from tl.batch import Inputs
-from tl.build import build
 from tl.data.base import Sample
 from tl.errors import TLError
 from tl.preprocess import TextPreprocess
-from tl.recipe import load
+from tl.recipe.build import build
+from tl.recipe.recipe import load
 from tl.space import Space
 from tl.streams import Draw, Items
 

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tl.build import build
 from tl.disk import hash_of
-from tl.options import options
-from tl.recipe import Node
-from tl.signature import signature
-from tl.weights import RUN_MODEL
-from tl.yamlfile import read
+from tl.recipe.build import build
+from tl.recipe.recipe import Node
+from tl.recipe.registry import options
+from tl.recipe.signature import signature
+from tl.recipe.weights import RUN_MODEL
+from tl.recipe.yamlfile import read
 
 
 def defaults(path: Path) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from tl.anatomy import parts
-from tl.options import options
-from tl.recipe import Node, Recipe, load
-from tl.shape import Choice
-from tl.signature import literal, signature
-from tl.weights import RUN_ASSETS, RUN_MODEL, Weights
+from tl.recipe.recipe import Node, Recipe, load
+from tl.recipe.registry import options
+from tl.recipe.shape import Choice
+from tl.recipe.signature import literal, signature
+from tl.recipe.weights import RUN_ASSETS, RUN_MODEL, Weights
 
 from .backbone.samples import IMAGE_KINDS, TEXT_KINDS, folder, option
 
@@ -90,7 +90,7 @@ def test_an_adapter_is_a_part_where_there_is_one() -> None:
 
 
 def test_torch_is_not_needed() -> None:
-    code = "import sys; from tl.anatomy import parts; from tl.recipe import load; "
+    code = "import sys; from tl.anatomy import parts; from tl.recipe.recipe import load; "
     code += "print(parts(load('base', ['data=tiny_shapes']))); "
     code += "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'torchvision')))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ import torch
 
 from tests.conftest import TEXT
 from tl.assemble import assemble, build_model
-from tl.recipe import load
+from tl.recipe.recipe import load
 
 
 def test_where_head_and_adapter_start_does_not_hang_on_the_backbones_weights() -> None:

@@ -170,7 +170,7 @@ def test_pictures_that_are_augmented_anew_are_decoded_once(
 ) -> None:
     from tl.assemble import assemble
     from tl.data.images import open_image
-    from tl.recipe import load
+    from tl.recipe.recipe import load
 
     recipe = [f"data.root={photos}", *RANDOM, f"freeze={freeze}", f"cache.folder={folder}"]
     without, cold = train(*recipe, "cache.use=never"), train(*recipe)
@@ -313,7 +313,7 @@ def test_the_prefix_gives_what_the_whole_model_computes(kind: list[str]) -> None
     from tl.assemble import assemble
     from tl.items import Draw
     from tl.prefix import Fresh, Place, Prefix
-    from tl.recipe import load
+    from tl.recipe.recipe import load
 
     assembly = assemble(load("base", kind))
     model, items = assembly.model.eval(), assembly.items("train")

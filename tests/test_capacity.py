@@ -21,7 +21,7 @@ from tl.assemble import Assembly, assemble, open_run
 from tl.capacity import Capacity, Trial
 from tl.errors import Mistakes, Stopped
 from tl.prefix import Place
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.run import Run
 from tl.step import Step
 from tl.streams import Share

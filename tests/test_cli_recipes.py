@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from tl.cli.app import app
 from tl.doctor import intact, mismatch
 from tl.errors import Mistakes, TLError
-from tl.options import GROUPS, options, stories
-from tl.recipe import load
+from tl.recipe.recipe import load
+from tl.recipe.registry import GROUPS, options, stories
 
 COMMANDS = {
     "finetune": "recipe overrides --resume --processes --find-lr --runs --json",

@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 
 from tl.augment.base import Augment
-from tl.build import build
 from tl.contact_sheet import GAP, LABEL, contact_sheet, lines, picture, views
-from tl.options import options
 from tl.preprocess import ImagePreprocess, TextPreprocess
-from tl.recipe import Node
-from tl.yamlfile import read
+from tl.recipe.build import build
+from tl.recipe.recipe import Node
+from tl.recipe.registry import options
+from tl.recipe.yamlfile import read
 
 PREPROCESS = ImagePreprocess(size=24, resize=28, interpolation="bilinear", mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
 TEXTS = TextPreprocess(tokenizer="{}", max_length=8, pad_id=0)

@@ -7,7 +7,7 @@ import torch
 
 from tests.conftest import TEXT
 from tl.assemble import as_run, precise
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.run import Run
 
 

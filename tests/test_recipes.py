@@ -13,11 +13,11 @@ from textwrap import dedent
 import pytest
 
 from tl import reference
-from tl.compose import compose
 from tl.errors import Mistakes, TLError
-from tl.options import GROUPS, RECIPES, Option, options, stories
-from tl.recipe import Recipe, load
-from tl.yamlfile import dump, flow, read, shown
+from tl.recipe.compose import compose
+from tl.recipe.recipe import Recipe, load
+from tl.recipe.registry import GROUPS, RECIPES, Option, options, stories
+from tl.recipe.yamlfile import dump, flow, read, shown
 
 Write = Callable[..., str]
 Plugin = Callable[[str], subprocess.CompletedProcess[str]]
@@ -418,9 +418,9 @@ def plugin(tmp_path: Path) -> Plugin:
 def test_a_plugin_adds_an_option_that_is_listed_bound_and_only_imported_when_built(
     plugin: Plugin, tmp_path: Path
 ) -> None:
-    listing = plugin("from tl.options import options; print(options('head')['mine'].what())")
+    listing = plugin("from tl.recipe.registry import options; print(options('head')['mine'].what())")
     assert listing.stdout == "A head of their own.\n", listing.stderr
-    load_it = "from tl.recipe import load; r = load('base', ['data=tiny_shapes', 'head=mine', {!r}]);"
+    load_it = "from tl.recipe.recipe import load; r = load('base', ['data=tiny_shapes', 'head=mine', {!r}]);"
     bound = plugin(load_it.format("head.width.low=7") + "print(r.head.values)")
     assert bound.stdout.startswith("{'width': {'low': 7, 'high': 2}, 'init': 'random'"), bound.stderr
     wrong = plugin(load_it.format("head.width.lo=7"))
@@ -428,7 +428,7 @@ def test_a_plugin_adds_an_option_that_is_listed_bound_and_only_imported_when_bui
     (tmp_path / "theirs/__init__.py").write_text("")
     built = plugin(
         load_it.format("head.width.low=7")
-        + "from tl.build import build; from tl.space import Space;"
+        + "from tl.recipe.build import build; from tl.space import Space;"
         + "h = build(r.head, dim_in=4, space=Space('single', ('a', 'b'))); print(h.width, h.layer.weight.shape)"
     )
     assert built.stdout == "Width(low=7, high=2) torch.Size([2, 4])\n", built.stderr
@@ -436,7 +436,7 @@ def test_a_plugin_adds_an_option_that_is_listed_bound_and_only_imported_when_bui
 
 def test_a_plugin_whose_files_are_missing_is_named(plugin: Plugin, tmp_path: Path) -> None:
     (tmp_path / "theirs/heads/mine.yaml").unlink()
-    done = plugin("from tl.options import options; options('head')")
+    done = plugin("from tl.recipe.registry import options; options('head')")
     assert (
         f"The plug-in option 'mine' needs {tmp_path / 'theirs/heads/mine.py'} with mine.yaml beside it" in done.stderr
     )

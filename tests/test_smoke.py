@@ -18,8 +18,8 @@ import pytest
 
 from tests.user_data import write_all
 from tl.errors import Mistakes, TLError
-from tl.options import stories
-from tl.recipe import Recipe, load
+from tl.recipe.recipe import Recipe, load
+from tl.recipe.registry import stories
 
 STORIES = [name for name in stories() if name != "base"]
 SMALL = ["data.limit=24", "loop.batch=8", "loop.device_batch=8", "loop.device=cpu", "loop.bootstrap=10"]

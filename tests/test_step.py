@@ -17,7 +17,7 @@ from tests.conftest import IMAGE, SHORT, TEXT
 from tests.test_trainer import losses, tiny_bert, weights
 from tl.errors import TLError
 from tl.preflight import preflight
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.step import Warmup
 
 Train = Callable[..., Path]

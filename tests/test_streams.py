@@ -51,7 +51,7 @@ def test_texts_evaluated_by_length_come_back_in_the_splits_order(world: int) -> 
 
     from tl.assemble import assemble
     from tl.evaluate import Evaluator
-    from tl.recipe import load
+    from tl.recipe.recipe import load
     from tl.streams import Share
 
     assembly = assemble(load("base", [*TEXT, "data.n=60"]))

@@ -14,7 +14,7 @@ import torch
 from tests.conftest import IMAGE, SHORT, TEXT
 from tests.flat_twin import twin
 from tl.errors import Stopped, TLError
-from tl.options import options
+from tl.recipe.registry import options
 
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -47,7 +47,7 @@ def equal(a: Path, b: Path) -> bool:
 @pytest.mark.parametrize("kind", [TEXT, IMAGE], ids=["text", "image"])
 def test_losses_equal_those_of_a_flat_loop(kind: list[str], train: Train, rows: Rows) -> None:
     from tl.assemble import assemble
-    from tl.recipe import load
+    from tl.recipe.recipe import load
 
     recipe = [*kind, *SHORT, *FLAT, "freeze.probe=50%", "freeze.lr_after=0.1", "optimizer.lr=0.002"]
     run = train(*recipe)
@@ -109,10 +109,10 @@ def two_domains(folder: Path) -> Path:
     """The built-in shapes as picture files, and as an unlabelled target domain the same in negative."""
     from PIL import ImageOps
 
-    from tl.build import build
     from tl.data.images import open_image
     from tl.data.splits import load as load_data
-    from tl.recipe import load
+    from tl.recipe.build import build
+    from tl.recipe.recipe import load
 
     data = load_data(build(load("base", IMAGE).data))
     for split, samples in {**data.splits, "target": data.splits["train"]}.items():
@@ -163,7 +163,7 @@ def tiny_bert(folder: Path) -> Path:
 
 def test_frozen_parts_are_bit_equal_with_their_buffers(train: Train) -> None:
     from tl.assemble import assemble
-    from tl.recipe import load
+    from tl.recipe.recipe import load
 
     recipe = [*IMAGE, *SHORT, "freeze=top_k", "freeze.stages=1", "optimizer.lr=0.01", "loop.ema=0.5"]
     before = assemble(load("base", recipe)).model
@@ -207,7 +207,7 @@ def test_the_finder_leaves_no_trace(kind: list[str], forget_accelerate: Callable
     from tl.finder import find_rate
     from tl.finetune import find_rates
     from tl.prepared import prepare
-    from tl.recipe import load
+    from tl.recipe.recipe import load
 
     recipe = load("base", [*kind, *SHORT, "freeze=full", "head.init=random", "head.standardize=false"])
     ready = prepare(recipe)

@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 def test_a_resnets_products_are_the_published_ones(depth: str, published: float) -> None:
     """Of torchvision's table (multiply-adds at 224 pixels), without the classifier that a backbone has not."""
     from tl.assemble import build_model
-    from tl.recipe import load
+    from tl.recipe.recipe import load
     from tl.space import Space
 
     recipe = load("base", ["data=tiny_shapes", "backbone=resnet", f"backbone.name={depth}", "backbone.weights=none"])

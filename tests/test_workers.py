@@ -15,7 +15,7 @@ import torch
 
 from tests.conftest import IMAGE, TEXT
 from tl.errors import Mistakes, TLError
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.workers import lost, processes, spread
 
 

@@ -14,7 +14,7 @@ from tl.assemble import assemble
 from tl.cache import Cache
 from tl.cli.progress import Quiet
 from tl.finetune import Request, finetune
-from tl.recipe import load
+from tl.recipe.recipe import load
 
 # Behind the stem of EfficientNet-Lite0 at 112 pixels: 32 maps of 56 x 56, 0.4 MB a picture.
 RECIPE = ["data=tiny_shapes", "backbone=efficientnet_lite0", "backbone.size=112", "freeze=top_k", "freeze.stages=8"]

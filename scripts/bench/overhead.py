@@ -20,7 +20,7 @@ from tl.assemble import Assembly, assemble
 from tl.cli.progress import Quiet
 from tl.job import Job, Plan
 from tl.phases import lay_out
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.rng import derive
 from tl.run import Run
 from tl.streams import Share

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from tl.cli.progress import Quiet
 from tl.features import extract
 from tl.finetune import Request, finetune
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.run import Run
 
 CASES = {"pictures": "quickstart_images", "names": "quickstart_texts"}

@@ -21,7 +21,7 @@ from tl.batch import Batch, Inputs
 from tl.cli.progress import Quiet
 from tl.finetune import Request, finetune
 from tl.phases import lay_out
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.run import Run
 from tl.streams import Share, in_order
 

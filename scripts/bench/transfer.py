@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tl.cli.progress import Quiet
 from tl.finetune import Request, finetune
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.run import Run
 
 SCRATCH = ["freeze=full", "optimizer.lr=1e-3", "optimizer.head_factor=1"]

@@ -21,7 +21,7 @@ from tl.model import Model
 from tl.pictures import Pictures
 from tl.prefix import Fresh, Place, Prefix
 from tl.preprocess import fingerprint
-from tl.recipe import CacheRules
+from tl.recipe.recipe import CacheRules
 from tl.rows import Rows
 from tl.streams import fixed_view, to_device
 

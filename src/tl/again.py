@@ -16,10 +16,10 @@ from typing import Any
 from tl.assemble import as_run, own_cache
 from tl.errors import TLError
 from tl.finetune import Request, finetune
-from tl.recipe import load
+from tl.recipe.recipe import load
+from tl.recipe.weights import RUN_MODEL
 from tl.run import METRICS, RECIPE, Listener, Run
 from tl.stored import OUTCOME, demand, read_json
-from tl.weights import RUN_MODEL
 
 _POLL, _LATEST = 0.002, 3600.0
 

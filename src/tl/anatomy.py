@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from tl.options import options
 from tl.preprocess import Preprocess, from_json
-from tl.recipe import Node, Recipe
-from tl.shape import Scalar
-from tl.signature import literal
+from tl.recipe.recipe import Node, Recipe
+from tl.recipe.registry import options
+from tl.recipe.shape import Scalar
+from tl.recipe.signature import literal
+from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, Weights
 from tl.stored import damaged, facts
-from tl.weights import RUN_ASSETS, RUN_PREPROCESS, Weights
 
 _DEPTH, _DEEPEST = ("num_hidden_layers", "n_layers"), 1000
 

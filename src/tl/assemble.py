@@ -14,7 +14,6 @@ from tl.adapter.base import Adapter
 from tl.augment.base import Augment
 from tl.backbone.base import Backbone
 from tl.backbone.loading import read as read_weights
-from tl.build import build
 from tl.cache import key as hexdigest
 from tl.capacity import Capacity, Trial, capacity
 from tl.data.base import Data
@@ -26,18 +25,19 @@ from tl.items import Items
 from tl.method.base import Method
 from tl.model import Model
 from tl.optimizer.base import Optimizer
-from tl.options import options
 from tl.prefix import Place
 from tl.preprocess import fingerprint
-from tl.recipe import Recipe
-from tl.recipe import load as load_recipe
+from tl.recipe.build import build
+from tl.recipe.recipe import Recipe
+from tl.recipe.recipe import load as load_recipe
+from tl.recipe.registry import options
+from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, RUN_SPACE, Weights
 from tl.rng import derive, seeded
 from tl.run import RECIPE, Run
 from tl.space import Space
 from tl.step import Step
 from tl.stored import SPACE, answering, damaged, demand, demand_whole
 from tl.streams import Order, Share, Stream
-from tl.weights import RUN_MODEL, RUN_PREPROCESS, RUN_SPACE, Weights
 from tl.workers import processes
 
 

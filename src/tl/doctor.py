@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 from typing import Any, Literal
 
-from tl.options import RECIPES
+from tl.recipe.registry import RECIPES
 
 PACKAGE = "tl-toolkit"
 _SHIPPED = Path(__file__).parent / "backbone" / "shipped"

@@ -18,7 +18,7 @@ from tl.evaluate import Evaluator
 from tl.items import Items
 from tl.outcome import write_table
 from tl.prefix import Place
-from tl.recipe import load as load_recipe
+from tl.recipe.recipe import load as load_recipe
 from tl.score import evaluator, own_splits
 from tl.space import Space
 from tl.workers import processes

@@ -23,7 +23,8 @@ from tl.finder import Finding, find_rate
 from tl.outcome import MOST_COLUMNS, Outcome, answers, csv_text, outcome
 from tl.prepared import Prepared, prepare
 from tl.preprocess import fingerprint, to_json
-from tl.recipe import Recipe
+from tl.recipe.recipe import Recipe
+from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, RUN_SPACE
 from tl.report.of_run import write_report
 from tl.rng import deterministic
 from tl.run import Listener, Run
@@ -32,7 +33,6 @@ from tl.stored import answering
 from tl.supply import Supply
 from tl.trackers import start_trackers
 from tl.trainer import Trainer
-from tl.weights import RUN_ASSETS, RUN_PREPROCESS, RUN_SPACE
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tl.errors import TLError
-from tl.options import options
-from tl.recipe import Loop, Node
-from tl.signature import literal
-from tl.weights import RUN_MODEL, Weights
+from tl.recipe.recipe import Loop, Node
+from tl.recipe.registry import options
+from tl.recipe.signature import literal
+from tl.recipe.weights import RUN_MODEL, Weights
 
 MB = 1024**2
 _FLOAT = 4

@@ -13,7 +13,7 @@ from tl.data.images import contents_digest
 from tl.errors import TLError
 from tl.filling import Filling, Making, Wanted
 from tl.items import Items
-from tl.recipe import CacheRules
+from tl.recipe.recipe import CacheRules
 from tl.rows import Rows
 from tl.streams import Share
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from tl.anatomy import modality, part_names, stored_preprocess
-from tl.build import build
-from tl.compose import Draft
 from tl.data.base import Data
 from tl.data.inspect import Findings, inspect
 from tl.data.splits import load as load_data
@@ -19,11 +17,13 @@ from tl.environment import lacks_to_compile
 from tl.errors import Mistakes, TLError
 from tl.forecast import Need, forecast
 from tl.freeze.base import FreezeSchedule, Phase, backbone_parts
-from tl.options import GROUPS, RECORDS, options
-from tl.recipe import Loop, Node, Reading, Recipe, read_recipe
-from tl.shape import Scalar
-from tl.signature import literal, signature
-from tl.weights import Weights
+from tl.recipe.build import build
+from tl.recipe.compose import Draft
+from tl.recipe.recipe import Loop, Node, Reading, Recipe, read_recipe
+from tl.recipe.registry import GROUPS, RECORDS, options
+from tl.recipe.shape import Scalar
+from tl.recipe.signature import literal, signature
+from tl.recipe.weights import Weights
 
 T = TypeVar("T")
 _KEY = re.compile(rf"(?:{'|'.join((*GROUPS, *RECORDS))})\.[\w.]+")

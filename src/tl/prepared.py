@@ -21,7 +21,7 @@ from tl.job import Job, Plan
 from tl.model import Model
 from tl.phases import lay_out
 from tl.prefix import Place
-from tl.recipe import Recipe
+from tl.recipe.recipe import Recipe
 from tl.rng import derive
 from tl.streams import Share, Stream, forward_batch
 from tl.supply import Needs, Supply

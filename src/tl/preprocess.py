@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tl.errors import TLError
-from tl.shape import Choice, Many, Record, Scalar
+from tl.recipe.shape import Choice, Many, Record, Scalar
 from tl.stored import damaged, demand, read_json
 
 if TYPE_CHECKING:

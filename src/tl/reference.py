@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tl.compose import layers
 from tl.errors import TLError, did_you_mean
-from tl.options import GROUPS, RECIPES, RECORDS, Option, first_line, options, stories
-from tl.recipe import record_shape
-from tl.shape import Choice, Scalar, Shape, fields_of
-from tl.signature import signature
-from tl.yamlfile import YamlFile, flow, read
+from tl.recipe.compose import layers
+from tl.recipe.recipe import record_shape
+from tl.recipe.registry import GROUPS, RECIPES, RECORDS, Option, first_line, options, stories
+from tl.recipe.shape import Choice, Scalar, Shape, fields_of
+from tl.recipe.signature import signature
+from tl.recipe.yamlfile import YamlFile, flow, read
 
 _GIVEN = "???"
 _PLAIN = {

@@ -14,7 +14,7 @@ from tl.assemble import as_run, own_cache
 from tl.checkpoint import going_on
 from tl.errors import Stopped, TLError
 from tl.prepared import prepare
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.run import RECIPE, Listener, Run
 from tl.step import Step
 from tl.stored import STEP, facts

@@ -15,9 +15,9 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from tl.checkpoint import Checkpoint, Checkpoints
 from tl.disk import write_whole, writing
 from tl.errors import Stopped, TLError, Unwritable
+from tl.recipe.weights import RUN_META, RUN_MODEL
 from tl.stored import META as SHAPES
 from tl.stored import Facts, damaged, demand_own, facts, read_json
-from tl.weights import RUN_META, RUN_MODEL
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +56,7 @@ class Run:
     @classmethod
     def create(cls, root: Path, name: str, recipe: Mapping[str, Any], meta: Mapping[str, Any]) -> Run:
         """A new folder `root`/`name`/<stamp>, never one that is there."""
-        from tl.yamlfile import dump
+        from tl.recipe.yamlfile import dump
 
         now = datetime.now(UTC)
         stamp = now.strftime("%Y-%m-%d_%H-%M-%S")

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from tl.assemble import Trained, open_run
-from tl.build import build
 from tl.data.base import DataSource, Sample
 from tl.data.faults import check_readable
 from tl.data.labels import check_targets
@@ -19,7 +18,8 @@ from tl.errors import TLError, did_you_mean, nearest
 from tl.evaluate import Evaluator
 from tl.items import Items
 from tl.outcome import Outcome, outcome
-from tl.recipe import Node, Recipe
+from tl.recipe.build import build
+from tl.recipe.recipe import Node, Recipe
 from tl.streams import Share, forward_batch
 from tl.workers import processes
 

@@ -27,7 +27,7 @@ from tl.model import Model
 from tl.optimizer.base import Optimizer
 from tl.optimizer.groups import groups
 from tl.preprocess import Preprocess, TextPreprocess
-from tl.recipe import Loop
+from tl.recipe.recipe import Loop
 from tl.step import Step
 
 

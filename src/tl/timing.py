@@ -12,7 +12,7 @@ from tl.assemble import Assembly, assemble, precise
 from tl.environment import machine, peak_memory_mb
 from tl.optimizer.groups import groups
 from tl.prefix import Place
-from tl.recipe import Recipe
+from tl.recipe.recipe import Recipe
 from tl.step import Step
 from tl.streams import Share, in_order, to_device
 

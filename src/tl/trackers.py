@@ -10,7 +10,7 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from tl.errors import TLError, did_you_mean
-from tl.recipe import Recipe
+from tl.recipe.recipe import Recipe
 
 _KNOWN = ("tensorboard", "wandb", "mlflow", "trackio")
 

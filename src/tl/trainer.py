@@ -20,7 +20,7 @@ from tl.job import Job, Plan, Signals
 from tl.model import Model, averaged
 from tl.numerics import Tally, Watch, no_memory, not_finite
 from tl.phases import Stretch, due
-from tl.recipe import Loop
+from tl.recipe.recipe import Loop
 from tl.rng import derive, seed_device
 from tl.run import Listener, Run
 from tl.sharding import full, held

@@ -16,7 +16,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tl.errors import TLError
-from tl.recipe import Loop
+from tl.recipe.recipe import Loop
 
 P = TypeVar("P")
 T = TypeVar("T")

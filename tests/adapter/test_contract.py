@@ -7,7 +7,7 @@ import torch
 
 from tests.built import mistakes, option
 from tl.adapter.base import Adapter
-from tl.options import options
+from tl.recipe.registry import options
 
 DIM = 8
 every = pytest.mark.parametrize("name", list(options("adapter")))

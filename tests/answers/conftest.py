@@ -78,7 +78,7 @@ def trained(root: Path, overrides: Sequence[str]) -> Path:
 
     from tl.cli.progress import Quiet
     from tl.finetune import Request, finetune
-    from tl.recipe import load
+    from tl.recipe.recipe import load
 
     torch.set_num_threads(1)
     AcceleratorState._reset_state(True)
@@ -101,9 +101,9 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 def shapes(folder: Path) -> Path:
     """The built-in shapes as picture files in a folder for each class."""
-    from tl.build import build
     from tl.data.images import open_image
-    from tl.recipe import load
+    from tl.recipe.build import build
+    from tl.recipe.recipe import load
 
     for number, sample in enumerate(build(load("base", ["data=tiny_shapes", "data.n=80"]).data).read()):
         place = folder / "shapes" / str(sample.target)

@@ -87,7 +87,7 @@ def test_a_sample_computed_by_hand(runs: Runs, written: dict[str, dict[str, Any]
 
     from tl.backbone.tiny_image import TinyImage
     from tl.batch import Inputs
-    from tl.weights import Weights
+    from tl.recipe.weights import Weights
 
     run, found = runs("image"), written[".npz"]
     net = TinyImage(weights=Weights("none"), size=32).eval()

@@ -12,10 +12,10 @@ import torch
 
 from tl.augment.base import Augment
 from tl.batch import Batch, Inputs
-from tl.options import options
 from tl.preprocess import Modality
+from tl.recipe.registry import options
+from tl.recipe.signature import literal
 from tl.rng import seeded
-from tl.signature import literal
 from tl.space import Space
 
 from .samples import PICTURES, TEXT, TEXTS, noise, option

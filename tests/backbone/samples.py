@@ -15,10 +15,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tl.backbone.base import Backbone
 from tl.batch import Inputs
-from tl.build import build
-from tl.options import options
-from tl.recipe import Node
-from tl.yamlfile import read
+from tl.recipe.build import build
+from tl.recipe.recipe import Node
+from tl.recipe.registry import options
+from tl.recipe.yamlfile import read
 
 TEXT: dict[str, Any] = {
     "vocab_size": 50,

@@ -14,9 +14,9 @@ from tests.built import sealed
 from tl.backbone.base import Backbone
 from tl.batch import Inputs
 from tl.model import Model
-from tl.options import options
 from tl.preprocess import fingerprint, to_json
-from tl.weights import RUN_ASSETS, RUN_MODEL, RUN_PREPROCESS
+from tl.recipe.registry import options
+from tl.recipe.weights import RUN_ASSETS, RUN_MODEL, RUN_PREPROCESS
 
 from .samples import CASES, backbone_of, inputs_of
 

@@ -76,7 +76,7 @@ def test_published_weights_load_whole_and_know_a_palace() -> None:
     from PIL import Image
     from sklearn.datasets import load_sample_image
 
-    from tl.weights import Weights
+    from tl.recipe.weights import Weights
 
     backbone = option("efficientnet_lite0").eval()
     assert backbone.report.missing == backbone.report.unexpected == backbone.report.misshaped == ()

@@ -12,7 +12,7 @@ from tests.built import sealed
 from tl.backbone.loading import LoadReport, load, loaded, read, run_preprocess
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess, TextPreprocess, to_json
-from tl.weights import RUN_MODEL, RUN_PREPROCESS, Weights
+from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, Weights
 
 
 def net() -> nn.Sequential:

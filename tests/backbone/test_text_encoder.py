@@ -186,7 +186,7 @@ def test_a_vocabulary_without_tokenizer_json_is_converted(bert: Path, tmp_path: 
 def test_minilm_tokenises_and_embeds_as_published() -> None:
     from transformers import AutoTokenizer
 
-    from tl.weights import Weights
+    from tl.recipe.weights import Weights
 
     backbone = option("text_encoder").eval()
     texts = ["A cat sits on the mat.", "A kitten rests on a rug.", "Quarterly earnings fell sharply — naïvely put."]

@@ -21,7 +21,7 @@ from tl.data.base import Picture
 from tl.data.tiny_shapes import SHAPES, draw
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess, to_json
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 from .samples import option
 

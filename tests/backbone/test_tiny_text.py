@@ -21,7 +21,7 @@ from tl.backbone.tiny_text import TOKENIZER, Layer, TinyText, sinusoids
 from tl.batch import Inputs
 from tl.errors import TLError
 from tl.preprocess import TextPreprocess, to_json
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 from .samples import option
 

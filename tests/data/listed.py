@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.built import defaults
-from tl.build import build
 from tl.data.base import Common, DataSource, Sample, Split, Target
-from tl.options import options
-from tl.recipe import Node
-from tl.signature import signature
+from tl.recipe.build import build
+from tl.recipe.recipe import Node
+from tl.recipe.registry import options
+from tl.recipe.signature import signature
 from tl.space import Kind
 
 

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.faults.watched import Told
-from tl.options import RECIPES, options
+from tl.recipe.registry import RECIPES, options
 
 SHORT = ["loop.length=1step", "loop.batch=4", "loop.device_batch=4", "loop.device=cpu", "loop.bootstrap=2"]
 SHORT += ["cache.use=never", "loop.workers=0"]

@@ -59,7 +59,7 @@ def finetune(
     def work() -> None:
         from tl.cli.progress import Quiet
         from tl.finetune import Request, finetune
-        from tl.recipe import load
+        from tl.recipe.recipe import load
 
         recipe = load("base", [*STORIES[story], *COMMON, f"cache.folder={cache or root / 'cache'}", *more])
         finetune(Request(load(str(resume / "recipe.yaml")) if resume else recipe, root, resume, "drill"), Quiet())

@@ -17,7 +17,7 @@ import pytest
 from tests.answers.test_signals import meta, stop_once_it_trains
 from tests.faults.test_processes import agree, ends, logged, start, story
 from tl.errors import TLError
-from tl.recipe import load
+from tl.recipe.recipe import load
 
 Train = Callable[..., Path]
 CHANGED = ["loop.batch=24", "loop.device_batch=6", "loop.ema=null", "loop.patience=null", "loop.length=36step"]
@@ -28,7 +28,7 @@ from accelerate import Accelerator
 from torch.distributed.tensor import DTensor
 
 from tl.assemble import assemble
-from tl.recipe import load
+from tl.recipe.recipe import load
 from tl.sharding import ShardedStep
 
 accelerator = Accelerator(cpu=True)

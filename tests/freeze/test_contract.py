@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from tests.built import mistakes
-from tl.duration import Duration
-from tl.options import options
+from tl.recipe.duration import Duration
+from tl.recipe.registry import options
 
 from .samples import ADAPTED, DEEP, FOUR, SHALLOW, TOTAL, ends, phases_of
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from tests.built import option
 from tl.head.base import Head
-from tl.options import options
-from tl.signature import literal
+from tl.recipe.registry import options
+from tl.recipe.signature import literal
 from tl.space import Space
 
 DIM = 6

@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.built import mistakes
 from tl.errors import TLError
-from tl.options import options
+from tl.recipe.registry import options
 from tl.space import Space
 
 from .samples import DIM, SPACES, declared, head_of, problem

@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.built import mistakes
 from tl.errors import TLError
-from tl.options import options
+from tl.recipe.registry import options
 
 from .samples import over, parts_of, rule_of, step
 

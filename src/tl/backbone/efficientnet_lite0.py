@@ -12,7 +12,7 @@ from tl.backbone.chain import Chain, scaled
 from tl.backbone.loading import load, read, run_preprocess
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 # The weights were made for (pixel - 127) / 128 on 0..255.
 TRAINED_WITH = ImagePreprocess(224, 256, "bicubic", (127 / 255,) * 3, (128 / 255,) * 3)

@@ -17,7 +17,7 @@ from tl.backbone.base import Backbone
 from tl.backbone.loading import load, read
 from tl.backbone.pretrained import Source, build
 from tl.batch import Inputs
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 _NORMS = ("layernorm", "final_norm", "norm")
 _ENTRY = ("embeddings", "embeddings_project")

@@ -13,7 +13,7 @@ from tl.backbone.pretrained import Source
 from tl.batch import Inputs
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 _FILE = "preprocessor_config.json"
 _FILTERS: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "bicubic"}

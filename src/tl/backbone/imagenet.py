@@ -14,7 +14,7 @@ from torchvision.models import get_model, get_model_weights
 from tl.backbone.loading import LoadReport, State, loaded, read, run_preprocess
 from tl.errors import TLError, did_you_mean
 from tl.preprocess import ImagePreprocess
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 
 @dataclass(frozen=True)

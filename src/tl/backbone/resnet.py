@@ -9,7 +9,7 @@ from torch import nn
 
 from tl.backbone.chain import Chain, scaled
 from tl.backbone.imagenet import Pretrained, headless
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 
 @final

@@ -15,7 +15,7 @@ from tl.batch import Inputs
 from tl.errors import TLError
 from tl.functional import mean_pool
 from tl.preprocess import TextPreprocess
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 # Their position table starts with rows that no token gets.
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")

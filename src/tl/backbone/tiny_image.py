@@ -12,7 +12,7 @@ from tl.backbone.chain import Chain, scaled
 from tl.backbone.loading import load, read, run_preprocess
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 TRAINED_WITH = ImagePreprocess(32, 32, "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 STEM, LOW, HIGH, DIM = 24, 48, 96, 128

@@ -18,7 +18,7 @@ from tl.batch import Inputs
 from tl.errors import TLError
 from tl.functional import mean_pool
 from tl.preprocess import TextPreprocess
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 TOKENIZER = Path(__file__).parent / "shipped" / "tiny_text.tokenizer.json"
 DIM, EMBEDDING, HEADS, DROPOUT = 128, 64, 4, 0.1

@@ -15,7 +15,7 @@ from tl.backbone.chain import Chain, scaled
 from tl.backbone.imagenet import Pretrained
 from tl.backbone.loading import State
 from tl.errors import TLError
-from tl.weights import Weights
+from tl.recipe.weights import Weights
 
 _POSITIONS = "encoder.pos_embedding"
 

@@ -8,7 +8,6 @@ from typing import cast
 
 from tl.augment.base import Augment
 from tl.backbone.base import Backbone
-from tl.build import build
 from tl.cli.tables import print_json
 from tl.cli.terminal import say
 from tl.contact_sheet import contact_sheet, lines, views
@@ -17,7 +16,8 @@ from tl.data.images import open_image
 from tl.data.splits import load as load_data
 from tl.errors import TLError
 from tl.preprocess import ImagePreprocess, TextPreprocess
-from tl.recipe import load
+from tl.recipe.build import build
+from tl.recipe.recipe import load
 from tl.rng import derive
 
 _SAMPLES, _VIEWS = 6, 6

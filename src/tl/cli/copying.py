@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tl.cli.terminal import say
 from tl.errors import TLError, did_you_mean
-from tl.options import stories
+from tl.recipe.registry import stories
 
 _SUFFIXES = (".yaml", ".yml")
 

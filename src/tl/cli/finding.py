@@ -7,7 +7,7 @@ from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.cli.terminal import say
 from tl.finetune import find_rates
-from tl.recipe import Recipe
+from tl.recipe.recipe import Recipe
 
 _BARS = "▁▂▃▄▅▆▇█"
 

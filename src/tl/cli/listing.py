@@ -11,7 +11,7 @@ from rich.markup import escape
 from tl import reference
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
-from tl.options import GROUPS, options
+from tl.recipe.registry import GROUPS, options
 from tl.reference import Entry, Group, Key
 
 

@@ -58,7 +58,7 @@ def verify_resume(
 ) -> None:
     """Run a recipe shortly, once undisturbed and once killed and resumed; exit 3 if they end otherwise."""
     from tl.cli.again import print_verified
-    from tl.recipe import load
+    from tl.recipe.recipe import load
 
     load(recipe, overrides or [])
     print_verified(recipe, overrides or [], steps, as_json=json)

@@ -11,16 +11,16 @@ from rich.markup import escape
 from rich.text import Text
 
 from tl.anatomy import parts, stored_preprocess
-from tl.build import build
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.cli.terminal import say, visible
-from tl.compose import layers
 from tl.freeze.base import FreezeSchedule, Phase
 from tl.optimizer.base import Optimizer
-from tl.options import RECIPES, options
-from tl.recipe import Recipe, load
-from tl.yamlfile import dump, flow, shown
+from tl.recipe.build import build
+from tl.recipe.compose import layers
+from tl.recipe.recipe import Recipe, load
+from tl.recipe.registry import RECIPES, options
+from tl.recipe.yamlfile import dump, flow, shown
 
 _WIDE = 4
 

@@ -13,7 +13,7 @@ from tl.cli.progress import listener
 from tl.cli.tables import print_json, print_outcome
 from tl.cli.terminal import say
 from tl.errors import TLError
-from tl.recipe import Recipe, load
+from tl.recipe.recipe import Recipe, load
 from tl.run import RECIPE, Run
 from tl.stored import OUTCOME, demand, read_json
 

@@ -9,7 +9,7 @@ from typing import Any, Unpack, final
 
 from tl.data.base import Common, DataSource, Picture, Raw, Sample
 from tl.errors import TLError, did_you_mean
-from tl.yamlfile import shown
+from tl.recipe.yamlfile import shown
 
 
 @final

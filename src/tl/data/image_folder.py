@@ -11,7 +11,7 @@ from typing import Unpack, final
 from tl.data.base import LABELLED, Common, DataSource, Sample, canonical
 from tl.data.images import SUFFIXES
 from tl.errors import TLError, did_you_mean
-from tl.yamlfile import shown
+from tl.recipe.yamlfile import shown
 
 
 @final

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tl.data.base import Picture, Raw
 from tl.errors import TLError
-from tl.yamlfile import shown
+from tl.recipe.yamlfile import shown
 
 if TYPE_CHECKING:
     from numpy import ndarray

@@ -12,7 +12,7 @@ from tl.data.base import Common, DataSource, Picture, Raw, Sample, Target
 from tl.data.labels import names_of
 from tl.data.tablefile import Row, check_columns, read_rows
 from tl.errors import TLError, did_you_mean
-from tl.yamlfile import shown
+from tl.recipe.yamlfile import shown
 
 _TARGETS = ("label", "labels", "label_columns", "numbers")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tl.errors import TLError, did_you_mean
-from tl.yamlfile import shown
+from tl.recipe.yamlfile import shown
 
 _LONGEST_FIELD = 2**31 - 1
 # Tables shrink to a tenth or a twentieth; what grows more than this is made to fill the memory.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from tl.duration import Duration
 from tl.errors import TLError, nearest
+from tl.recipe.duration import Duration
 
 
 @dataclass(frozen=True)

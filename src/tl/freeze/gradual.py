@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from tl.duration import Duration
 from tl.errors import TLError
 from tl.freeze.base import FreezeSchedule, Phase, downwards, share
+from tl.recipe.duration import Duration
 
 
 @final

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from tl import functional
 from tl.errors import TLError
-from tl.options import options
-from tl.signature import literal
+from tl.recipe.registry import options
+from tl.recipe.signature import literal
 from tl.space import Space
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from tl import schedule
-from tl.duration import Duration
 from tl.errors import TLError
+from tl.recipe.duration import Duration
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer as TorchOptimizer

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tl.duration import Duration
 from tl.errors import TLError, did_you_mean, nearest
-from tl.weights import Weights
+from tl.recipe.duration import Duration
+from tl.recipe.weights import Weights
 
 Report = Callable[[str, str], None]
 _MOST = 1 << 63

@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from tl.binding import bind
-from tl.options import options
-from tl.recipe import Node
-from tl.shape import Many, Maybe, Record, Shape, Table
-from tl.signature import signature
+from tl.recipe.binding import bind
+from tl.recipe.recipe import Node
+from tl.recipe.registry import options
+from tl.recipe.shape import Many, Maybe, Record, Shape, Table
+from tl.recipe.signature import signature
 
 
 def build(node: Node, /, **supplied: Any) -> Any:

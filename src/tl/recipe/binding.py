@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tl.duration import Duration
-from tl.shape import Choice, Either, Many, Maybe, Record, Scalar, Shape, Table
-from tl.weights import Weights
+from tl.recipe.duration import Duration
+from tl.recipe.shape import Choice, Either, Many, Maybe, Record, Scalar, Shape, Table
+from tl.recipe.weights import Weights
 
 
 def bind(shape: Shape, value: Any) -> Any:

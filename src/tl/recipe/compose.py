@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tl.errors import Mistakes, TLError, did_you_mean, nearest
-from tl.options import GROUPS, RECIPES, RECORDS, Option, options, stories
-from tl.overrides import COMMAND_LINE, assign, merge, parse
-from tl.references import References, Wrong
-from tl.yamlfile import YamlFile, read, shown
+from tl.recipe.overrides import COMMAND_LINE, assign, merge, parse
+from tl.recipe.references import References, Wrong
+from tl.recipe.registry import GROUPS, RECIPES, RECORDS, Option, options, stories
+from tl.recipe.yamlfile import YamlFile, read, shown
 
 _MAPPINGS = (*GROUPS, *RECORDS)
 _PRIMARY = "tl_recipe"

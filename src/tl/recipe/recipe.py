@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tl.binding import absolute, bind, plain
-from tl.compose import Draft, compose
-from tl.duration import Duration
 from tl.errors import Mistakes, did_you_mean
-from tl.options import GROUPS, RECORDS, options
-from tl.shape import Record, Scalar, Shape, fields_of, spoken
-from tl.signature import dataclass_shape, signature
+from tl.recipe.binding import absolute, bind, plain
+from tl.recipe.compose import Draft, compose
+from tl.recipe.duration import Duration
+from tl.recipe.registry import GROUPS, RECORDS, options
+from tl.recipe.shape import Record, Scalar, Shape, fields_of, spoken
+from tl.recipe.signature import dataclass_shape, signature
 
 _PLAIN = ("name", *RECORDS, "seed")
 _NAME = 250
@@ -248,4 +248,4 @@ def _shapes(draft: Draft) -> dict[str, Shape]:
 
 def record_shape(name: str) -> Record:
     """What `loop` or `cache` must look like."""
-    return dataclass_shape(Path(__file__), "tl.recipe", {"loop": Loop, "cache": CacheRules}[name].__name__)
+    return dataclass_shape(Path(__file__), "tl.recipe.recipe", {"loop": Loop, "cache": CacheRules}[name].__name__)

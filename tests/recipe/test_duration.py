@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tl.duration import Duration
 from tl.errors import TLError
+from tl.recipe.duration import Duration
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ GROUPS = ("data", "backbone", "head", "adapter", "freeze", "augment", "optimizer
 # What a recipe has beside them, each a mapping of its own.
 RECORDS = ("loop", "cache")
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z])")
-_HERE = Path(__file__).parent
-RECIPES = _HERE / "recipes" if (_HERE / "recipes").is_dir() else _HERE.parents[1] / "recipes"
+_PACKAGE = Path(__file__).parents[1]
+RECIPES = _PACKAGE / "recipes" if (_PACKAGE / "recipes").is_dir() else _PACKAGE.parents[1] / "recipes"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def first_line(path: Path) -> str:
 def options(group: str) -> dict[str, Option]:
     """All options of a group by name, shipped ones first."""
     found = {
-        path.stem: Option(group, path.stem, f"tl.{group}.{path.stem}", path, _HERE / group / f"{path.stem}.py")
+        path.stem: Option(group, path.stem, f"tl.{group}.{path.stem}", path, _PACKAGE / group / f"{path.stem}.py")
         for path in sorted((RECIPES / group).glob("[!_]*.yaml"))
     }
     for entry in entry_points(group=f"tl.{group}"):

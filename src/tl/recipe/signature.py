@@ -15,7 +15,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from tl.shape import Choice, Either, Many, Maybe, Record, Scalar, Shape, Table
+from tl.recipe.shape import Choice, Either, Many, Maybe, Record, Scalar, Shape, Table
 
 _SCALARS = ("int", "float", "bool", "str", "Path", "Duration", "Weights")
 
