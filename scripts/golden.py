@@ -12,7 +12,7 @@ import torch
 from tl.cli.progress import Quiet
 from tl.finetune import Request, finetune
 from tl.recipe.recipe import load
-from tl.run import Run
+from tl.run.run import Run
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 SHORT = ["loop.length=20step", "loop.log_every=1step", "loop.eval_every=20step", "loop.device=cpu", "loop.bootstrap=10"]

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tl.disk import hash_of
 from tl.recipe.build import build
 from tl.recipe.recipe import Node
 from tl.recipe.registry import options
 from tl.recipe.signature import signature
 from tl.recipe.weights import RUN_MODEL
 from tl.recipe.yamlfile import read
+from tl.run.disk import hash_of
 
 
 def defaults(path: Path) -> dict[str, Any]:

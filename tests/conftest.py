@@ -80,7 +80,7 @@ def rows() -> Callable[..., list[dict[str, Any]]]:
     """rows(run, split) gives the logged rows of a run."""
 
     def read(path: Path, split: str = "train") -> list[dict[str, Any]]:
-        from tl.run import Run
+        from tl.run.run import Run
 
         return [row for row in Run.open(path).rows() if row["split"] == split]
 

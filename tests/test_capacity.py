@@ -22,7 +22,7 @@ from tl.capacity import Capacity, Trial
 from tl.errors import Mistakes, Stopped
 from tl.prefix import Place
 from tl.recipe.recipe import load
-from tl.run import Run
+from tl.run.run import Run
 from tl.step import Step
 from tl.streams import Share
 

@@ -8,7 +8,7 @@ import torch
 from tests.conftest import TEXT
 from tl.assemble import as_run, precise
 from tl.recipe.recipe import load
-from tl.run import Run
+from tl.run.run import Run
 
 
 @pytest.mark.parametrize(

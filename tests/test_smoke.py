@@ -92,7 +92,7 @@ def test_a_shipped_recipe_runs_to_its_end(
     name: str, made: Path, runs: Path, request: pytest.FixtureRequest, forget_accelerate: Callable[[], None]
 ) -> None:
     from tl.preflight import preflight
-    from tl.run import Run
+    from tl.run.run import Run
 
     needs_teacher = "{teacher}" in stories()[name].read_text(encoding="utf-8")
     changes = overrides(name, made, request.getfixturevalue("teacher") if needs_teacher else None)

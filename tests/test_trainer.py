@@ -228,7 +228,7 @@ def test_the_finder_leaves_no_trace(kind: list[str], forget_accelerate: Callable
 def test_checkpoints_are_written_by_steps_or_by_the_clock(
     every: str, times: int, train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tl.run import Run
+    from tl.run.run import Run
 
     written: list[dict[str, Any]] = []
     write = Run.checkpoint
@@ -259,7 +259,7 @@ def poisoned(patch: pytest.MonkeyPatch, steps: set[int]) -> None:
 def test_a_loss_that_is_not_finite_stops_at_its_step_and_names_its_samples(
     train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from tl.checkpoint import Checkpoints
+    from tl.run.checkpoint import Checkpoints
 
     with monkeypatch.context() as patch:
         poisoned(patch, {6})

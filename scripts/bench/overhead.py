@@ -22,7 +22,7 @@ from tl.job import Job, Plan
 from tl.phases import lay_out
 from tl.recipe.recipe import load
 from tl.rng import derive
-from tl.run import Run
+from tl.run.run import Run
 from tl.streams import Share
 from tl.trainer import Trainer
 

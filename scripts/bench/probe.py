@@ -18,7 +18,7 @@ from tl.cli.progress import Quiet
 from tl.features import extract
 from tl.finetune import Request, finetune
 from tl.recipe.recipe import load
-from tl.run import Run
+from tl.run.run import Run
 
 CASES = {"pictures": "quickstart_images", "names": "quickstart_texts"}
 PROBE = ["freeze=linear_probe", "loop.length=30ep", "augment=none", "loop.bootstrap=10", "loop.eval_every=5ep"]

@@ -22,7 +22,7 @@ from tl.cli.progress import Quiet
 from tl.finetune import Request, finetune
 from tl.phases import lay_out
 from tl.recipe.recipe import load
-from tl.run import Run
+from tl.run.run import Run
 from tl.streams import Share, in_order
 
 STORIES = {"images": "quickstart_images", "texts": "quickstart_texts"}

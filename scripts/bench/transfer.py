@@ -17,7 +17,7 @@ from pathlib import Path
 from tl.cli.progress import Quiet
 from tl.finetune import Request, finetune
 from tl.recipe.recipe import load
-from tl.run import Run
+from tl.run.run import Run
 
 SCRATCH = ["freeze=full", "optimizer.lr=1e-3", "optimizer.head_factor=1"]
 SCRATCH += ["loop.length=30ep", "loop.eval_every=6ep"]

@@ -18,8 +18,8 @@ from tl.errors import TLError
 from tl.finetune import Request, finetune
 from tl.recipe.recipe import load
 from tl.recipe.weights import RUN_MODEL
-from tl.run import METRICS, RECIPE, Listener, Run
-from tl.stored import OUTCOME, demand, read_json
+from tl.run.run import METRICS, RECIPE, Listener, Run
+from tl.run.stored import OUTCOME, demand, read_json
 
 _POLL, _LATEST = 0.002, 3600.0
 

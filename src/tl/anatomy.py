@@ -11,7 +11,7 @@ from tl.recipe.registry import options
 from tl.recipe.shape import Scalar
 from tl.recipe.signature import literal
 from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, Weights
-from tl.stored import damaged, facts
+from tl.run.stored import damaged, facts
 
 _DEPTH, _DEEPEST = ("num_hidden_layers", "n_layers"), 1000
 

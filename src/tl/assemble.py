@@ -33,10 +33,10 @@ from tl.recipe.recipe import load as load_recipe
 from tl.recipe.registry import options
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, RUN_SPACE, Weights
 from tl.rng import derive, seeded
-from tl.run import RECIPE, Run
+from tl.run.run import RECIPE, Run
+from tl.run.stored import SPACE, answering, damaged, demand, demand_whole
 from tl.space import Space
 from tl.step import Step
-from tl.stored import SPACE, answering, damaged, demand, demand_whole
 from tl.streams import Order, Share, Stream
 from tl.workers import processes
 

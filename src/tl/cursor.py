@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tl import metrics
+from tl.metrics import catalogue as metrics
 
 
 @dataclass

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tl import metrics
 from tl.batch import Inputs
 from tl.items import Source
+from tl.metrics import catalogue as metrics
 from tl.model import Model
 from tl.space import Space
 from tl.streams import Share, by_length, to_device

@@ -12,14 +12,11 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from tl.assemble import Assembly, as_run
-from tl.calibration import fit_temperature
-from tl.checkpoint import going_on
 from tl.cursor import Cursor
-from tl.disk import demand_room, hash_of
-from tl.environment import describe, peak_memory_mb
 from tl.errors import TLError
 from tl.evaluate import Answers
 from tl.finder import Finding, find_rate
+from tl.metrics.calibration import fit_temperature
 from tl.outcome import MOST_COLUMNS, Outcome, answers, csv_text, outcome
 from tl.prepared import Prepared, prepare
 from tl.preprocess import fingerprint, to_json
@@ -27,9 +24,12 @@ from tl.recipe.recipe import Recipe
 from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, RUN_SPACE
 from tl.report.of_run import write_report
 from tl.rng import deterministic
-from tl.run import Listener, Run
+from tl.run.checkpoint import going_on
+from tl.run.disk import demand_room, hash_of
+from tl.run.environment import describe, peak_memory_mb
+from tl.run.run import Listener, Run
+from tl.run.stored import answering
 from tl.signals import StopSignals
-from tl.stored import answering
 from tl.supply import Supply
 from tl.trackers import start_trackers
 from tl.trainer import Trainer

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tl.errors import TLError
-from tl.run import META, Run
-from tl.stored import OUTCOME, demand, read_json
+from tl.run.run import META, Run
+from tl.run.stored import OUTCOME, demand, read_json
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tl.bootstrap import intervals
 from tl.data.base import Sample
 from tl.errors import TLError
 from tl.evaluate import Answers
 from tl.items import Items
-from tl.metrics import evaluate
+from tl.metrics.bootstrap import intervals
+from tl.metrics.catalogue import evaluate
 from tl.model import Model
 from tl.space import Space
 

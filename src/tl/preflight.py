@@ -13,7 +13,6 @@ from tl.anatomy import modality, part_names, stored_preprocess
 from tl.data.base import Data
 from tl.data.inspect import Findings, inspect
 from tl.data.splits import load as load_data
-from tl.environment import lacks_to_compile
 from tl.errors import Mistakes, TLError
 from tl.forecast import Need, forecast
 from tl.freeze.base import FreezeSchedule, Phase, backbone_parts
@@ -24,6 +23,7 @@ from tl.recipe.registry import GROUPS, RECORDS, options
 from tl.recipe.shape import Scalar
 from tl.recipe.signature import literal, signature
 from tl.recipe.weights import Weights
+from tl.run.environment import lacks_to_compile
 
 T = TypeVar("T")
 _KEY = re.compile(rf"(?:{'|'.join((*GROUPS, *RECORDS))})\.[\w.]+")
@@ -140,7 +140,7 @@ def _fits(reading: Reading, data: Data, inquiry: _Inquiry) -> None:
             text = f"augment '{nodes['augment'].option}' is for {wanted}s, but the data holds {data.modality}s."
             inquiry.wrong("augment=", text)
     if loop is not None and loop.best != "auto":
-        from tl.metrics import unknown_metric
+        from tl.metrics.catalogue import unknown_metric
 
         kind = data.space.kind
         inquiry.ask(lambda: _named("loop.best", lambda: unknown_metric(loop.best, kind)))

@@ -14,7 +14,6 @@ from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
 
 from tl.activations import Activations
 from tl.assemble import Assembly, assemble, identity, precise
-from tl.environment import lacks_to_compile
 from tl.errors import TLError
 from tl.evaluate import Evaluator, best_metric
 from tl.job import Job, Plan
@@ -23,6 +22,7 @@ from tl.phases import lay_out
 from tl.prefix import Place
 from tl.recipe.recipe import Recipe
 from tl.rng import derive
+from tl.run.environment import lacks_to_compile
 from tl.streams import Share, Stream, forward_batch
 from tl.supply import Needs, Supply
 from tl.trackers import tracker_names

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tl.errors import TLError
 from tl.recipe.shape import Choice, Many, Record, Scalar
-from tl.stored import damaged, demand, read_json
+from tl.run.stored import damaged, demand, read_json
 
 if TYPE_CHECKING:
     from PIL.Image import Image

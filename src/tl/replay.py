@@ -11,13 +11,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from tl.assemble import as_run, own_cache
-from tl.checkpoint import going_on
 from tl.errors import Stopped, TLError
 from tl.prepared import prepare
 from tl.recipe.recipe import load
-from tl.run import RECIPE, Listener, Run
+from tl.run.checkpoint import going_on
+from tl.run.run import RECIPE, Listener, Run
+from tl.run.stored import STEP, facts
 from tl.step import Step
-from tl.stored import STEP, facts
 from tl.streams import Stream
 from tl.trainer import BAD_STEP, Trainer
 

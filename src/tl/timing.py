@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from tl.assemble import Assembly, assemble, precise
-from tl.environment import machine, peak_memory_mb
 from tl.optimizer.groups import groups
 from tl.prefix import Place
 from tl.recipe.recipe import Recipe
+from tl.run.environment import machine, peak_memory_mb
 from tl.step import Step
 from tl.streams import Share, in_order, to_device
 

@@ -22,7 +22,7 @@ from tl.numerics import Tally, Watch, no_memory, not_finite
 from tl.phases import Stretch, due
 from tl.recipe.recipe import Loop
 from tl.rng import derive, seed_device
-from tl.run import Listener, Run
+from tl.run.run import Listener, Run
 from tl.sharding import full, held
 from tl.step import Step, Terms, Warmup, backward
 from tl.streams import Piece, Stream

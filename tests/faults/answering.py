@@ -108,7 +108,7 @@ def sound(kind: str) -> Path:
 
 def answers(name: str) -> Answers:
     """What every verb says to a case."""
-    from tl.run import LOG
+    from tl.run.run import LOG
 
     with TemporaryDirectory() as place:
         root = Path(place, "data")

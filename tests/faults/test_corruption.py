@@ -12,8 +12,8 @@ import pytest
 from tests.conftest import SHORT, TEXT
 from tests.test_trainer import interrupt
 from tl.assemble import open_run
-from tl.checkpoint import Checkpoints
 from tl.errors import Stopped, TLError
+from tl.run.checkpoint import Checkpoints
 
 Train = Callable[..., Path]
 RECIPE = [*TEXT, *SHORT, "loop.save_every=3step", "loop.ema=0.9"]

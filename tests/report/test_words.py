@@ -46,6 +46,6 @@ def test_other_words() -> None:
 
 
 def test_directions_agree_with_the_metrics() -> None:
-    from tl.metrics import METRICS
+    from tl.metrics.catalogue import METRICS
 
     assert {name for name in METRICS if lower_is_better(name)} == {n for n, m in METRICS.items() if not m.higher}

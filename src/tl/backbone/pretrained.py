@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from tl.backbone.loading import LoadReport, refuse
 from tl.errors import TLError
 from tl.recipe.weights import RUN_ASSETS, Weights
-from tl.stored import facts
+from tl.run.stored import facts
 
 _HUB_FILES = ["config.json", "preprocessor_config.json", "sentence_bert_config.json", "special_tokens_map.json"]
 _HUB_FILES += ["tokenizer*", "vocab.*", "merges.txt", "*.model"]

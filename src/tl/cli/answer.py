@@ -30,12 +30,12 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Evaluate a run over exactly a split, with 95 % intervals; CI gates by exit code."""
-    from tl.gate import parse_gate
+    from tl.metrics.gate import parse_gate
 
     gates = [parse_gate(text) for text in fail_if or []]
     from tl.cli.tables import print_json, print_outcome
     from tl.outcome import check_writable, write_table
-    from tl.run import Run
+    from tl.run.run import Run
     from tl.score import score
 
     if predictions is not None:

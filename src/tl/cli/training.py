@@ -14,8 +14,8 @@ from tl.cli.tables import print_json, print_outcome
 from tl.cli.terminal import say
 from tl.errors import TLError
 from tl.recipe.recipe import Recipe, load
-from tl.run import RECIPE, Run
-from tl.stored import OUTCOME, demand, read_json
+from tl.run.run import RECIPE, Run
+from tl.run.stored import OUTCOME, demand, read_json
 
 
 def asked_for(reference: str | None, overrides: list[str], resume: Path | None) -> Recipe:

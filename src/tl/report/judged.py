@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tl.calibration import reliability
 from tl.data.base import Sample
 from tl.data.images import open_image
 from tl.errors import TLError
-from tl.metrics import confusion, evaluate, per_class
+from tl.metrics.calibration import reliability
+from tl.metrics.catalogue import confusion, evaluate, per_class
 from tl.outcome import Outcome, answers
 from tl.report.facts import Bin, Calibration, ClassFact, Confusion, Mistake, Residual, Scatter, Verdict
 

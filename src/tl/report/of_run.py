@@ -20,7 +20,7 @@ from tl.report.facts import (
 from tl.report.judged import judgement, verdict_of
 from tl.report.page import render
 from tl.report.verdict import sentence
-from tl.run import RECIPE, Run
+from tl.run.run import RECIPE, Run
 
 _MOST_COMPARED = 20_000
 

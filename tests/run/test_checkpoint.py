@@ -18,8 +18,8 @@ import torch
 
 from tests.conftest import SHORT, TEXT
 from tests.test_trainer import equal, interrupt
-from tl.checkpoint import Checkpoints
 from tl.errors import Stopped, TLError, Unwritable
+from tl.run.checkpoint import Checkpoints
 
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -190,7 +190,7 @@ def test_a_run_falls_back_and_ends_the_same(
 
 
 def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path: Path) -> None:
-    from tl.run import Run
+    from tl.run.run import Run
 
     run = Run(tmp_path)
     run.log({"step": 1, "split": "train"})

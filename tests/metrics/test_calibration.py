@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from tl.calibration import Bin, fit_temperature, reliability, sigmoid, softmax
+from tl.metrics.calibration import Bin, fit_temperature, reliability, sigmoid, softmax
 
 
 def test_softmax_and_sigmoid_agree_with_scipy_without_overflow():

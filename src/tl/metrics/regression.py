@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tl.calibration import Array, Floats
-from tl.weighted import Builder, Statistic, mass, mean, mean_defined, ratio
+from tl.metrics.calibration import Array, Floats
+from tl.metrics.weighted import Builder, Statistic, mass, mean, mean_defined, ratio
 
 _ROUNDING = 1e-12
 

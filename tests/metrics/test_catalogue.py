@@ -6,7 +6,16 @@ import scipy.stats
 from sklearn import metrics as sk
 
 from tl.errors import TLError
-from tl.metrics import METRICS, better, confusion, default_metric, evaluate, metric_names, per_class, unknown_metric
+from tl.metrics.catalogue import (
+    METRICS,
+    better,
+    confusion,
+    default_metric,
+    evaluate,
+    metric_names,
+    per_class,
+    unknown_metric,
+)
 
 SINGLE = ["accuracy", "top5", "balanced_accuracy", "macro_f1", "auroc", "mcc", "log_loss", "brier", "ece"]
 MULTI = ["macro_f1", "micro_f1", "map", "log_loss", "brier"]

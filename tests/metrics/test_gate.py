@@ -3,7 +3,7 @@ import math
 import pytest
 
 from tl.errors import TLError
-from tl.gate import Gate, parse_gate
+from tl.metrics.gate import Gate, parse_gate
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tl.disk import hash_of
 from tl.errors import TLError
 from tl.recipe.shape import Choice, Many, Maybe, Record, Scalar, Shape, Table
 from tl.recipe.weights import RUN_ASSETS, RUN_META, RUN_MODEL, RUN_PREPROCESS, RUN_SPACE
+from tl.run.disk import hash_of
 
 # A measurement may be infinite or undefined, a setting may not.
 _WORD, _NUMBER, _COUNT, _FIGURE = Scalar("str"), Scalar("float"), Scalar("int"), Scalar("figure")

@@ -13,8 +13,8 @@ from pathlib import Path
 from pickle import PickleError
 from typing import Any, BinaryIO
 
-from tl.disk import hash_of, sync_folder, write_whole
 from tl.errors import TLError
+from tl.run.disk import hash_of, sync_folder, write_whole
 
 MANIFEST = "manifest"
 

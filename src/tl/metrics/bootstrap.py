@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tl.calibration import Array, Floats
-from tl.metrics import statistics
+from tl.metrics.calibration import Array, Floats
+from tl.metrics.catalogue import statistics
 from tl.space import Kind
 
 Interval: TypeAlias = tuple[float, float]

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from tl.checkpoint import Checkpoint, Checkpoints
-from tl.disk import write_whole, writing
 from tl.errors import Stopped, TLError, Unwritable
 from tl.recipe.weights import RUN_META, RUN_MODEL
-from tl.stored import META as SHAPES
-from tl.stored import Facts, damaged, demand_own, facts, read_json
+from tl.run.checkpoint import Checkpoint, Checkpoints
+from tl.run.disk import write_whole, writing
+from tl.run.stored import META as SHAPES
+from tl.run.stored import Facts, damaged, demand_own, facts, read_json
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,8 +5,8 @@ import pytest
 import scipy.stats
 from sklearn import metrics as sk
 
-from tl.bootstrap import counts, interval, intervals, percentile_interval
-from tl.metrics import evaluate, metric_names, statistics
+from tl.metrics.bootstrap import counts, interval, intervals, percentile_interval
+from tl.metrics.catalogue import evaluate, metric_names, statistics
 
 N = 120
 

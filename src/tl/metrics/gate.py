@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tl.errors import TLError, did_you_mean
-from tl.metrics import METRICS
+from tl.metrics.catalogue import METRICS
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,

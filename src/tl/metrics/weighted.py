@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from tl.calibration import Array, Floats
+from tl.metrics.calibration import Array, Floats
 
 Statistic: TypeAlias = Callable[[Floats], Floats]
 Builder: TypeAlias = Callable[[Floats, Array], Statistic]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tl.calibration import Array
-from tl.classification import MULTI, SINGLE, THRESHOLD
 from tl.errors import TLError, did_you_mean
-from tl.regression import NUMBER
+from tl.metrics.calibration import Array
+from tl.metrics.classification import MULTI, SINGLE, THRESHOLD
+from tl.metrics.regression import NUMBER
+from tl.metrics.weighted import Builder, Statistic, average_precision
 from tl.space import Kind
-from tl.weighted import Builder, Statistic, average_precision
 
 _BUILDERS: Mapping[Kind, Mapping[str, Builder]] = {"single": SINGLE, "multi": MULTI, "number": NUMBER}
 _DEFAULTS: Mapping[Kind, str] = {"single": "accuracy", "multi": "map", "number": "mae"}

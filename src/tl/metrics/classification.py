@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tl.calibration import Array, Floats, bin_index, confidences
-from tl.weighted import Builder, Statistic, area, average_precision, group_sums, mean, mean_defined, ratio
+from tl.metrics.calibration import Array, Floats, bin_index, confidences
+from tl.metrics.weighted import Builder, Statistic, area, average_precision, group_sums, mean, mean_defined, ratio
 
 ECE_BINS = 15
 THRESHOLD = 0.5
