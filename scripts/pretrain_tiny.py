@@ -1,9 +1,9 @@
-"""Make the weights of tiny_image and tiny_text that ship in src/tl/backbone/shipped, and measure what they are worth.
+"""Make the weights of tiny_image and tiny_text in src/tl/components/backbone/shipped, and measure what they are worth.
 
 apt-get download openclipart-png wordnet-base fortunes      # of Debian 12; needs no root
 for package in *.deb; do dpkg -x $package debian; done
-python scripts/pretrain_tiny.py image --debian debian --to src/tl/backbone/shipped
-python scripts/pretrain_tiny.py text --debian debian --to src/tl/backbone/shipped
+python scripts/pretrain_tiny.py image --debian debian --to src/tl/components/backbone/shipped
+python scripts/pretrain_tiny.py text --debian debian --to src/tl/components/backbone/shipped
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from sklearn.preprocessing import StandardScaler
 from tiny_sources import SIDE, clip_art, sayings, word_pieces, wordnet
 from torch import Tensor, nn
 
-from tl.backbone.base import Backbone
 from tl.batch import Inputs
-from tl.data.base import Sample
+from tl.components.backbone.base import Backbone
+from tl.components.data.base import Sample
+from tl.components.preprocess import TextPreprocess
 from tl.errors import TLError
-from tl.preprocess import TextPreprocess
 from tl.recipe.build import build
 from tl.recipe.recipe import load
 from tl.space import Space

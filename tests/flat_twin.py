@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from tl.assemble import Assembly
 from tl.batch import Inputs
-from tl.data.images import open_image
+from tl.components.data.images import open_image
 from tl.rng import derive
 
 

@@ -169,7 +169,7 @@ def test_pictures_that_are_augmented_anew_are_decoded_once(
     freeze: str, photos: Path, train: Train, rows: Rows, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tl.assemble import assemble
-    from tl.data.images import open_image
+    from tl.components.data.images import open_image
     from tl.recipe.recipe import load
 
     recipe = [f"data.root={photos}", *RANDOM, f"freeze={freeze}", f"cache.folder={folder}"]
@@ -208,7 +208,7 @@ def test_any_number_of_processes_reads_and_stores_the_same(
 
 
 def test_every_stored_picture_is_the_decoded_one(photos: Path) -> None:
-    from tl.data.images import HEADER, open_image, packed, size_of, unpacked
+    from tl.components.data.images import HEADER, open_image, packed, size_of, unpacked
 
     for path in sorted(photos.rglob("*.*")):
         image = open_image(path, 64)
@@ -291,7 +291,7 @@ def test_weights_that_learnt_in_between_are_other_entries(
     train: Train, rows: Rows, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All parts learn first, then the head alone: the second phase must not read what the first began from."""
-    from tl.freeze.linear_then_all import LinearThenAll
+    from tl.components.freeze.linear_then_all import LinearThenAll
 
     phases = LinearThenAll.phases
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from tl.augment.base import Augment
+from tl.components.augment.base import Augment
+from tl.components.preprocess import ImagePreprocess, TextPreprocess
 from tl.contact_sheet import GAP, LABEL, contact_sheet, lines, picture, views
-from tl.preprocess import ImagePreprocess, TextPreprocess
 from tl.recipe.build import build
 from tl.recipe.recipe import Node
 from tl.recipe.registry import options

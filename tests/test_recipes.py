@@ -369,7 +369,7 @@ PLUGIN = {
 
         from torch import nn
 
-        from tl.head.base import Common, Head
+        from tl.components.head.base import Common, Head
         from theirs.heads.width import Width
 
 

@@ -109,8 +109,8 @@ def two_domains(folder: Path) -> Path:
     """The built-in shapes as picture files, and as an unlabelled target domain the same in negative."""
     from PIL import ImageOps
 
-    from tl.data.images import open_image
-    from tl.data.splits import load as load_data
+    from tl.components.data.images import open_image
+    from tl.components.data.splits import load as load_data
     from tl.recipe.build import build
     from tl.recipe.recipe import load
 
@@ -151,7 +151,7 @@ def tiny_bert(folder: Path) -> Path:
 
     from transformers import BertConfig, BertModel
 
-    from tl.backbone.tiny_text import TOKENIZER
+    from tl.components.backbone.tiny_text import TOKENIZER
 
     torch.manual_seed(0)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -243,7 +243,7 @@ def test_checkpoints_are_written_by_steps_or_by_the_clock(
 
 def poisoned(patch: pytest.MonkeyPatch, steps: set[int]) -> None:
     """The head's loss is not a number at these steps."""
-    from tl.method.finetune import Finetune
+    from tl.components.method.finetune import Finetune
 
     loss, seen = Finetune.loss, [0]
 
@@ -307,7 +307,7 @@ def test_a_run_whose_time_is_over_stops_with_a_checkpoint(
 def test_out_of_memory_halves_what_is_taken_at_once_and_changes_nothing_else(
     train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tl.method.finetune import Finetune
+    from tl.components.method.finetune import Finetune
 
     recipe = [*TEXT, *SHORT, "freeze.probe=50%", "loop.save_every=3step"]
     small = train(*recipe, "loop.device_batch=4")
@@ -327,7 +327,7 @@ def test_out_of_memory_halves_what_is_taken_at_once_and_changes_nothing_else(
 
 
 def test_out_of_memory_with_one_sample_is_a_mistake(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tl.method.finetune import Finetune
+    from tl.components.method.finetune import Finetune
 
     def full(*_: Any) -> dict[str, torch.Tensor]:
         raise torch.OutOfMemoryError
@@ -340,8 +340,8 @@ def test_out_of_memory_with_one_sample_is_a_mistake(train: Train, monkeypatch: p
 def test_a_bad_step_is_replayed_to_the_module_and_the_samples(
     train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forget_accelerate: Callable[[], None]
 ) -> None:
-    from tl.backbone.tiny_text import TinyText
     from tl.cli.progress import Quiet
+    from tl.components.backbone.tiny_text import TinyText
     from tl.replay import replay
 
     recipe = [*TEXT, *SHORT, "freeze=full", "loop.device_batch=8", "loop.save_every=2step", "loop.log_every=12step"]

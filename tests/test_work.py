@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.backbone.samples import backbone_of
+from tests.components.backbone.samples import backbone_of
 from tl import work
 from tl.batch import Inputs
 

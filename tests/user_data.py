@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from tl.data.tiny_shapes import SHAPES, draw
+from tl.components.data.tiny_shapes import SHAPES, draw
 
 PAIRS = (("is it warm", "is it hot", "same"), ("is it warm", "who came", "other"))
 
@@ -58,7 +58,7 @@ def bert(folder: Path) -> None:
     """A random BERT of two layers with the vocabulary of tiny_text."""
     from transformers import BertConfig, BertModel
 
-    from tl.backbone.tiny_text import TOKENIZER
+    from tl.components.backbone.tiny_text import TOKENIZER
 
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     config = BertConfig(vocab_size=4000, max_position_embeddings=32, **sizes)

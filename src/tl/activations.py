@@ -12,15 +12,15 @@ from torch import Tensor
 from tl import work
 from tl.batch import Batch
 from tl.cache import key
-from tl.checksum import checksum
+from tl.components.checksum import checksum
+from tl.components.model import Model
+from tl.components.preprocess import fingerprint
 from tl.errors import TLError
 from tl.filling import Making, Wanted
 from tl.items import Draw, Items, Source, Stored
 from tl.keeping import Keeper, versions
-from tl.model import Model
 from tl.pictures import Pictures
 from tl.prefix import Fresh, Place, Prefix
-from tl.preprocess import fingerprint
 from tl.recipe.recipe import CacheRules
 from tl.rows import Rows
 from tl.streams import fixed_view, to_device

@@ -10,23 +10,23 @@ from pathlib import Path
 import torch
 
 from tl.activations import Identity
-from tl.adapter.base import Adapter
-from tl.augment.base import Augment
-from tl.backbone.base import Backbone
-from tl.backbone.loading import read as read_weights
 from tl.cache import key as hexdigest
 from tl.capacity import Capacity, Trial, capacity
-from tl.data.base import Data
-from tl.data.splits import load as load_data
+from tl.components.adapter.base import Adapter
+from tl.components.augment.base import Augment
+from tl.components.backbone.base import Backbone
+from tl.components.backbone.loading import read as read_weights
+from tl.components.data.base import Data
+from tl.components.data.splits import load as load_data
+from tl.components.freeze.base import FreezeSchedule, Phase
+from tl.components.head.base import Head
+from tl.components.method.base import Method
+from tl.components.model import Model
+from tl.components.optimizer.base import Optimizer
+from tl.components.preprocess import fingerprint
 from tl.errors import TLError
-from tl.freeze.base import FreezeSchedule, Phase
-from tl.head.base import Head
 from tl.items import Items
-from tl.method.base import Method
-from tl.model import Model
-from tl.optimizer.base import Optimizer
 from tl.prefix import Place
-from tl.preprocess import fingerprint
 from tl.recipe.build import build
 from tl.recipe.recipe import Recipe
 from tl.recipe.recipe import load as load_recipe
@@ -128,7 +128,7 @@ def identity(recipe: Recipe, backbone: Backbone) -> Identity:
     """What tells a recipe's backbone and augmentation apart, beside weights and seeds: values, files and code."""
     node, augment = recipe.backbone, recipe.augment
     made = {key: value for key, value in node.values.items() if key not in ("weights", "download")}
-    base = sorted(Path(__file__).parent.glob("backbone/*.py"))
+    base = sorted(Path(__file__).parent.glob("components/backbone/*.py"))
     code = [file.read_bytes() for file in (options("backbone")[node.option].source, *base)]
     seen = options("augment")[augment.option].source.read_bytes()
     return Identity(

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from tl.batch import Batch, Inputs
+from tl.components.freeze.base import Phase
 from tl.errors import TLError
-from tl.freeze.base import Phase
 from tl.items import Draw, Source
 from tl.prefix import Place
 from tl.rng import derive, seed_device, seeded

@@ -9,9 +9,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from tl.augment.base import Augment
 from tl.batch import Batch, Inputs
-from tl.preprocess import ImagePreprocess, TextPreprocess
+from tl.components.augment.base import Augment
+from tl.components.preprocess import ImagePreprocess, TextPreprocess
 from tl.rng import derive, seeded
 from tl.space import Space
 

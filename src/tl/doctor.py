@@ -17,7 +17,7 @@ from typing import Any, Literal
 from tl.recipe.registry import RECIPES
 
 PACKAGE = "tl-toolkit"
-_SHIPPED = Path(__file__).parent / "backbone" / "shipped"
+_SHIPPED = Path(__file__).parent / "components" / "backbone" / "shipped"
 _LOW_DISK = 2 * 1024**3
 _PROBE = """
 import json, torch

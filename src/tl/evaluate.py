@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from tl.batch import Inputs
+from tl.components.model import Model
 from tl.items import Source
 from tl.metrics import catalogue as metrics
-from tl.model import Model
 from tl.space import Space
 from tl.streams import Share, by_length, to_device
 

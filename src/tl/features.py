@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tl.activations import Activations, Need
 from tl.assemble import assemble, identity, open_run
-from tl.data.base import Sample
+from tl.components.data.base import Sample
 from tl.errors import TLError
 from tl.evaluate import Evaluator
 from tl.items import Items

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from tl.components.optimizer.groups import groups
 from tl.job import Job, Plan
-from tl.optimizer.groups import groups
 from tl.rng import derive, seed_device
 from tl.step import Step, untouched
 

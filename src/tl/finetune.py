@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from tl.assemble import Assembly, as_run
+from tl.components.preprocess import fingerprint, to_json
 from tl.cursor import Cursor
 from tl.errors import TLError
 from tl.evaluate import Answers
@@ -19,7 +20,6 @@ from tl.finder import Finding, find_rate
 from tl.metrics.calibration import fit_temperature
 from tl.outcome import MOST_COLUMNS, Outcome, answers, csv_text, outcome
 from tl.prepared import Prepared, prepare
-from tl.preprocess import fingerprint, to_json
 from tl.recipe.recipe import Recipe
 from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, RUN_SPACE
 from tl.report.of_run import write_report

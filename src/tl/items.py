@@ -15,12 +15,12 @@ from PIL.Image import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from tl.augment.base import Augment
 from tl.batch import Batch, Inputs
-from tl.data.base import Picture, Sample
-from tl.data.images import open_image, unpacked
-from tl.data.splits import label_index
-from tl.preprocess import ImagePreprocess, Preprocess, TextPreprocess
+from tl.components.augment.base import Augment
+from tl.components.data.base import Picture, Sample
+from tl.components.data.images import open_image, unpacked
+from tl.components.data.splits import label_index
+from tl.components.preprocess import ImagePreprocess, Preprocess, TextPreprocess
 from tl.rng import seeded
 from tl.rows import Rows
 from tl.space import Space

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from tl.components.method.base import Method
+from tl.components.model import Model
+from tl.components.optimizer.base import Optimizer
 from tl.errors import Stopped
-from tl.method.base import Method
-from tl.model import Model
-from tl.optimizer.base import Optimizer
 from tl.phases import Stretch
 from tl.streams import Stream
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from tl.cache import GB, Cache, default_folder
-from tl.data.images import contents_digest
+from tl.components.data.images import contents_digest
 from tl.errors import TLError
 from tl.filling import Filling, Making, Wanted
 from tl.items import Items

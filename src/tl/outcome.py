@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tl.data.base import Sample
+from tl.components.data.base import Sample
+from tl.components.model import Model
 from tl.errors import TLError
 from tl.evaluate import Answers
 from tl.items import Items
 from tl.metrics.bootstrap import intervals
 from tl.metrics.catalogue import evaluate
-from tl.model import Model
 from tl.space import Space
 
 MOST_COLUMNS = 1000

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tl.components.freeze.base import Phase
 from tl.errors import TLError
-from tl.freeze.base import Phase
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from tl.batch import Batch, Inputs
 from tl.cache import key
-from tl.data.images import HEADER, name_of, packed, size_of
+from tl.components.data.images import HEADER, name_of, packed, size_of
+from tl.components.preprocess import ImagePreprocess, fingerprint
 from tl.errors import TLError
 from tl.filling import Making, Wanted
 from tl.items import Draw, Items, Reader, Source, channels_first
 from tl.keeping import Keeper, versions
 from tl.prefix import Place
-from tl.preprocess import ImagePreprocess, fingerprint
 from tl.rows import Rows
 from tl.streams import evenly
 from tl.workers import spread

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from tl.assemble import Trained
-from tl.data.base import Sample
-from tl.data.faults import no_text
-from tl.data.image_folder import is_picture
-from tl.data.images import SUFFIXES
+from tl.components.data.base import Sample
+from tl.components.data.faults import no_text
+from tl.components.data.image_folder import is_picture
+from tl.components.data.images import SUFFIXES
 from tl.errors import TLError
 from tl.items import Items
 from tl.outcome import answers

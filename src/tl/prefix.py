@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tl.backbone.base import Backbone
 from tl.batch import Batch, Inputs
+from tl.components.backbone.base import Backbone
+from tl.components.preprocess import Preprocess, TextPreprocess
 from tl.items import Draw, Source, joined
-from tl.preprocess import Preprocess, TextPreprocess
 from tl.streams import Share, to_device
 
 _MULTIPLE = 8

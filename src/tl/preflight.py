@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from tl.anatomy import modality, part_names, stored_preprocess
-from tl.data.base import Data
-from tl.data.inspect import Findings, inspect
-from tl.data.splits import load as load_data
+from tl.components.data.base import Data
+from tl.components.data.inspect import Findings, inspect
+from tl.components.data.splits import load as load_data
+from tl.components.freeze.base import FreezeSchedule, Phase, backbone_parts
 from tl.errors import Mistakes, TLError
 from tl.forecast import Need, forecast
-from tl.freeze.base import FreezeSchedule, Phase, backbone_parts
 from tl.recipe.build import build
 from tl.recipe.compose import Draft
 from tl.recipe.recipe import Loop, Node, Reading, Recipe, read_recipe

@@ -14,10 +14,10 @@ from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
 
 from tl.activations import Activations
 from tl.assemble import Assembly, assemble, identity, precise
+from tl.components.model import Model
 from tl.errors import TLError
 from tl.evaluate import Evaluator, best_metric
 from tl.job import Job, Plan
-from tl.model import Model
 from tl.phases import lay_out
 from tl.prefix import Place
 from tl.recipe.recipe import Recipe

@@ -151,5 +151,5 @@ def _value(values: Mapping[str, Any], dotted: str) -> Any:
 
 
 def _docstring(name: str) -> str:
-    source = Path(__file__).parent / name / "base.py"
+    source = Path(__file__).parent / "components" / name / "base.py"
     return ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""

@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from tl.assemble import Trained, open_run
-from tl.data.base import DataSource, Sample
-from tl.data.faults import check_readable
-from tl.data.labels import check_targets
-from tl.data.splits import label_index
-from tl.data.splits import load as load_data
+from tl.components.data.base import DataSource, Sample
+from tl.components.data.faults import check_readable
+from tl.components.data.labels import check_targets
+from tl.components.data.splits import label_index
+from tl.components.data.splits import load as load_data
 from tl.errors import TLError, did_you_mean, nearest
 from tl.evaluate import Evaluator
 from tl.items import Items

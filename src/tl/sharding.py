@@ -19,14 +19,14 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from tl.backbone.base import Backbone
 from tl.batch import Inputs, Streams
+from tl.components.backbone.base import Backbone
+from tl.components.method.base import Method
+from tl.components.model import Model
+from tl.components.optimizer.base import Optimizer
+from tl.components.optimizer.groups import groups
+from tl.components.preprocess import Preprocess, TextPreprocess
 from tl.holding import Build, Holding, Whole
-from tl.method.base import Method
-from tl.model import Model
-from tl.optimizer.base import Optimizer
-from tl.optimizer.groups import groups
-from tl.preprocess import Preprocess, TextPreprocess
 from tl.recipe.recipe import Loop
 from tl.step import Step
 

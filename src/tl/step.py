@@ -13,8 +13,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from tl.batch import Streams
-from tl.method.base import Method
-from tl.model import Model
+from tl.components.method.base import Method
+from tl.components.model import Model
 
 Terms = tuple[Mapping[str, Tensor], float]
 """Named terms of a piece of a batch, and its weight."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tl.activations import Activations, Need, Views
+from tl.components.method.base import Method
+from tl.components.model import Model
 from tl.items import Answered, Items, Source
-from tl.method.base import Method
-from tl.model import Model
 from tl.phases import Stretch
 from tl.streams import Stream
 

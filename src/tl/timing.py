@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tl.assemble import Assembly, assemble, precise
-from tl.optimizer.groups import groups
+from tl.components.optimizer.groups import groups
 from tl.prefix import Place
 from tl.recipe.recipe import Recipe
 from tl.run.environment import machine, peak_memory_mb

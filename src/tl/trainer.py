@@ -13,11 +13,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from tl.checksum import checksums, verify_frozen
+from tl.components.checksum import checksums, verify_frozen
+from tl.components.model import Model, averaged
 from tl.cursor import Cursor
 from tl.errors import Stopped
 from tl.job import Job, Plan, Signals
-from tl.model import Model, averaged
 from tl.numerics import Tally, Watch, no_memory, not_finite
 from tl.phases import Stretch, due
 from tl.recipe.recipe import Loop

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tl.backbone.base import Backbone
 from tl.batch import Inputs
+from tl.components.backbone.base import Backbone
 
 # What a core of a CPU and a GPU do in a second of such work, and what comes from a memory-mapped file: orders of
 # magnitude, which only decide whether storing pays.

@@ -101,7 +101,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 def shapes(folder: Path) -> Path:
     """The built-in shapes as picture files in a folder for each class."""
-    from tl.data.images import open_image
+    from tl.components.data.images import open_image
     from tl.recipe.build import build
     from tl.recipe.recipe import load
 

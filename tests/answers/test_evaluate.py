@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tl.data.base import Sample
+from tl.components.data.base import Sample
 from tl.outcome import Outcome
 from tl.space import Space
 

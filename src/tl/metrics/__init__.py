@@ -1,1 +1,1 @@
-"""How good answers are: each metric is a function of sample weights, so a value and its interval are one computation."""
+"""How good answers are: a metric is a function of sample weights, so value and interval are one computation."""

@@ -21,6 +21,7 @@ GROUPS = ("data", "backbone", "head", "adapter", "freeze", "augment", "optimizer
 RECORDS = ("loop", "cache")
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z])")
 _PACKAGE = Path(__file__).parents[1]
+_COMPONENTS = _PACKAGE / "components"
 RECIPES = _PACKAGE / "recipes" if (_PACKAGE / "recipes").is_dir() else _PACKAGE.parents[1] / "recipes"
 
 
@@ -54,7 +55,9 @@ def first_line(path: Path) -> str:
 def options(group: str) -> dict[str, Option]:
     """All options of a group by name, shipped ones first."""
     found = {
-        path.stem: Option(group, path.stem, f"tl.{group}.{path.stem}", path, _PACKAGE / group / f"{path.stem}.py")
+        path.stem: Option(
+            group, path.stem, f"tl.components.{group}.{path.stem}", path, _COMPONENTS / group / f"{path.stem}.py"
+        )
         for path in sorted((RECIPES / group).glob("[!_]*.yaml"))
     }
     for entry in entry_points(group=f"tl.{group}"):

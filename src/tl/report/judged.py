@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tl.data.base import Sample
-from tl.data.images import open_image
+from tl.components.data.base import Sample
+from tl.components.data.images import open_image
 from tl.errors import TLError
 from tl.metrics.calibration import reliability
 from tl.metrics.catalogue import confusion, evaluate, per_class

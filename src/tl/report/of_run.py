@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tl.assemble import Assembly
-from tl.data.inspect import duplicates
+from tl.components.data.inspect import duplicates
 from tl.outcome import Outcome
 from tl.report.facts import (
     DataCard,

@@ -1,0 +1,17 @@
+"""No adapter."""
+
+from __future__ import annotations
+
+from typing import final
+
+from torch import Tensor
+
+from tl.components.adapter.base import Adapter
+
+
+@final
+class Identity(Adapter):
+    """Features pass unchanged; there is nothing to learn."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features

@@ -1,0 +1,27 @@
+"""No augmentation."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, final
+
+from tl.components.augment.base import Augment
+from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
+
+
+@final
+class NoAugment(Augment):
+    """Training sees what evaluation sees: the centre crop of an image, a text unchanged."""
+
+    modality: ClassVar[Modality | None] = None
+
+    @property
+    def deterministic(self) -> bool:
+        return True
+
+    def sample(self, value: Any, preprocess: Preprocess) -> Any:
+        """The centre crop of a PIL image; a text or a pair of texts as it is."""
+        match preprocess:
+            case ImagePreprocess():
+                return preprocess.crop(value)
+            case _:
+                return value

@@ -1,0 +1,92 @@
+"""An image encoder of the Transformers library: ViT (Dosovitskiy et al. 2021), DINOv2 (Oquab et al. 2023) and kin."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, cast, final
+
+from torch import Tensor
+
+from tl.batch import Inputs
+from tl.components.backbone.chain import scaled
+from tl.components.backbone.encoder import Encoder
+from tl.components.backbone.loading import run_preprocess
+from tl.components.backbone.pretrained import Source
+from tl.components.preprocess import ImagePreprocess
+from tl.errors import TLError
+from tl.recipe.weights import Weights
+
+_FILE = "preprocessor_config.json"
+_FILTERS: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "bicubic"}
+
+
+@final
+class ImageEncoder(Encoder):
+    """Pixels (B, 3, size, size) to features (B, hidden size): the class token or the mean over patches."""
+
+    MODALITY: ClassVar[str] = "image"
+    CHAINS: ClassVar[tuple[str, ...]] = ("deit", "dinov2", "dinov2_with_registers", "dinov3_vit", "vit")
+
+    def __init__(
+        self,
+        *,
+        weights: Weights,
+        config: str,
+        download: bool,
+        size: int | None,
+        pooling: Literal["cls", "mean"],
+    ) -> None:
+        source = Source.find(weights, config, download)
+        kind = source.facts("config.json").get("model_type", self.CHAINS[0])
+        if kind not in self.CHAINS:
+            raise TLError(f"{source.name} is of the type '{kind}': image_encoder takes {', '.join(self.CHAINS)}.")
+        with source.understood():
+            super().__init__(source, weights, self.CHAINS)
+            self._fit(source, weights, size, pooling)
+
+    def _fit(self, source: Source, weights: Weights, size: int | None, pooling: Literal["cls", "mean"]) -> None:
+        """Preprocessing and patches, as the weights and the recipe have them."""
+        if weights.kind == "run" and weights.path is not None:
+            found = run_preprocess(weights.path, ImagePreprocess)
+        else:
+            found = preprocess(source.facts(_FILE), source.name)
+        self.preprocess = scaled(found, size)
+        self._side, self._pooling = self.preprocess.size, pooling
+        facts = self._config.to_dict()
+        patch = facts["patch_size"]
+        if self._side % patch:
+            raise TLError(f"backbone.size={self._side}: this model takes multiples of {patch}.")
+        self._patches = (self._side // patch) ** 2
+        self._other_side = "interpolate_pos_encoding" in self._accepts and self._side != facts["image_size"]
+
+    def pool(self, x: Inputs) -> Tensor:
+        return x.values[:, 0] if self._pooling == "cls" else x.values[:, -self._patches :].mean(1)
+
+    def _arguments(self, x: Inputs, start: int) -> dict[str, Tensor | bool | None]:
+        side = self._side
+        pixels = x.values if start == 0 else x.values.new_zeros(1).expand(len(x.values), 3, side, side)
+        return {"pixel_values": pixels, **({"interpolate_pos_encoding": True} if self._other_side else {})}
+
+
+def preprocess(facts: dict[str, Any], name: str) -> ImagePreprocess:
+    """An image processor's JSON as a resize of the short side and a centre crop.
+
+    Where it squeezes the whole image into a square, the image is cropped instead.
+    """
+    if not facts:
+        raise TLError(f"{name} holds no {_FILE}: add it to the folder.")
+    resize = _sides(facts["size"])
+    size = _sides(facts["crop_size"]) if facts.get("do_center_crop") else resize
+    resample = facts.get("resample", 2)
+    if resample not in _FILTERS:
+        raise TLError(
+            f"{name}: its {_FILE} resizes with filter {resample}: only 2 (bilinear) and 3 (bicubic) are known."
+        )
+    normalised = facts.get("do_normalize", True)
+    mean, std = (facts["image_mean"], facts["image_std"]) if normalised else ((0.0,) * 3, (1.0,) * 3)
+    whole = 255 * (facts.get("rescale_factor", 1 / 255) if facts.get("do_rescale", True) else 1.0)
+    moments = (tuple(float(value) / whole for value in values) for values in (mean, std))
+    return ImagePreprocess(size, resize, _FILTERS[resample], *cast("Any", moments))
+
+
+def _sides(size: int | dict[str, int]) -> int:
+    return size if isinstance(size, int) else min(size.values())

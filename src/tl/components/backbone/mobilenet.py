@@ -1,0 +1,45 @@
+"""MobileNet V2 (Sandler et al. 2018) and V3 (Howard et al. 2019) of torchvision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar, Literal, final
+
+from torch import nn
+
+from tl.components.backbone.chain import Chain, scaled
+from tl.components.backbone.imagenet import Pretrained, headless
+from tl.recipe.weights import Weights
+
+
+@final
+class MobileNet(Chain):
+    """A stage for each resolution and one for the widening convolution: (B, 3, H, W) to (B, 1280, 576 or 960)."""
+
+    MODALITY: ClassVar[str] = "image"
+    STAGES: ClassVar[dict[str, int]] = {"mobilenet_v2": 6, "mobilenet_v3_small": 6, "mobilenet_v3_large": 6}
+
+    def __init__(
+        self,
+        *,
+        name: Literal["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"],
+        weights: Weights,
+        download: bool,
+        size: int | None,
+    ) -> None:
+        found = Pretrained.find(name, weights, download)
+        net, report = found.into(partial(headless, name, "classifier"), dropped=("classifier.",))
+        *blocks, wide = net.features
+        stages = [*_by_resolution(blocks), wide]
+        super().__init__(net, stages, wide.out_channels, scaled(found.preprocess, size))
+        self.report = report
+
+
+def _by_resolution(blocks: Sequence[nn.Module]) -> list[nn.Sequential]:
+    groups: list[list[nn.Module]] = []
+    for block in blocks:
+        if not groups or any(isinstance(m, nn.Conv2d) and m.stride[0] > 1 for m in block.modules()):
+            groups.append([])
+        groups[-1].append(block)
+    return [nn.Sequential(*group) for group in groups]

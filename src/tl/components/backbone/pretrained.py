@@ -1,0 +1,174 @@
+"""Models of the Transformers library from a folder, a run or the hub's cache: no socket is opened unless asked to."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import PickleError
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+
+from tl.components.backbone.loading import LoadReport, refuse
+from tl.errors import TLError
+from tl.recipe.weights import RUN_ASSETS, Weights
+from tl.run.stored import facts
+
+_HUB_FILES = ["config.json", "preprocessor_config.json", "sentence_bert_config.json", "special_tokens_map.json"]
+_HUB_FILES += ["tokenizer*", "vocab.*", "merges.txt", "*.model"]
+_HUB_FILES += ["model.safetensors", "model.safetensors.index.json", "model-*.safetensors"]
+_PICKLED = ["pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin"]
+_HEADS = ("pooler.", "classifier.", "cls.", "lm_head.", "head.", "vocab_", "qa_outputs.", "mask_token", "decoder.")
+
+
+# What Transformers raises for a folder without a model, of an unknown type, with code in it, made up or cut short.
+_UNUSABLE: tuple[type[Exception], ...] = (
+    *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    *(PickleError, SafetensorError, StrictDataclassError),
+)
+_DEEPEST = 1000
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder with config.json and what belongs to it; its weights are loaded where `trained`."""
+
+    folder: Path
+    name: str
+    trained: bool
+
+    @classmethod
+    def find(cls, weights: Weights, config: str, download: bool) -> Source:
+        """The folder that `weights` names, or for `none` the one that `config` names."""
+        match weights.kind, weights.path:
+            case "none", _:
+                shape = Weights.parse(config)
+                if shape.kind == "none":
+                    raise TLError("backbone.config=none: with backbone.weights=none it names the model to take after.")
+                return cls(cls.find(shape, config, download).folder, config, trained=False)
+            case "hub", _:
+                return cls(_cached(weights.hub, download), f"hub:{weights.hub}", trained=True)
+            case "run", Path() as run:
+                return cls(run / RUN_ASSETS, str(run), trained=False)
+            case "folder", Path() as folder:
+                return cls(folder, str(folder), trained=True)
+        raise TLError(f"backbone.weights={weights.path} is one file: name the folder that holds its config.json too.")
+
+    def facts(self, file: str) -> dict[str, Any]:
+        """A JSON file of the folder; empty where there is none."""
+        path = self.folder / file
+        return facts(path, {}, of="folder") if path.is_file() else {}
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """TLError where what the folder holds is no model that can be built here; its own code is never run."""
+        try:
+            yield
+        except _UNUSABLE as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if "auto_map" in self.facts("config.json"):
+                reason = "it brings Python code of its own (auto_map), and that is never run"
+            raise TLError(f"{self.name} holds no model that Transformers can build here: {reason}") from error
+
+
+def build(source: Source) -> tuple[Any, LoadReport | None]:
+    """The model without a pooler, in float32; with a report where the source's weights were loaded."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+    with _quiet(), source.understood():
+        config = AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
+        depth = getattr(config, "num_hidden_layers", 1)
+        if not 1 <= depth <= _DEEPEST:
+            raise ValueError(f"its config.json tells of {depth} layers")
+        kind = MODEL_MAPPING[type(config)]
+        options = _options(kind)
+        if not source.trained:
+            return _pruned(AutoModel.from_config(config, trust_remote_code=False, **options)), None
+        net, info = AutoModel.from_pretrained(
+            source.folder,
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **options,
+        )
+    net = _pruned(net)
+    return net, _report(net, source.name, info)
+
+
+def _report(net: Any, name: str, info: dict[str, Any]) -> LoadReport:
+    own = tuple(net.state_dict())
+    misshaped = {key: f"{key} {tuple(there)} for {tuple(here)}" for key, there, here in info["mismatched_keys"]}
+    unexpected = sorted(info["unexpected_keys"])
+    dropped = [key for key in unexpected if any(f".{head}" in f".{key}" for head in _HEADS)]
+    loaded = tuple(key for key in own if key not in info["missing_keys"] and key not in misshaped)
+    if not loaded:
+        refuse(name, unexpected, own)
+    return LoadReport(
+        source=name,
+        loaded=loaded,
+        missing=tuple(key for key in own if key in info["missing_keys"]),
+        unexpected=tuple(key for key in unexpected if key not in dropped),
+        misshaped=tuple(misshaped.values()),
+        dropped=tuple(dropped),
+    )
+
+
+def _options(kind: Any) -> dict[str, Any]:
+    pooler = {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(kind.__init__).parameters else {}
+    return {"attn_implementation": "sdpa" if kind._supports_sdpa else "eager", **pooler}
+
+
+def _pruned(net: Any) -> Any:
+    """Without what no forward pass uses: a parameter without a gradient would stop training on several processes."""
+    for module in net.modules():
+        if module._parameters.get("mask_token") is not None:
+            module.mask_token = None
+    if net._modules.get("pooler") is not None:
+        net.pooler = None
+    return net
+
+
+def _cached(repository: str, download: bool) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    def snapshot(files: list[str]) -> Path:
+        return Path(snapshot_download(repository, local_files_only=not download, allow_patterns=files))
+
+    with _quiet():
+        try:
+            folder = snapshot(_HUB_FILES)
+            if not any(folder.glob("model*.safetensors")):
+                folder = snapshot(_HUB_FILES + _PICKLED)
+        except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+            remedy = "check the connection" if download else "set backbone.download=true to fetch it"
+            raise TLError(f"'hub:{repository}' is not in the Hugging Face cache on this machine: {remedy}.") from error
+        except (HfHubHTTPError, HFValidationError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise TLError(f"'hub:{repository}' cannot be fetched: {reason}") from error
+    return folder
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Transformers reports on loading by itself, in tables and bars; ours comes from what it returns."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,57 @@
+"""ResNet (He et al. 2016), ResNeXt (Xie et al. 2017) and Wide ResNet (Zagoruyko and Komodakis 2016) of torchvision."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar, Literal, final
+
+from torch import nn
+
+from tl.components.backbone.chain import Chain, scaled
+from tl.components.backbone.imagenet import Pretrained, headless
+from tl.recipe.weights import Weights
+
+
+@final
+class ResNet(Chain):
+    """Stem and four groups of blocks: (B, 3, H, W) to (B, 512 or 2048)."""
+
+    MODALITY: ClassVar[str] = "image"
+    STAGES: ClassVar[dict[str, int]] = {
+        "resnet18": 5,
+        "resnet34": 5,
+        "resnet50": 5,
+        "resnet101": 5,
+        "resnet152": 5,
+        "resnext50_32x4d": 5,
+        "resnext101_32x8d": 5,
+        "resnext101_64x4d": 5,
+        "wide_resnet50_2": 5,
+        "wide_resnet101_2": 5,
+    }
+
+    def __init__(
+        self,
+        *,
+        name: Literal[
+            "resnet18",
+            "resnet34",
+            "resnet50",
+            "resnet101",
+            "resnet152",
+            "resnext50_32x4d",
+            "resnext101_32x8d",
+            "resnext101_64x4d",
+            "wide_resnet50_2",
+            "wide_resnet101_2",
+        ],
+        weights: Weights,
+        download: bool,
+        size: int | None,
+    ) -> None:
+        found = Pretrained.find(name, weights, download)
+        net, report = found.into(partial(headless, name, "fc"), dropped=("fc.",))
+        stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
+        stages = [stem, net.layer1, net.layer2, net.layer3, net.layer4]
+        super().__init__(net, stages, net.inplanes, scaled(found.preprocess, size))
+        self.report = report

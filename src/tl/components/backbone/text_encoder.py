@@ -1,0 +1,109 @@
+"""A text encoder of the Transformers library: BERT (Devlin et al. 2019) and its kin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal, final
+
+import torch
+from torch import Tensor
+
+from tl.batch import Inputs
+from tl.components.backbone.encoder import Encoder
+from tl.components.backbone.loading import run_preprocess
+from tl.components.backbone.pretrained import Source
+from tl.components.preprocess import TextPreprocess
+from tl.errors import TLError
+from tl.functional import mean_pool
+from tl.recipe.weights import Weights
+
+# Their position table starts with rows that no token gets.
+_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
+
+
+@final
+class TextEncoder(Encoder):
+    """Token ids (B, T) to features (B, hidden size): the mean over real tokens or the first token."""
+
+    MODALITY: ClassVar[str] = "text"
+    CHAINS: ClassVar[tuple[str, ...]] = (
+        "bert",
+        "camembert",
+        "distilbert",
+        "electra",
+        "modernbert",
+        "mpnet",
+        "roberta",
+        "xlm-roberta",
+    )
+
+    def __init__(
+        self,
+        *,
+        weights: Weights,
+        config: str,
+        download: bool,
+        max_length: int | None,
+        pooling: Literal["mean", "cls"],
+    ) -> None:
+        source = Source.find(weights, config, download)
+        if source.facts("config.json").get("is_encoder_decoder"):
+            raise TLError(f"{source.name} holds an encoder and a decoder: name a model that is an encoder alone.")
+        with source.understood():
+            super().__init__(source, weights, self.CHAINS)
+            self._pooling = pooling
+            if weights.kind == "run" and weights.path is not None:
+                found = run_preprocess(weights.path, TextPreprocess)
+                tokenizer, longest, pad = found.tokenizer, found.max_length, found.pad_id
+            else:
+                tokenizer, longest, pad = _tokenizer(source), self._longest(source), self._config.pad_token_id or 0
+            self.preprocess = TextPreprocess(tokenizer, self._length(max_length, longest), pad)
+
+    def pool(self, x: Inputs) -> Tensor:
+        return mean_pool(x.values, x.mask) if self._pooling == "mean" else x.values[:, 0]
+
+    def _arguments(self, x: Inputs, start: int) -> dict[str, Tensor | bool | None]:
+        ids = x.values if start == 0 else x.values.new_zeros(x.values.shape[:2], dtype=torch.long)
+        return {"input_ids": ids, "attention_mask": x.mask, **self._segments(x)}
+
+    def _segments(self, x: Inputs) -> dict[str, Tensor | bool | None]:
+        if "token_type_ids" not in self._accepts or self._config.type_vocab_size < 2:
+            return {}
+        return {"token_type_ids": x.segments}
+
+    def _positions(self) -> int:
+        skipped = self._config.pad_token_id + 1 if self._config.model_type in _OFFSET_POSITIONS else 0
+        return int(self._config.max_position_embeddings) - skipped
+
+    def _longest(self, source: Source) -> int:
+        """How many tokens the weights were made for: the least of what the folder's files say."""
+        said = [
+            source.facts("sentence_bert_config.json").get("max_seq_length"),
+            source.facts("tokenizer_config.json").get("model_max_length"),
+            self._positions(),
+        ]
+        return int(min(number for number in said if number))
+
+    def _length(self, wanted: int | None, longest: int) -> int:
+        if wanted is not None and not 3 <= wanted <= self._positions():
+            raise TLError(f"backbone.max_length={wanted}: this model reads 3 to {self._positions()} tokens.")
+        return wanted or longest
+
+
+def _tokenizer(source: Source) -> str:
+    path = source.folder / "tokenizer.json"
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    return _converted(source.folder, source.name)
+
+
+def _converted(folder: Path, name: str) -> str:
+    """An older folder has only a vocabulary: Transformers turns it into a tokenizer."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (ImportError, LookupError, OSError, TypeError, ValueError) as error:
+        raise TLError(f"{name} holds no tokenizer: add its tokenizer.json to the folder.") from error
+    text: str = tokenizer.backend_tokenizer.to_str()
+    return text

@@ -1,0 +1,74 @@
+"""A residual network for pictures of 32 pixels, small enough to train in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, final
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tl.components.backbone.chain import Chain, scaled
+from tl.components.backbone.loading import load, read, run_preprocess
+from tl.components.preprocess import ImagePreprocess
+from tl.errors import TLError
+from tl.recipe.weights import Weights
+
+TRAINED_WITH = ImagePreprocess(32, 32, "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+STEM, LOW, HIGH, DIM = 24, 48, 96, 128
+
+
+@final
+class TinyImage(Chain):
+    """A stem, two residual blocks and a widening convolution: (B, 3, H, W) to (B, 128), batch-norm in every stage."""
+
+    MODALITY: ClassVar[str] = "image"
+    STAGES: ClassVar[dict[str, int]] = {"": 4}
+
+    def __init__(self, *, weights: Weights, size: int) -> None:
+        if size < 8:
+            raise TLError(f"backbone.size={size} is too small for tiny_image: write 8 or more, such as 32.")
+        if weights.kind in ("hub", "folder"):
+            raise TLError(
+                f"backbone.weights={weights.hub or weights.path} holds no tiny_image: write none, "
+                "package:tl/components/backbone/shipped/tiny_image.safetensors, a file or a run."
+            )
+        net = Net()
+        preprocess = TRAINED_WITH
+        if weights.kind == "run" and weights.path is not None:
+            preprocess = run_preprocess(weights.path, ImagePreprocess)
+        super().__init__(net, net.stages(), DIM, scaled(preprocess, size))
+        if weights.kind != "none":
+            self.report = load(net, read(weights), str(weights.path))
+
+
+class Net(nn.Module):
+    """Eight convolutions, the deepest at an eighth of the resolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(_convolution(3, STEM, kernel=5, stride=2), nn.ReLU())
+        self.low, self.high = Block(STEM, LOW), Block(LOW, HIGH)
+        self.wide = nn.Sequential(_convolution(HIGH, DIM, kernel=1), nn.ReLU())
+
+    def stages(self) -> Sequence[nn.Module]:
+        return [self.stem, self.low, self.high, self.wide]
+
+
+class Block(nn.Module):
+    """Two convolutions around a shortcut, at half the resolution (He et al. 2016)."""
+
+    def __init__(self, dim_in: int, dim_out: int) -> None:
+        super().__init__()
+        self.first = _convolution(dim_in, dim_out, kernel=3, stride=2)
+        self.second = _convolution(dim_out, dim_out, kernel=3)
+        self.shortcut = _convolution(dim_in, dim_out, kernel=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.second(F.relu(self.first(x))) + self.shortcut(F.avg_pool2d(x, 2, ceil_mode=True)))
+
+
+def _convolution(dim_in: int, dim_out: int, *, kernel: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(dim_in, dim_out, kernel, stride, padding=kernel // 2, bias=False)
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    return nn.Sequential(convolution, nn.BatchNorm2d(dim_out))

@@ -1,0 +1,97 @@
+"""Samples that cannot be used, and leaving them out where the recipe says so."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tl.components.data.base import DataSource, Picture, Sample, texts_of
+from tl.components.data.images import open_image
+from tl.components.data.labels import names_of, not_finite, unlabelled
+from tl.errors import TLError
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def without_faults(samples: list[Sample], source: DataSource) -> tuple[list[Sample], tuple[str, ...]]:
+    """The samples that can be used, and a sentence on each that cannot; every picture is opened for that.
+
+    TLError where they are more than `data.skip_limit`, or a class would be left without any.
+    """
+    columns, limit = source.target_names(), source.common["skip_limit"]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding lets other threads run
+        faults = list(pool.map(lambda sample: fault(sample, columns), samples))
+    kept = [sample for sample, wrong in zip(samples, faults, strict=True) if wrong is None]
+    skipped = (*source.skipped, *(wrong for wrong in faults if wrong is not None))
+    total = len(samples) + len(source.skipped)
+    if len(skipped) > limit * total:
+        raise TLError(
+            f"{len(skipped)} of {total} samples cannot be used, more than data.skip_limit={limit:g} allows: "
+            f"mend them, or raise it. The first: {skipped[0]}"
+        )
+    before = source.skipped_names | {name for sample in samples for name in names_of(sample.target)}
+    if source.common["classes"] is not None:
+        before &= set(source.common["classes"])
+    lost = sorted(before - {name for sample in kept for name in names_of(sample.target)})
+    if lost:
+        raise TLError(
+            f"data.on_error=skip would leave out all samples of the class '{lost[0]}': mend some, or "
+            f"leave the class out by data.classes. The first that cannot be used: {skipped[0]}"
+        )
+    return kept, skipped
+
+
+def fault(sample: Sample, columns: Sequence[str]) -> str | None:
+    """What is wrong with a sample, if anything; `columns` are the names of its numbers."""
+    if (wrong := unreadable(sample)) is not None:
+        return f"{wrong}."
+    if unlabelled(sample):
+        return f"{sample.where}: the sample has no label."
+    infinite = not_finite(sample, columns)
+    if infinite is not None:
+        return f"{sample.where}: '{infinite[0]}' is {infinite[1]}, not a finite number."
+    if isinstance(sample.input, (Path, Picture)):
+        try:
+            open_image(sample.input)
+        except TLError as error:
+            return str(error)
+    return None
+
+
+def check_readable(samples: Sequence[Sample]) -> None:
+    """TLError at the first sample that cannot be read or written as text."""
+    for sample in samples:
+        if (wrong := unreadable(sample)) is not None:
+            raise TLError(f"{wrong}: mend or remove it; training leaves it out by data.on_error=skip.")
+
+
+def unreadable(sample: Sample) -> str | None:
+    """Whether a sample has an empty text, or is `no_text`: what is wrong, up to the full stop."""
+    texts = texts_of(sample)
+    if texts and not any(text.strip() for text in texts):
+        return f"{sample.where}: the text is empty"
+    return no_text(sample)
+
+
+def no_text(sample: Sample) -> str | None:
+    """Which letters of a sample are no Unicode, such as in a file name of an old encoding, up to the full stop.
+
+    They could neither be written nor hashed.
+    """
+    for word in (sample.id, *names_of(sample.target), *texts_of(sample)):
+        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            shown = word.encode("ascii", "backslashreplace").decode()
+            return f"{sample.where}: '{shown}' holds a character that is no Unicode text"
+    return None
+
+
+def control_characters(samples: Sequence[Sample]) -> str | None:
+    """A line on texts that hold characters which no one types: often a file in another encoding."""
+    odd = [(found[0], s.where) for s in samples for text in texts_of(s) if (found := _CONTROL.search(text))]
+    if not odd:
+        return None
+    (letter, where), many = odd[0], "1 text holds" if len(odd) == 1 else f"{len(odd)} texts hold"
+    return f"{many} control characters, such as U+{ord(letter):04X} in {where}: is it the text that it should be?"

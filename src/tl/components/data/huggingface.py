@@ -1,0 +1,122 @@
+"""Datasets saved on disk by the Hugging Face library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Unpack, final
+
+from tl.components.data.base import Common, DataSource, Picture, Raw, Sample
+from tl.errors import TLError, did_you_mean
+from tl.recipe.yamlfile import shown
+
+
+@final
+class HuggingFace(DataSource):
+    """A folder written by `save_to_disk`, with or without splits; pictures stay in its files until they are opened."""
+
+    kind = "single"
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        text: str | None,
+        pair: str | None,
+        image: str | None,
+        label: str,
+        group: str | None,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(common)
+        if (text is None) == (image is None):
+            raise TLError("data.text: give either this or data.image: the column that holds the input.")
+        if pair is not None and text is None:
+            raise TLError(f"data.pair={pair} needs data.text: the column of the first text.")
+        self.root, self.label, self.group = root, label, group
+        self.text, self.pair, self.image = text, pair, image
+        self.modality = "image" if image else "text"
+
+    def read(self) -> list[Sample]:
+        return [sample for split, rows in _opened(self.root).items() for sample in self._split(rows, split)]
+
+    def _split(self, rows: Any, split: str) -> list[Sample]:
+        columns = {key: getattr(self, key) for key in ("text", "pair", "image", "label", "group") if getattr(self, key)}
+        for key, column in columns.items():
+            if column not in rows.features:
+                listed = ", ".join(f"'{name}'" for name in rows.features)
+                near = did_you_mean(column, rows.features).partition(" There is:")[0]
+                raise TLError(f"data.{key}: {self._place(split)} has no column '{column}', only {listed}.{near}")
+        inputs = self._pictures(rows, split) if self.image else self._texts(rows)
+        labels = self._labels(rows, split)
+        groups = [None if v is None else str(v) for v in rows[self.group]] if self.group else [None] * len(rows)
+        prefix, place = f"{split}/" if split else "", self._place(split)
+        return [
+            Sample(f"{prefix}{i}", value, label, f"{place}:{i + 1}", split or None, group)
+            for i, (value, label, group) in enumerate(zip(inputs, labels, groups, strict=True))
+        ]
+
+    def _place(self, split: str) -> str:
+        return f"{shown(self.root)}/{split}" if split else shown(self.root)
+
+    def _texts(self, rows: Any) -> list[Raw]:
+        first = [str(text or "") for text in rows[self.text]]
+        if self.pair is None:
+            return [*first]
+        return [(one, str(two or "")) for one, two in zip(first, rows[self.pair], strict=True)]
+
+    def _pictures(self, rows: Any, split: str) -> list[Raw]:
+        from datasets import Image
+
+        assert self.image is not None
+        if not isinstance(rows.features[self.image], Image):
+            raise TLError(f"data.image: column '{self.image}' of {self._place(split)} holds no pictures.")
+        place, mark = self._place(split), f"{rows._fingerprint}/{self.image}"
+        reads = (partial(_bytes, self.root, split, self.image, i) for i in range(len(rows)))
+        return [Picture(f"{place}:{i + 1}", f"{mark}/{i}", read) for i, read in enumerate(reads)]
+
+    def _labels(self, rows: Any, split: str) -> list[str | None]:
+        from datasets import ClassLabel, Value
+
+        match rows.features[self.label]:
+            case ClassLabel() as feature:
+                return [None if v is None or v < 0 else feature.names[v] for v in rows[self.label]]
+            case Value(dtype=dtype) if not dtype.startswith(("float", "double")):
+                return [None if v is None or not str(v).strip() else str(v).strip() for v in rows[self.label]]
+        raise TLError(
+            f"data.label: column '{self.label}' of {self._place(split)} holds no single class: save the dataset with "
+            "to_parquet and use data=table, which reads several labels and numbers."
+        )
+
+
+@lru_cache(maxsize=4)
+def _opened(root: Path) -> Mapping[str, Any]:
+    """Datasets by split; one without splits has the name ''."""
+    try:
+        from datasets import DatasetDict, load_from_disk
+    except ImportError as error:
+        raise TLError("data=huggingface needs pip install 'tl-toolkit[datasets]'.") from error
+    if not root.is_dir():
+        near = [p.name for p in root.parent.iterdir() if p.is_dir()] if root.parent.is_dir() else []
+        raise TLError(f"data.root={shown(root)}: there is no such folder.{did_you_mean(root.name, near)}")
+    try:
+        found = load_from_disk(str(root))
+    except FileNotFoundError as error:
+        raise TLError(f"data.root={shown(root)}: is no folder written by save_to_disk.") from error
+    return {str(k): v for k, v in found.items()} if isinstance(found, DatasetDict) else {"": found}
+
+
+@lru_cache(maxsize=16)
+def _undecoded(root: Path, split: str, column: str) -> Any:
+    from datasets import Image
+
+    return _opened(root)[split].select_columns([column]).cast_column(column, Image(decode=False))
+
+
+def _bytes(root: Path, split: str, column: str, i: int) -> bytes:
+    cell = _undecoded(root, split, column)[i][column]
+    if cell is None:
+        raise TLError(f"{shown(root)}/{split}:{i + 1}: column '{column}' is empty: remove the row.")
+    data: bytes = cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
+    return data

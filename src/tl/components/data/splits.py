@@ -1,0 +1,129 @@
+"""From a data source to splits with one label map: the only place that divides, subsets and names classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tl.components.data.base import LABELLED, Common, Data, DataSource, Sample, Split, Target, canonical, digest
+from tl.components.data.divide import assign, at_most, natural, per_stratum
+from tl.components.data.faults import check_readable, control_characters, without_faults
+from tl.components.data.labels import Splits, check_targets, keep_classes, label_map, names_of, space_of, strata
+from tl.errors import TLError, did_you_mean
+from tl.space import Kind, Space
+
+
+def label_index(space: Space, target: Target) -> int | list[float]:
+    """A target as a model's target: the class's number, 0/1 for each label, or the numbers; TLError for a new name."""
+    if space.kind == "number":
+        return [float(value) for value in target or ()]
+    strange = next((name for name in names_of(target) if name not in space.names), None)
+    if strange is not None:
+        raise TLError(f"The class '{strange}' is none that was learnt.{did_you_mean(strange, space.names)}")
+    if space.kind == "single":
+        return space.names.index(str(target))
+    return [float(name in (target or ())) for name in space.names]
+
+
+def load(source: DataSource) -> Data:
+    """Read a source, divide what has no split, keep the wanted classes and numbers of samples, and map the labels."""
+    common, kind = source.common, source.kind
+    _check(common, kind)
+    samples = [replace(s, split=canonical(s.split) if s.split else None) for s in source.read()]
+    _check_unique(samples)
+    skipped: tuple[str, ...] = ()
+    if common["on_error"] == "skip":
+        samples, skipped = without_faults(samples, source)
+    check_readable(samples)
+    notes = [*source.notes, *([line] if (line := control_characters(samples)) else ())]
+    if skipped:
+        notes.append(f"{len(skipped)} samples cannot be used and are left out (data.on_error=skip): {skipped[0]}")
+    if common["classes"] is not None:
+        samples = keep_classes(samples, common["classes"], kind)
+    check_targets(samples, source.target_names())
+    splits = _divide(samples, common["split"], kind, notes)
+    names = source.target_names() if kind == "number" else label_map(splits, kind, notes)
+    kept = _subset(splits, common, kind)
+    train = kept["train"]
+    _note_lost(names, kind, train, notes)
+    return Data(
+        modality=source.modality,
+        space=space_of(names, train, kind, common),
+        splits={split: tuple(sorted(rows, key=lambda s: natural(s.id))) for split, rows in kept.items()},
+        balanced_sampling=common["balance"] == "sampling",
+        fingerprint=digest(sorted((s for rows in kept.values() for s in rows), key=lambda s: natural(s.id))),
+        notes=tuple(notes),
+        skipped=skipped,
+    )
+
+
+def _check(common: Common, kind: Kind) -> None:
+    split = common["split"]
+    for key, share in (("val", split.val), ("test", split.test)):
+        if not 0 <= share < 1:
+            raise TLError(f"data.split.{key}={share}: a share is at least 0 and below 1.")
+    if split.val + split.test >= 1:
+        raise TLError(f"data.split.val={split.val} and data.split.test={split.test} leave nothing to train on.")
+    if not 0 <= common["skip_limit"] <= 1:
+        raise TLError(f"data.skip_limit={common['skip_limit']:g}: a share is from 0 to 1.")
+    for name, most in (("limit", common["limit"]), ("per_class", common["per_class"])):
+        if most is not None and most < 1:
+            raise TLError(f"data.{name}={most}: give a whole number of at least 1, or null for all.")
+    if common["per_class"] is not None and kind != "single":
+        raise TLError("data.per_class counts samples of a class, but here they have no single one: use data.limit.")
+    if common["balance"] == "sampling" and kind != "single":
+        raise TLError("data.balance=sampling needs one class for each sample: use data.balance=none here.")
+    if common["balance"] == "weights" and kind == "number":
+        raise TLError("data.balance=weights weighs classes, but the targets here are numbers: use data.balance=none.")
+
+
+def _check_unique(samples: Sequence[Sample]) -> None:
+    seen: dict[str, Sample] = {}
+    for sample in samples:
+        first = seen.setdefault(sample.id, sample)
+        if first is not sample:
+            raise TLError(f"{sample.where}: the id '{sample.id}' is also in {first.where}, but ids must be unique.")
+
+
+def _divide(samples: Sequence[Sample], split: Split, kind: Kind, notes: list[str]) -> Splits:
+    named = Counter(s.split for s in samples if s.split is not None)
+    pool = [s for s in samples if s.split is None]
+    wanted = {"val": split.val, "test": split.test}
+    missing = {name: share for name, share in wanted.items() if not named[name] and share > 0}
+    if not pool and not named["train"]:
+        there = ", ".join(sorted(named)) or "none"
+        raise TLError(f"There is no training sample: name a split 'train' (the splits here: {there}).")
+    if missing:
+        pool = [*pool, *(s for s in samples if s.split == "train")]
+        if named:
+            shares = " and ".join(f"{name} ({share:.0%})" for name, share in missing.items())
+            notes.append(f"The data names no {' and no '.join(missing)}: cut from train are {shares}.")
+    by = strata(pool, kind) if split.stratify else {s.id: "" for s in pool}
+    given = assign(pool, by, missing, split.seed)
+    splits: Splits = {name: [] for name in LABELLED}
+    for sample in samples:
+        name = given.get(sample.id) or sample.split or "train"
+        splits.setdefault(name, []).append(replace(sample, split=name))
+    if len(splits["train"]) < 2:
+        raise TLError(f"There is {len(splits['train'])} training sample: at least 2 are needed.")
+    notes.extend(f"There is no {name} split." for name in ("val", "test") if not splits[name])
+    return {name: rows for name, rows in splits.items() if rows}
+
+
+def _subset(splits: Splits, common: Common, kind: Kind) -> Splits:
+    kept = dict(splits)
+    seed = common["split"].seed
+    if common["per_class"] is not None:
+        kept["train"] = per_stratum(kept["train"], strata(kept["train"], kind), common["per_class"], seed)
+    if common["limit"] is not None:
+        kept = {name: at_most(rows, strata(rows, kind), common["limit"], seed) for name, rows in kept.items()}
+    if len(kept["train"]) < 2:
+        raise TLError(f"data.limit={common['limit']} leaves fewer than 2 training samples: raise it.")
+    return kept
+
+
+def _note_lost(names: Sequence[str], kind: Kind, train: Sequence[Sample], notes: list[str]) -> None:
+    left = len({s.target for s in train})
+    if kind == "single" and left < len(names):
+        notes.append(f"data.limit leaves training samples of {left} of {len(names)} classes.")

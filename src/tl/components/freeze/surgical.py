@@ -1,0 +1,23 @@
+"""Only the named parts learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from tl.components.freeze.base import FreezeSchedule, Phase, matching, share
+from tl.errors import TLError
+
+
+@final
+class Surgical(FreezeSchedule):
+    """Which stages should learn depends on what changed between source and target (Lee et al. 2023)."""
+
+    def __init__(self, *, train: tuple[str, ...]) -> None:
+        if not train:
+            raise TLError("freeze.train: [] names no part that learns: name some, as in [backbone.0, head].")
+        self.train = train
+
+    def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:
+        chosen = {part for pattern in self.train for part in matching(pattern, parts, "freeze.train")}
+        return (Phase("surgical", tuple(part for part in parts if part in chosen), share(100)),)

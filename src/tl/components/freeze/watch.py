@@ -1,0 +1,30 @@
+"""The validation metric decides when the next stage joins, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from tl.components.freeze.base import FreezeSchedule, Phase, downwards, share
+from tl.errors import TLError
+
+
+@final
+class Watch(FreezeSchedule):
+    """From the head downwards: a stage joins when `patience` evaluations brought no gain.
+
+    Each phase starts from the best weights so far, and the run ends with the first one that beats none of those before.
+    """
+
+    def __init__(self, *, patience: int, lr_decay: float) -> None:
+        if patience < 1:
+            raise TLError(f"freeze.patience: {patience} must be 1 or more: it counts evaluations without gain.")
+        if not 0 < lr_decay <= 1:
+            raise TLError(f"freeze.lr_decay: {lr_decay:g} must be above 0 and at most 1; 0.5 is usual.")
+        self.patience, self.lr_decay = patience, lr_decay
+
+    def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:
+        return tuple(
+            Phase(name, train, share(100), lr=self.lr_decay**depth, patience=self.patience)
+            for depth, (name, train) in enumerate(downwards(parts))
+        )

@@ -1,0 +1,95 @@
+"""One linear map from features to outputs."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Unpack, final
+
+import torch
+from torch import Tensor, nn
+
+from tl import functional
+from tl.components.head.base import Common, Head
+from tl.space import Space
+
+STRENGTHS = [10 ** (half / 2) for half in range(-4, 5)]
+
+
+@final
+class Linear(Head):
+    """Logistic or linear regression on features; with standardised ones its optimum is quick to reach.
+
+    It can start as the logistic regression trained to convergence (the loss is convex, and nothing in it is random).
+    Closed-form starts: class means, the discriminant of equal spherical classes (w = μ, b = -|μ|²/2), and ridge
+    regression on targets of ±1 or on standardised numbers, its strength chosen by leave-one-out. Logits of one label
+    per sample are then scaled so that their confidence fits their accuracy, at most 0.9, for a saturated softmax would
+    hardly learn; after ridge both are those of samples left out, for it knows a few samples by heart. Logits of many
+    labels are scaled by 2, since a regression on ±1 estimates f = 2p - 1, whose logit is about 2f.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
+    starts: ClassVar[tuple[str, ...]] = ("random", "class_means", "logistic", "ridge")
+
+    def __init__(self, dim_in: int, space: Space, **common: Unpack[Common]) -> None:
+        super().__init__(dim_in, space, common)
+        self.linear = nn.Linear(dim_in, space.dim)
+
+    def answer(self, features: Tensor) -> Tensor:
+        output: Tensor = self.linear(features)
+        return output
+
+    def start(self, features: Tensor, target: Tensor) -> None:
+        if self.init == "logistic":
+            return self._logistic(features, target)
+        weight, bias, scale = (self._means if self.init == "class_means" else self._ridge)(features, target)
+        self.linear.weight.copy_(weight * scale)
+        self.linear.bias.copy_(bias * scale)
+        return None
+
+    def _logistic(self, features: Tensor, target: Tensor) -> None:
+        """Trained to the end: the loss of all samples plus strength / 2N times the squared weights; 1 where null."""
+        strength = self.common["ridge_strength"] or 1.0
+        weight, bias = (parameter.zero_() for parameter in (self.linear.weight, self.linear.bias))
+
+        def objective() -> Tensor:
+            return self.loss(self.answer(features), target) + 0.5 * strength / len(features) * weight.square().sum()
+
+        wanted = [parameter.requires_grad for parameter in (weight, bias)]
+        functional.minimise([parameter.requires_grad_(True) for parameter in (weight, bias)], objective)
+        for parameter, learns in zip((weight, bias), wanted, strict=True):
+            parameter.requires_grad_(learns)
+
+    def _means(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor, float]:
+        means = functional.class_means(features, target, self.space.dim)
+        bias = -0.5 * means.square().sum(-1)
+        unseen = torch.bincount(target, minlength=self.space.dim) == 0
+        bias = bias.masked_fill(unseen, float((features @ means.T + bias).min()))
+        return means, bias, functional.calibrated_scale(features @ means.T + bias, target)
+
+    def _ridge(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor, float]:
+        spread = float(features.var(0, correction=0).mean())
+        given = self.common["ridge_strength"]
+        # Without spread any penalty gives the means.
+        strengths = [(spread or 1.0) * one for one in ([given] if given is not None else STRENGTHS)]
+        wanted = self._wanted(target)
+        rows = functional.spread_rows(*wanted.shape).to(target.device)
+        answers = functional.leave_one_out(features, wanted, strengths, rows)
+        rated = [self._rated(one, wanted[rows], target[rows]) for one in answers]
+        chosen = functional.simplest([losses for losses, _ in rated])
+        return *functional.ridge(features, wanted, strengths[chosen]), rated[chosen][1]
+
+    def _wanted(self, target: Tensor) -> Tensor:
+        match self.space.kind:
+            case "single":
+                ones = torch.full((len(target), self.space.dim), -1, dtype=torch.int8, device=target.device)
+                return ones.scatter_(1, target.unsqueeze(1), 1)
+            case "multi":
+                return 2 * target - 1
+            case "number":
+                return (target - self.mean) / self.std
+
+    def _rated(self, left_out: Tensor, wanted: Tensor, target: Tensor) -> tuple[Tensor, float]:
+        """The losses (N,) of a strength's answers for samples left out, and the scale of its logits."""
+        if self.space.kind != "single":
+            return (left_out - wanted).square().mean(1), 2.0 if self.space.kind == "multi" else 1.0
+        scale = functional.calibrated_scale(left_out, target)
+        return nn.functional.cross_entropy(left_out * scale, target, reduction="none"), scale

@@ -1,0 +1,52 @@
+"""Hidden layers between features and outputs."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import ClassVar, Literal, Unpack, final
+
+from torch import Tensor, nn
+
+from tl.components.head.base import Common, Head
+from tl.errors import TLError
+from tl.space import Space
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
+
+
+@final
+class Mlp(Head):
+    """Hidden layers, each with activation and dropout, a linear bottleneck where one is asked for, then outputs."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
+    starts: ClassVar[tuple[str, ...]] = ("random",)
+
+    def __init__(
+        self,
+        dim_in: int,
+        space: Space,
+        *,
+        hidden: tuple[int, ...],
+        bottleneck: int | None,
+        dropout: float,
+        activation: Literal["relu", "gelu", "silu", "tanh"],
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(dim_in, space, common)
+        if not hidden or min(hidden) < 1:
+            raise TLError(f"head.hidden: {list(hidden)} must be one or more widths above 0; [256] is usual.")
+        if bottleneck is not None and bottleneck < 1:
+            raise TLError(f"head.bottleneck: {bottleneck} must be a width above 0, or null for none.")
+        if not 0 <= dropout < 1:
+            raise TLError(f"head.dropout: {dropout:g} must be from 0 to below 1.")
+        widths = [dim_in, *hidden]
+        layers: list[nn.Module] = []
+        for width_in, width_out in pairwise(widths):
+            layers += [nn.Linear(width_in, width_out), _ACTIVATIONS[activation](), nn.Dropout(dropout)]
+        if bottleneck is not None:
+            layers.append(nn.Linear(widths[-1], bottleneck))
+        self.layers = nn.Sequential(*layers, nn.Linear(bottleneck or widths[-1], space.dim))
+
+    def answer(self, features: Tensor) -> Tensor:
+        output: Tensor = self.layers(features)
+        return output

@@ -1,0 +1,59 @@
+"""The class whose mean is nearest."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Unpack, final
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear, normalize
+
+from tl import functional
+from tl.components.head.base import Common, Head
+from tl.errors import TLError
+from tl.space import Space
+
+_NEVER = 1e4
+
+
+@final
+class NearestMean(Head):
+    """Class means, nothing learned (Mensink et al. 2013; as a softmax over -distance²: Snell et al. 2017).
+
+    A class without training samples is never answered.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("single",)
+    starts: ClassVar[tuple[str, ...]] = ("class_means",)
+    means: Tensor
+    penalty: Tensor
+
+    def __init__(
+        self,
+        dim_in: int,
+        space: Space,
+        *,
+        distance: Literal["euclidean", "cosine"],
+        scale: float,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(dim_in, space, common)
+        if scale <= 0:
+            raise TLError(f"head.scale: {scale:g} must be above 0; 1 is usual, 10 with cosines.")
+        self.distance, self.scale = distance, scale
+        self.register_buffer("means", torch.zeros(space.dim, dim_in))
+        self.register_buffer("penalty", torch.zeros(space.dim))
+
+    def answer(self, features: Tensor) -> Tensor:
+        if self.distance == "cosine":
+            near = linear(normalize(features, dim=-1), normalize(self.means, dim=-1))
+        else:
+            exact = "donot_use_mm_for_euclid_dist"
+            near = -torch.cdist(features.float(), self.means, compute_mode=exact).square()
+        return self.scale * near - self.penalty
+
+    def start(self, features: Tensor, target: Tensor) -> None:
+        unit = normalize(features, dim=-1) if self.distance == "cosine" else features
+        self.means.copy_(functional.class_means(unit, target, self.space.dim))
+        unseen = torch.bincount(target, minlength=self.space.dim) == 0
+        self.penalty.copy_(_NEVER * unseen)

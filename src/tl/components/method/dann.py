@@ -1,0 +1,55 @@
+"""Domain-adversarial training against an unlabelled target domain."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor, nn
+
+from tl import functional
+from tl.batch import Streams
+from tl.components.method.base import Method
+from tl.components.model import Model
+
+
+@final
+class Dann(Method):
+    """Features that a discriminator cannot tell apart by domain (Ganin et al. 2016).
+
+    The reversed gradient is scaled by 2 / (1 + exp(-10 p)) - 1 times `strength`, p the share of the run done; only what
+    flows into the features is scaled, the discriminator learns at full rate. The data needs a split named `target`.
+    """
+
+    streams: ClassVar[tuple[str, ...]] = ("train", "target")
+
+    def __init__(self, *, hidden: int, strength: float) -> None:
+        super().__init__()
+        self.hidden, self.strength = hidden, strength
+        self.discriminator: nn.Module = nn.Identity()
+
+    def attach(self, model: Model) -> None:
+        """Make the discriminator: features (B, dim) to a logit of being from the target."""
+        self.discriminator = nn.Sequential(
+            nn.Linear(model.backbone.dim, self.hidden),
+            nn.ReLU(),
+            nn.Linear(self.hidden, self.hidden),
+            nn.ReLU(),
+            nn.Linear(self.hidden, 1),
+        )
+
+    def scale(self) -> Tensor:
+        """The factor of the reversed gradient now."""
+        return self.strength * (2 / (1 + torch.exp(-10 * self.progress)) - 1)
+
+    def loss(self, model: Model, batch: Streams) -> dict[str, Tensor]:
+        source, target = batch["train"], batch["target"]
+        features = model.features(source.x, source.start)
+        foreign = model.features(target.x, target.start)
+        task = model.head.loss(model.head(features), source.y)
+        halves = [self._confusion(features, 0.0), self._confusion(foreign, 1.0)]
+        return {"task": task, "domain": torch.stack(halves).mean()}
+
+    def _confusion(self, features: Tensor, domain: float) -> Tensor:
+        logits = self.discriminator(functional.reverse_gradient(features, self.scale()))
+        return nn.functional.binary_cross_entropy_with_logits(logits.float(), torch.full_like(logits.float(), domain))

@@ -1,0 +1,70 @@
+"""Distillation from a trained run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import final
+
+import torch
+from torch import Tensor
+
+from tl import functional
+from tl.batch import Batch, Streams
+from tl.components.method.base import Method
+from tl.components.model import Model
+from tl.components.preprocess import fingerprint
+from tl.errors import TLError
+
+
+@final
+class Distill(Method):
+    """alpha T² KL(teacher || student) + (1 - alpha) task loss, both on the same augmented inputs (Hinton et al. 2015).
+
+    For numbers, the squared error to the teacher's answer takes the place of the divergence. The teacher is read from
+    its run again when a run resumes, so it is kept out of the module's state.
+    """
+
+    def __init__(self, open_model: Callable[[Path], Model], *, teacher: Path, temperature: float, alpha: float) -> None:
+        super().__init__()
+        self.open_model, self.path, self.temperature, self.alpha = open_model, teacher, temperature, alpha
+        self._teacher: list[Model] = []
+
+    def attach(self, model: Model) -> None:
+        """Open the teacher; TLError where it answers other classes or sees other inputs than the student."""
+        teacher = self.open_model(self.path)
+        if (teacher.head.space.kind, teacher.head.space.names) != (model.head.space.kind, model.head.space.names):
+            raise TLError(f"method.teacher: '{self.path}' answers other classes than this data has; train it on them.")
+        if fingerprint(teacher.backbone.preprocess) != fingerprint(model.backbone.preprocess):
+            raise TLError(
+                f"method.teacher: '{self.path}' preprocesses its inputs otherwise than this backbone does: "
+                f"{'; '.join(teacher.backbone.preprocess.lines())} against "
+                f"{'; '.join(model.backbone.preprocess.lines())}. Give both the same size, mean and std."
+            )
+        self._teacher = [teacher.requires_grad_(False).eval()]
+
+    def teacher(self) -> Model | None:
+        return self._teacher[0]
+
+    def loss(self, model: Model, batch: Streams) -> dict[str, Tensor]:
+        train = batch["train"]
+        output = model(train.x, train.start)
+        answer = train.answers if train.answers is not None else self._answer(train)
+        return {
+            "task": (1 - self.alpha) * model.head.loss(output, train.y),
+            "distill": self.alpha * self._divergence(model, output, answer),
+        }
+
+    @torch.no_grad()
+    def _answer(self, batch: Batch) -> Tensor:
+        answer: Tensor = self._teacher[0].to(batch.y.device)(batch.x)
+        return answer
+
+    def _divergence(self, model: Model, output: Tensor, answer: Tensor) -> Tensor:
+        match model.head.space.kind:
+            case "single":
+                return functional.distillation(output, answer, self.temperature)
+            case "multi":
+                return functional.binary_distillation(output, answer, self.temperature)
+            case "number":
+                return model.head.loss(output, self._teacher[0].head.scores(answer))

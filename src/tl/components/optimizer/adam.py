@@ -1,0 +1,26 @@
+"""Adam with penalties inside the gradient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
+
+from tl.components.optimizer.base import Common, Optimizer, not_negative, pair, with_l1
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer as TorchOptimizer
+
+
+@final
+class Adam(Optimizer):
+    """Kingma and Ba 2015; L1 and L2 penalties are gradients like any other, so Adam rescales them too."""
+
+    STATES: ClassVar[int] = 2
+
+    def __init__(self, *, betas: tuple[float, ...], eps: float, l1: float, **common: Unpack[Common]) -> None:
+        super().__init__(common)
+        self.betas, self.eps, self.l1 = pair("betas", betas), eps, not_negative("l1", l1)
+
+    def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
+        from torch.optim import Adam as TorchAdam
+
+        return with_l1(TorchAdam(groups, betas=self.betas, eps=self.eps, fused=True), self.l1)

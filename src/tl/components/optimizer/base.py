@@ -1,0 +1,87 @@
+"""What an optimizer option says: the update rule, each part's learning rate and the schedule over the run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from tl.components.optimizer import schedule
+from tl.errors import TLError
+from tl.recipe.duration import Duration
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer as TorchOptimizer
+
+
+class Common(TypedDict):
+    """The keys that all optimizers share."""
+
+    lr: float
+    weight_decay: float
+    stage_factor: float
+    head_factor: float
+    schedule: Literal["constant", "linear", "cosine", "one_cycle", "slanted_triangular"]
+    schedule_span: Literal["run", "phase"]
+    warmup: Duration
+
+
+class Optimizer(ABC):
+    """`lr` is the deepest backbone stage's rate; each stage below it learns `stage_factor` times slower (2.6: ULMFiT).
+
+    The head, the adapter and a method's own parameters learn `head_factor` times faster than `lr`.
+    """
+
+    def __init__(self, common: Common) -> None:
+        not_negative("lr", common["lr"])
+        not_negative("head_factor", common["head_factor"])
+        not_negative("weight_decay", common["weight_decay"])
+        if common["stage_factor"] <= 0:
+            raise TLError(f"optimizer.stage_factor: {common['stage_factor']:g} must be above 0; 1 is one rate for all.")
+        self.common = common
+
+    @abstractmethod
+    def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
+        """The torch optimizer over groups as `groups` makes them: weight_decay is 0 for norms and biases."""
+
+    def rates(self, parts: Sequence[str]) -> dict[str, float]:
+        """The peak learning rate of every part (Howard and Ruder 2018, discriminative fine-tuning)."""
+        stages = [part for part in parts if part.startswith("backbone.")]
+        lr = self.common["lr"]
+        below = {part: len(stages) - 1 - i for i, part in enumerate(stages)}
+        return {
+            part: lr / self.common["stage_factor"] ** below[part] if part in below else lr * self.common["head_factor"]
+            for part in parts
+        }
+
+    def shape(self, step: int, total: int, warmup: int) -> float:
+        """The schedule's multiple of the peak rate at a step of `total`."""
+        return schedule.shape(self.common["schedule"], step, total, warmup)
+
+
+def with_l1(optimizer: TorchOptimizer, strength: float) -> TorchOptimizer:
+    """Before each step, add the subgradient of strength * |w|₁ to the gradients of the parameters that decay."""
+
+    def add(of: TorchOptimizer, _args: Any, _kwargs: Any) -> None:
+        for group in of.param_groups:
+            for parameter in group["params"] if group["decays"] else ():
+                if parameter.grad is not None:
+                    parameter.grad.add_(parameter.detach().sign(), alpha=strength)
+
+    if strength > 0:
+        optimizer.register_step_pre_hook(add)
+    return optimizer
+
+
+def not_negative(key: str, value: float) -> float:
+    """The value; TLError where it is below 0."""
+    if value < 0:
+        raise TLError(f"optimizer.{key}: {value:g} must be 0 or more.")
+    return value
+
+
+def pair(key: str, values: tuple[float, ...]) -> tuple[float, float]:
+    """The two decay rates of a key; TLError for another number of them or one outside 0..1."""
+    if len(values) != 2 or not all(0 <= value < 1 for value in values):
+        raise TLError(f"optimizer.{key}: {list(values)} must be two numbers from 0 to below 1; [0.9, 0.999] is usual.")
+    return values[0], values[1]

@@ -1,0 +1,191 @@
+"""What every backbone keeps: it can be cut between any two stages, and frozen stages stand still."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tests.built import sealed
+from tl.batch import Inputs
+from tl.components.backbone.base import Backbone
+from tl.components.model import Model
+from tl.components.preprocess import fingerprint, to_json
+from tl.recipe.registry import options
+from tl.recipe.weights import RUN_ASSETS, RUN_MODEL, RUN_PREPROCESS
+
+from .samples import CASES, backbone_of, inputs_of
+
+every = pytest.mark.parametrize("case", CASES)
+
+
+def plainly(x: Inputs) -> Inputs:
+    """As it comes back from the cache: contiguous, and no part of a graph."""
+    return x._replace(values=x.values.detach().clone(memory_format=torch.contiguous_format))
+
+
+def tensors(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]
+
+
+def copies(module: nn.Module) -> list[Tensor]:
+    return [tensor.detach().clone() for tensor in tensors(module)]
+
+
+def same(one: list[Tensor], other: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def model_of(case: str) -> Model:
+    backbone = backbone_of(case)
+    torch.manual_seed(3)
+    return Model(backbone, nn.Identity(), nn.Linear(backbone.dim, 2))  # type: ignore[arg-type]
+
+
+def step(model: Model, x: Inputs) -> None:
+    """One step of gradient descent, in train mode."""
+    model.train()
+    torch.manual_seed(4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(x).square().sum().backward()
+    optimizer.step()
+
+
+def test_every_option_is_covered() -> None:
+    modules = {type(backbone_of(case)).__module__ for case in CASES}
+    assert modules == {option.module for option in options("backbone").values()}
+
+
+@every
+def test_stages_hold_each_tensor_once(case: str) -> None:
+    backbone = backbone_of(case)
+    held = [id(tensor) for stage in backbone.stages() for tensor in tensors(stage)]
+    assert sorted(held) == sorted(map(id, tensors(backbone)))
+
+
+@every
+def test_stage_by_stage_is_the_whole(case: str) -> None:
+    backbone = backbone_of(case)
+    x = inputs_of(backbone)
+    with torch.no_grad():
+        whole = backbone(x)
+        assert whole.shape == (3, backbone.dim)
+        assert whole.isfinite().all()
+        for stage in range(len(backbone.stages())):
+            x = backbone.run(x, stage, stage + 1)
+        assert torch.equal(backbone.pool(x), whole)
+
+
+@every
+def test_a_stored_activation_gives_the_same_features(case: str) -> None:
+    backbone = backbone_of(case)
+    x = inputs_of(backbone)
+    with torch.no_grad():
+        whole = backbone(x)
+        for cut in range(len(backbone.stages()) + 1):
+            stored = plainly(backbone.run(x, 0, cut))
+            before = stored.values.clone()
+            assert torch.equal(backbone(stored, cut), whole), cut
+            assert torch.equal(stored.values, before), f"stage {cut} writes into what it is given"
+        assert torch.equal(backbone(x), whole)
+
+
+@every
+def test_samples_do_not_see_each_other(case: str) -> None:
+    backbone = backbone_of(case)
+    x = inputs_of(backbone)
+    with torch.no_grad():
+        alone = torch.cat([backbone(Inputs(*(t if t is None else t[i : i + 1] for t in x))) for i in range(3)])
+        torch.testing.assert_close(backbone(x), alone, rtol=1e-4, atol=1e-4)
+
+
+@every
+@pytest.mark.parametrize("learning", ["none", "first", "all"])
+def test_frozen_parts_stand_still_and_the_others_learn(case: str, learning: str) -> None:
+    model = model_of(case)
+    names = list(model.parts())[:-1]
+    chosen = {"none": [], "first": names[:1], "all": names}[learning]
+    model.learn([*chosen, "head"])
+    before = {name: copies(part) for name, part in model.parts().items()}
+    step(model, inputs_of(model.backbone))
+    for name, part in model.parts().items():
+        if name in chosen or name == "head":
+            assert all(p.grad is not None for p in part.parameters()), f"{name} has parameters that nothing uses"
+            assert not same(copies(part), before[name]), name
+        else:
+            assert same(copies(part), before[name]), name
+
+
+@every
+def test_a_frozen_backbone_in_training_is_the_one_of_evaluation(case: str) -> None:
+    model = model_of(case)
+    x = inputs_of(model.backbone)
+    model.learn(["head"])
+    model.train()
+    trained = model.backbone(x)
+    model.eval()
+    assert torch.equal(trained, model.backbone(x))
+
+
+@every
+def test_checkpointing_changes_no_bit(case: str) -> None:
+    plain = model_of(case)
+    other = deepcopy(plain)
+    if not other.backbone.checkpointing():
+        pytest.skip("has no gradient checkpointing")
+    for model in (plain, other):
+        step(model, inputs_of(model.backbone))
+    assert same(tensors(plain), tensors(other))
+    assert list(other.state_dict()) == list(plain.state_dict())
+
+
+def write_run(backbone: Backbone, at: Path) -> Path:
+    """The files of a run that a backbone can start from."""
+    (at / RUN_ASSETS).mkdir(parents=True)
+    state = {f"backbone.{name}": value.contiguous() for name, value in backbone.state_dict().items()}
+    save_file({**state, "head.weight": torch.zeros(2)}, at / RUN_MODEL)
+    (at / RUN_PREPROCESS).write_text(to_json(backbone.preprocess))
+    for name, content in backbone.assets().items():
+        (at / RUN_ASSETS / name).write_bytes(content)
+    return sealed(at)
+
+
+@every
+def test_a_run_is_weights_for_the_same_backbone(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from . import samples
+
+    backbone = backbone_of(case)
+    run = write_run(backbone, tmp_path / "run")
+    plain = samples.option
+    monkeypatch.setattr(samples, "option", lambda of, /, **changes: plain(of, **{**changes, "weights": str(run)}))
+    again = CASES[case]().eval()
+    x = inputs_of(backbone)
+    assert torch.equal(again(x), backbone(x))
+    assert fingerprint(again.preprocess) == fingerprint(backbone.preprocess)
+
+
+@every
+def test_weights_that_were_read_are_the_backbones_own(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from . import samples
+
+    run = write_run(backbone_of(case), tmp_path / "run")
+    plain = samples.option
+    monkeypatch.setattr(samples, "option", lambda of, /, **changes: plain(of, **{**changes, "weights": str(run)}))
+    before = (run / RUN_MODEL).read_bytes()
+    one, other = CASES[case](), CASES[case]()
+    untouched = copies(other)
+    for mine, theirs in zip(tensors(one), tensors(backbone_of(case)), strict=True):
+        assert mine.device.type == "cpu"
+        assert mine.is_contiguous()
+        assert (mine.dtype, mine.requires_grad, type(mine)) == (theirs.dtype, theirs.requires_grad, type(theirs))
+    with torch.no_grad():
+        for tensor in tensors(one):
+            tensor.add_(1)
+    assert same(tensors(other), untouched)
+    assert (run / RUN_MODEL).read_bytes() == before
