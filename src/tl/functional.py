@@ -21,8 +21,9 @@ def cross_entropy(
     `target` is int64 (B,) or soft (B, C). The sum of weighted losses is divided by B, not by the sum of the weights, so
     that a batch cut in pieces gives the same loss. Focal: each class term is scaled by (1 - p)^gamma.
     """
-    logits_bc = logits_bc.float()
+    logits_bc = _at_least_float32(logits_bc)
     if not gamma and not target.is_floating_point():
+        weights_c = weights_c.to(logits_bc.dtype)
         return F.cross_entropy(logits_bc, target, weights_c, label_smoothing=smoothing, reduction="none").mean()
     log_p = logits_bc.log_softmax(-1)
     classes = logits_bc.shape[-1]
@@ -38,7 +39,7 @@ def binary_cross_entropy(
     logits_bc: Tensor, target_bc: Tensor, weights_c: Tensor, *, smoothing: float = 0.0, gamma: float = 0.0
 ) -> Tensor:
     """Weighted, smoothed, focal binary cross-entropy, mean over the batch and the labels."""
-    logits_bc = logits_bc.float()
+    logits_bc = _at_least_float32(logits_bc)
     soft = target_bc.to(logits_bc.dtype) * (1 - smoothing) + smoothing / 2
     positive = soft * F.logsigmoid(logits_bc)
     negative = (1 - soft) * F.logsigmoid(-logits_bc)
@@ -46,6 +47,10 @@ def binary_cross_entropy(
         positive = positive * _focus((-logits_bc).sigmoid(), gamma)
         negative = negative * _focus(logits_bc.sigmoid(), gamma)
     return -((positive + negative) * weights_c).mean()
+
+
+def _at_least_float32(values: Tensor) -> Tensor:
+    return values if values.dtype == torch.float64 else values.float()
 
 
 def _focus(miss: Tensor, gamma: float) -> Tensor:
