@@ -28,13 +28,13 @@ from torch import Tensor, nn
 
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
-from tl.components.data.base import Sample
 from tl.components.preprocess import TextPreprocess
+from tl.components.sample import Sample
 from tl.errors import TLError
+from tl.inputs.streams import Draw, Items
 from tl.recipe.build import build
 from tl.recipe.recipe import load
 from tl.space import Space
-from tl.streams import Draw, Items
 
 STUDENT_SIDE, MARGIN_SIDE, MOST_TOKENS = 32, 64, 48
 EPOCHS, RATE, SHARPNESS = {"image": 40, "text": 5}, 3e-3, 20.0

@@ -65,7 +65,7 @@ def train(tmp_path: Path, forget_accelerate: Callable[[], None]) -> Callable[...
 
     def run(*overrides: str, resume: Path | None = None) -> Path:
         from tl.cli.progress import Quiet
-        from tl.finetune import Request, finetune
+        from tl.commands.finetune import Request, finetune
         from tl.recipe.recipe import load
 
         forget_accelerate()

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tl.assemble import Assembly
 from tl.batch import Inputs
-from tl.components.data.images import open_image
+from tl.commands.assemble import Assembly
+from tl.components.picture import open_image
 from tl.rng import derive
 
 

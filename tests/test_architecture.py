@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,88 +13,32 @@ from tl.recipe.registry import GROUPS, RECIPES
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "tl"
-FLOORS: dict[int, tuple[str, ...]] = {
-    0: (
-        "errors",
-        "space",
-        "recipe",
-        "batch",
-    ),
-    1: (
-        *("functional", "metrics", "run"),
-        *(
-            "rows",
-            "rng",
-        ),
-    ),
-    2: ("components",),
-    5: (
-        "items",
-        "streams",
-        "phases",
-        "cursor",
-        "cache",
-        "prefix",
-        "filling",
-        "activations",
-        "work",
-        "keeping",
-        "pictures",
-        "workers",
-        "step",
-        "holding",
-        "sharding",
-    ),
-    6: (
-        "job",
-        "numerics",
-        "trainer",
-        "supply",
-        "evaluate",
-        "finder",
-        "contact_sheet",
-        "signals",
-        "trackers",
-        "capacity",
-    ),
-    7: (
-        "assemble",
-        "anatomy",
-        "preflight",
-        "forecast",
-        "timing",
-        "doctor",
-        "reference",
-        "history",
-        "outcome",
-        "report",
-        "finetune",
-        "score",
-        "predict",
-        "features",
-        "launch",
-        "again",
-        "prepared",
-        "replay",
-    ),
-    8: ("cli", "__main__"),
-}
-FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
-TORCH = {"torch", "torchvision", "transformers", "accelerate", "hydra", "omegaconf", "sklearn", "scipy", "datasets"}
-LIGHT = {name for floor in (0, 1) for name in FLOORS[floor]} - {"batch", "functional"} | set()
+WINGS = {
+    "recipe": 2, "metrics": 2, "report": 2, "run": 3, "components": 4, "inputs": 5, "training": 6, "evaluation": 6,
+    "commands": 7, "cli": 8,
+}  # fmt: skip
+ANYONES = ("errors", "batch", "space", "place", "rng", "functional")
+# Storeys within components/: what a sample is, the groups, the model they make, what knows the model.
+COMPONENTS = {
+    "sample": 1, "picture": 2, "preprocess": 2, **dict.fromkeys(GROUPS, 3), "model": 4, "method": 5, "checksum": 5,
+}  # fmt: skip
+HEAVY = {"torch", "torchvision", "transformers", "accelerate", "hydra", "omegaconf", "sklearn", "scipy", "datasets"}
+# What `tl check`, `tl show` and the like import: quick, so nothing heavy at the top of the file.
+LIGHT = (
+    *("errors", "space", "rng", "recipe/", "metrics/", "run/", "report/"),
+    *("components/sample", "components/picture", "components/preprocess"),
+    *("components/data/", "components/freeze/", "components/optimizer/"),
+    *(f"commands/{name}" for name in ("anatomy", "check", "doctor", "explain", "forecast", "launch", "runs")),
+    *(f"cli/{name}" for name in ("__", "app", "answer", "recipes", "runs", "train")),
+)
 FILES = sorted(SOURCE.rglob("*.py"))
-
-
-def home(path: Path) -> str:
-    """The room a file belongs to: its package below tl, or its own name."""
-    relative = path.relative_to(SOURCE)
-    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield from ([node.module] if node.module != "tl" else [f"tl.{alias.name}" for alias in node.names])
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
@@ -107,26 +52,78 @@ def at_start(tree: ast.Module) -> Iterator[str]:
                 yield from imports(shallow)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def floor(module: str) -> int:
+    """The floor of a module below tl, such as inputs.cache; AssertionError for one that is in no wing."""
+    first = module.partition(".")[0]
+    where = f"src/tl/{first}.py is in no wing: move it into the wing whose sentence fits (src/tl/README.md)"
+    assert first in WINGS or first in ANYONES or first == "__main__", where
+    return WINGS.get(first, 9 if first == "__main__" else 1)
+
+
+def named(path: Path) -> str:
+    """A file's module below tl: inputs/cache.py is inputs.cache, metrics/__init__.py is metrics."""
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def own_imports(path: Path) -> set[str]:
+    """The modules below tl that a file imports, at its top or within functions."""
+    found = {name.removeprefix("tl.") for name in imports(ast.parse(path.read_text())) if name.startswith("tl.")}
+    return {
+        name for name in found if any((SOURCE / name.replace(".", "/")).with_suffix(s).exists() for s in ("", ".py"))
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
 def test_imports_point_down_and_siblings_are_strangers(path: Path) -> None:
-    room = home(path)
-    if path.name == "__init__.py":
-        assert path.read_text().count("\n") <= 1, "a wing's __init__ is its one sentence, a group's is empty"
-        return
-    assert room in FLOOR, f"{room} is on no floor: add it to FLOORS"
-    for module in imports(ast.parse(path.read_text())):
-        parts = module.split(".")
-        if parts[0] != "tl" or len(parts) == 1:
-            continue
-        other = parts[1]
-        assert FLOOR[other] <= FLOOR[room], f"{module} is above {room}"
+    here = named(path)
+    for other in own_imports(path):
+        wing, theirs = here.partition(".")[0], other.partition(".")[0]
+        upwards = (
+            f"{here} imports {other}, which is on a higher floor: pass what it needs as an argument, or move it up"
+        )
+        assert floor(other) <= floor(here), upwards
+        siblings = f"{here} imports {other}, a wing of the same floor: move what both need one floor down"
+        assert floor(other) < floor(here) or wing == theirs or floor(here) == 1, siblings
+        if wing == theirs == "components":
+            mine, its = here.split(".")[1], other.split(".")[1]
+            message = f"{here} imports {other}: groups are strangers, and what they make of each other is above them"
+            assert COMPONENTS[its] < COMPONENTS[mine] or its == mine, message
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_light_rooms_import_nothing_heavy_at_start(path: Path) -> None:
-    if home(path) in LIGHT or (home(path) == "cli" and path.stem in ("app", "train", "answer", "recipes", "runs")):
-        heavy = {module.split(".")[0] for module in at_start(ast.parse(path.read_text()))} & TORCH
-        assert not heavy
+def test_no_file_imports_itself_through_others() -> None:
+    """Also within functions: a circle that is hidden there is one all the same."""
+    graph = {named(path): own_imports(path) for path in FILES if path.name != "__init__.py"}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"These files import each other in a circle: {' <- '.join(error.args[1])}: split one of them.")
+
+
+def test_the_listing_is_the_table_of_wings() -> None:
+    listed = {path.name for path in SOURCE.iterdir() if path.name not in ("__pycache__", "recipes")}
+    loose = {name for name in listed if name.endswith(".py")}
+    assert loose == {f"{name}.py" for name in (*ANYONES, "__init__", "__main__")}, "a file belongs in a wing"
+    assert listed - loose == {*WINGS, "README.md", "py.typed"}
+    readme = (SOURCE / "README.md").read_text()
+    for wing in WINGS:
+        sentence = ast.get_docstring(ast.parse((SOURCE / wing / "__init__.py").read_text())) or ""
+        assert f"`{wing}/` | {sentence}" in readme, f"src/tl/README.md does not say what {wing}/__init__.py says"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.name == "__init__.py"], ids=named)
+def test_a_wings_init_is_its_one_sentence_and_a_groups_is_empty(path: Path) -> None:
+    body = ast.parse(path.read_text()).body
+    if path.parent.parent == SOURCE:
+        assert [type(node) for node in body] == [ast.Expr], "a wing's __init__.py holds its sentence, and no code"
+    else:
+        assert not body, "importing a group must import nothing: leave its __init__.py empty"
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_light_files_import_nothing_heavy_at_the_top(path: Path) -> None:
+    if str(path.relative_to(SOURCE)).startswith(LIGHT):
+        heavy = {module.split(".")[0] for module in at_start(ast.parse(path.read_text()))} & HEAVY
+        assert not heavy, f"import {', '.join(heavy)} inside the function that needs it: tl check must stay quick"
 
 
 @pytest.mark.parametrize("group", GROUPS)

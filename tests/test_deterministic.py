@@ -11,7 +11,7 @@ import torch
 from tests.conftest import SHORT, TEXT
 from tl.errors import TLError
 from tl.rng import deterministic
-from tl.trainer import Trainer
+from tl.training.trainer import Trainer
 
 
 @pytest.mark.parametrize("wanted", ["true", "false"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.conftest import TEXT
-from tl.assemble import as_run, precise
+from tl.commands.assemble import as_run, precise
 from tl.recipe.recipe import load
 from tl.run.run import Run
 

@@ -65,7 +65,7 @@ def loaded(name: str, changes: list[str]) -> Recipe:
 
 def trained(name: str, changes: list[str], root: Path) -> Path:
     from tl.cli.progress import Quiet
-    from tl.finetune import Request, finetune
+    from tl.commands.finetune import Request, finetune
 
     try:
         return finetune(Request(loaded(name, changes), root, None, "smoke"), Quiet())
@@ -77,8 +77,8 @@ def trained(name: str, changes: list[str], root: Path) -> Path:
 
 def predicted(run: Path, picture: Path) -> dict[str, Any]:
     """What the run answers for one picture, text or pair of texts."""
-    from tl.assemble import open_run
-    from tl.predict import predict
+    from tl.commands.assemble import open_run
+    from tl.commands.predict import predict
 
     opened = open_run(run)
     text = "is it warm\tis it hot" if opened.recipe.data.values.get("pair") else "the soup was good"
@@ -91,7 +91,7 @@ def predicted(run: Path, picture: Path) -> dict[str, Any]:
 def test_a_shipped_recipe_runs_to_its_end(
     name: str, made: Path, runs: Path, request: pytest.FixtureRequest, forget_accelerate: Callable[[], None]
 ) -> None:
-    from tl.preflight import preflight
+    from tl.commands.check import preflight
     from tl.run.run import Run
 
     needs_teacher = "{teacher}" in stories()[name].read_text(encoding="utf-8")

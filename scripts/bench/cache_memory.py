@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from tl.assemble import assemble
-from tl.cache import Cache
 from tl.cli.progress import Quiet
-from tl.finetune import Request, finetune
+from tl.commands.assemble import assemble
+from tl.commands.finetune import Request, finetune
+from tl.inputs.cache import Cache
 from tl.recipe.recipe import load
 
 # Behind the stem of EfficientNet-Lite0 at 112 pixels: 32 maps of 56 x 56, 0.4 MB a picture.

@@ -16,15 +16,15 @@ import torch
 from accelerate import Accelerator
 from torch.nn.functional import cross_entropy
 
-from tl.assemble import Assembly, assemble
 from tl.cli.progress import Quiet
-from tl.job import Job, Plan
-from tl.phases import lay_out
+from tl.commands.assemble import Assembly, assemble
+from tl.components.freeze.layout import lay_out
+from tl.place import Share
 from tl.recipe.recipe import load
 from tl.rng import derive
 from tl.run.run import Run
-from tl.streams import Share
-from tl.trainer import Trainer
+from tl.training.job import Job, Plan
+from tl.training.trainer import Trainer
 
 CASES = {
     "tiny_image, full": ["data=tiny_shapes", "backbone=tiny_image"],

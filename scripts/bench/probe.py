@@ -15,8 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from tl.cli.progress import Quiet
-from tl.features import extract
-from tl.finetune import Request, finetune
+from tl.commands.extract_features import extract
+from tl.commands.finetune import Request, finetune
 from tl.recipe.recipe import load
 from tl.run.run import Run
 

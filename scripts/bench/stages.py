@@ -16,14 +16,15 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
-from tl.assemble import Assembly, assemble
 from tl.batch import Batch, Inputs
 from tl.cli.progress import Quiet
-from tl.finetune import Request, finetune
-from tl.phases import lay_out
+from tl.commands.assemble import Assembly, assemble
+from tl.commands.finetune import Request, finetune
+from tl.components.freeze.layout import lay_out
+from tl.inputs.streams import in_order
+from tl.place import Share
 from tl.recipe.recipe import load
 from tl.run.run import Run
-from tl.streams import Share, in_order
 
 STORIES = {"images": "quickstart_images", "texts": "quickstart_texts"}
 SCHEDULES = {

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from tl.cli.progress import Quiet
-from tl.finetune import Request, finetune
+from tl.commands.finetune import Request, finetune
 from tl.recipe.recipe import load
 from tl.run.run import Run
 

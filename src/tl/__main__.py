@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tl.cli.app import main
+from tl.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -74,9 +74,9 @@ def main() -> None:
     chosen = parser.parse_args()
     import torch
 
-    import tl.finetune
+    import tl.commands.finetune
 
-    assert tl.finetune
+    assert tl.commands.finetune
     torch.set_num_threads(1)
     for story in chosen.story:
         met = drill(story, chosen.rounds, chosen.seed)

@@ -115,9 +115,9 @@ def main() -> None:
     chosen = parser.parse_args()
     import torch
 
-    import tl.finetune
+    import tl.commands.finetune
 
-    assert tl.finetune
+    assert tl.commands.finetune
     torch.set_num_threads(1)
     with small_disk() as disk:
         for number, story in enumerate(STORIES):

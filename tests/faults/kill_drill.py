@@ -58,7 +58,7 @@ def finetune(
 
     def work() -> None:
         from tl.cli.progress import Quiet
-        from tl.finetune import Request, finetune
+        from tl.commands.finetune import Request, finetune
         from tl.recipe.recipe import load
 
         recipe = load("base", [*STORIES[story], *COMMON, f"cache.folder={cache or root / 'cache'}", *more])
@@ -145,9 +145,9 @@ def main() -> None:
     chosen = parser.parse_args()
     import torch
 
-    import tl.finetune
+    import tl.commands.finetune
 
-    assert tl.finetune
+    assert tl.commands.finetune
     torch.set_num_threads(1)
     for number, story in enumerate(chosen.story):
         kills = chosen.kills // len(chosen.story) + (number < chosen.kills % len(chosen.story))

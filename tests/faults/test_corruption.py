@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SHORT, TEXT
-from tests.test_trainer import interrupt
-from tl.assemble import open_run
+from tests.training.test_trainer import interrupt
+from tl.commands.assemble import open_run
 from tl.errors import Stopped, TLError
 from tl.run.checkpoint import Checkpoints
 

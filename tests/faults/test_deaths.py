@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.answers.test_signals import LONG, meta, stop_once_it_trains
 from tests.faults.test_processes import logged
+from tests.training.test_signals import LONG, meta, stop_once_it_trains
 
 Train = Callable[..., Path]
 SECONDS = 30

@@ -242,7 +242,7 @@ def test_run_folders(world: World, trained: dict[str, Path]) -> None:
 
 
 def test_the_cache_removes_nothing_that_is_not_its_own(world: World) -> None:
-    from tl.cache import Cache, key
+    from tl.inputs.cache import Cache, key
 
     own = world.victim / key("own")
     own.mkdir()

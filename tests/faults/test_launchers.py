@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.answers.test_signals import meta
 from tests.faults.test_processes import logged, the_run
+from tests.training.test_signals import meta
 
 SHORT = ["data=tiny_shapes", "data.n=155", "backbone=tiny_image", "loop.batch=25", "loop.length=6step"]
 SHORT += ["loop.log_every=1step", "loop.bootstrap=5", "cache.use=never", "freeze=full"]

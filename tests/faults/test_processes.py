@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from tests.answers.test_signals import meta, stop_once_it_trains
-from tests.test_trainer import tiny_bert
+from tests.training.test_signals import meta, stop_once_it_trains
+from tests.training.test_trainer import tiny_bert
 
 Train = Callable[..., Path]
 SAME = 1e-6
@@ -41,7 +41,7 @@ def story(kind: str, folder: Path) -> list[str]:
 
 
 def start(*arguments: object, cache: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tl.cli.app", "finetune", *map(str, arguments)]
+    command = [sys.executable, "-m", "tl", "finetune", *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TL_CACHE": str(cache)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 

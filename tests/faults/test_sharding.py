@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.answers.test_signals import meta, stop_once_it_trains
 from tests.faults.test_processes import agree, ends, logged, start, story
+from tests.training.test_signals import meta, stop_once_it_trains
 from tl.errors import TLError
 from tl.recipe.recipe import load
 
@@ -27,9 +27,9 @@ HELD = """
 from accelerate import Accelerator
 from torch.distributed.tensor import DTensor
 
-from tl.assemble import assemble
+from tl.commands.assemble import assemble
 from tl.recipe.recipe import load
-from tl.sharding import ShardedStep
+from tl.training.sharding import ShardedStep
 
 accelerator = Accelerator(cpu=True)
 built = assemble(load("base", ["data=tiny_shapes", "backbone=tiny_image"]))

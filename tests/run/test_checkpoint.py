@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from tests.conftest import SHORT, TEXT
-from tests.test_trainer import equal, interrupt
+from tests.training.test_trainer import equal, interrupt
 from tl.errors import Stopped, TLError, Unwritable
 from tl.run.checkpoint import Checkpoints
 

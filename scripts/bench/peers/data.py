@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 
 from peers.jobs import SEED
 from tl.components.data.base import DataSource
-from tl.components.data.images import open_image
+from tl.components.picture import open_image
 from tl.recipe.build import build
 from tl.recipe.recipe import load
 

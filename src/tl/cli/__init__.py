@@ -1,0 +1,1 @@
+"""The command line: commands, flags and tables; the only code that prints."""

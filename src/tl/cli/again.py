@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tl.again import Comparison, reproduce, verify_resume
 from tl.cli.progress import listener
 from tl.cli.tables import print_json
 from tl.cli.terminal import say
+from tl.commands.replay import replay
+from tl.commands.reproduce import Comparison, reproduce, verify_resume
 from tl.errors import GateError
-from tl.replay import replay
 
 
 def print_reproduced(path: Path, root: Path, as_json: bool) -> None:

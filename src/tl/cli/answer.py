@@ -34,9 +34,9 @@ def evaluate(
 
     gates = [parse_gate(text) for text in fail_if or []]
     from tl.cli.tables import print_json, print_outcome
-    from tl.outcome import check_writable, write_table
+    from tl.commands.evaluate import score
+    from tl.evaluation.outcome import check_writable, write_table
     from tl.run.run import Run
-    from tl.score import score
 
     if predictions is not None:
         check_writable("--predictions", predictions)
@@ -62,9 +62,9 @@ def predict(
     json: Annotated[bool, typer.Option("--json", help="One JSON line per input, with every score.")] = False,
 ) -> None:
     """Answer for files or texts with a trained run."""
-    from tl.assemble import open_run
     from tl.cli.tables import print_answers, print_json_line
-    from tl.predict import predict as answers
+    from tl.commands.assemble import open_run
+    from tl.commands.predict import predict as answers
 
     wanted = [line for given in inputs or [] for line in (_lines() if given == "-" else [given])]
     found = answers(open_run(run), wanted, batch)
@@ -98,8 +98,8 @@ def extract_features(
     if to is None:
         raise TLError("Say where to write: --to features.safetensors (or .npz, .parquet, .csv).")
     from tl.cli.tables import print_json
-    from tl.features import ENDINGS, extract, save, sizes
-    from tl.outcome import check_writable
+    from tl.commands.extract_features import ENDINGS, extract, save, sizes
+    from tl.evaluation.outcome import check_writable
 
     check_writable("--to", to, ENDINGS)
     found, space = extract(source, overrides or [], partial(say, file=sys.stderr))

@@ -1,17 +1,13 @@
-"""The command line: commands, flags and exit codes. Everything heavy is imported inside the commands."""
+"""All commands as one Typer application, and how a command ends. Commands import what is heavy inside themselves."""
 
 from __future__ import annotations
 
 import errno
-import io
-import os
-import sys
 from typing import Any
 
 import typer
 
 from tl.cli import answer, recipes, runs, train
-from tl.cli.terminal import say
 from tl.errors import TLError
 
 # What the file system answers to a path that a user may give: forbidden, a name too long, links in a circle.
@@ -28,23 +24,6 @@ app = typer.Typer(
 )
 for module in (train, answer, recipes, runs):
     module.register(app)
-
-
-def main() -> None:
-    """Exit codes: 0 done, 1 a bug, 2 the user's mistake, 3 a gate that failed, 130/142/143 stopped, can go on."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # file names may be no text, terminals may lack letters
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        from tl.cli import launched
-        from tl.launch import elastic
-
-        if elastic():
-            launched.main()
-    code, words = ended()
-    if words:
-        say(words, file=sys.stderr)
-    sys.exit(code)
 
 
 def ended() -> tuple[int, str]:
@@ -64,7 +43,7 @@ def ended() -> tuple[int, str]:
     except (KeyboardInterrupt, typer.Abort):
         return 130, ""
     except RuntimeError as error:
-        from tl.workers import lost
+        from tl.inputs.workers import lost
 
         if (said := lost(error)) is None:
             raise
@@ -77,7 +56,3 @@ def _spoken(error: Any) -> str:
     path = error.ctx.command_path if error.ctx is not None else "tl"
     message = error.format_message()
     return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {path} --help." if message else ""
-
-
-if __name__ == "__main__":
-    main()

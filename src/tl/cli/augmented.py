@@ -8,13 +8,14 @@ from typing import cast
 
 from tl.cli.tables import print_json
 from tl.cli.terminal import say
+from tl.commands.contact_sheet import contact_sheet, lines, views
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
-from tl.components.data.base import Data, Picture, Sample
-from tl.components.data.images import open_image
+from tl.components.data.base import Data
 from tl.components.data.splits import load as load_data
+from tl.components.picture import open_image
 from tl.components.preprocess import ImagePreprocess, TextPreprocess
-from tl.contact_sheet import contact_sheet, lines, views
+from tl.components.sample import Picture, Sample
 from tl.errors import TLError
 from tl.recipe.build import build
 from tl.recipe.recipe import load

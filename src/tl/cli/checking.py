@@ -13,12 +13,12 @@ from rich.markup import escape
 
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
+from tl.commands.check import Ready, preflight
+from tl.commands.forecast import Need
 from tl.errors import Mistakes, TLError
-from tl.forecast import Need
-from tl.preflight import Ready, preflight
 
 if TYPE_CHECKING:
-    from tl.timing import Timing
+    from tl.commands.timing import Timing
 
 _SHOWN = 20
 
@@ -40,7 +40,7 @@ def check_recipe(reference: str, overrides: list[str], time: bool, as_json: bool
 
 
 def _measured(ready: Ready) -> Timing:
-    from tl.timing import measure
+    from tl.commands.timing import measure
 
     return measure(ready.recipe)
 

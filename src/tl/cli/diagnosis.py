@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
-from tl.doctor import examine
+from tl.commands.doctor import examine
 
 _MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "broken": "[red]broken[/]"}
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from tl.cli.listing import print_names, show_entry
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
-from tl.reference import Entry, Group, Key, explain
+from tl.commands.explain import Entry, Group, Key, explain
 
 
 def explain_key(name: str, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from tl.cli.progress import Quiet
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.cli.terminal import say
-from tl.finetune import find_rates
+from tl.commands.finetune import find_rates
 from tl.recipe.recipe import Recipe
 
 _BARS = "▁▂▃▄▅▆▇█"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from tl.cache import Cache, default_folder
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.cli.terminal import say
-from tl.history import Past, history
+from tl.commands.runs import Past, history
+from tl.inputs.cache import Cache, default_folder
 
 _COLORS = {"done": "green", "running": "cyan", "stopped": "yellow"}
 

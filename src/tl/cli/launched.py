@@ -8,7 +8,7 @@ from types import TracebackType
 
 from tl.cli.app import ended
 from tl.cli.terminal import say
-from tl.launch import another_spoke, end_with_launcher, leave_word, speaks
+from tl.commands.launch import another_spoke, end_with_launcher, leave_word, speaks
 
 
 class _Showing:

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.markup import escape
 
-from tl import reference
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
+from tl.commands import explain as reference
+from tl.commands.explain import Entry, Group, Key
 from tl.recipe.registry import GROUPS, options
-from tl.reference import Entry, Group, Key
 
 
 def print_all(as_json: bool) -> None:

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from tl.anatomy import parts, stored_preprocess
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.cli.terminal import say, visible
+from tl.commands.anatomy import parts, stored_preprocess
 from tl.components.freeze.base import FreezeSchedule, Phase
 from tl.components.optimizer.base import Optimizer
 from tl.recipe.build import build

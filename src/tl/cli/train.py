@@ -33,7 +33,7 @@ def finetune(
         )
     if processes > 1 and find_lr:
         raise TLError("--find-lr looks with one process: leave --processes out.")
-    from tl.launch import launched, relaunch
+    from tl.commands.launch import launched, relaunch
 
     if processes > 1 and not launched() and "RANK" in os.environ:
         raise TLError(f"--processes {processes}: torchrun or accelerate already starts the processes: leave it out.")

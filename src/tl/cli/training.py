@@ -37,7 +37,7 @@ def run_finetune(recipe: Recipe, resume: Path | None, root: Path, *, find_lr: bo
         from tl.cli.finding import print_rates
 
         return print_rates(recipe, heard, as_json)
-    from tl.finetune import Request, finetune
+    from tl.commands.finetune import Request, finetune
 
     with heard:
         path = finetune(Request(recipe, root, resume, shlex.join(["tl", *sys.argv[1:]])), heard)

@@ -17,9 +17,9 @@ from tests.built import sealed
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.backbone.tiny_image import TinyImage
-from tl.components.data.base import Picture
 from tl.components.data.tiny_shapes import SHAPES, draw
 from tl.components.preprocess import ImagePreprocess, to_json
+from tl.components.sample import Picture
 from tl.errors import TLError
 from tl.recipe.weights import Weights
 
@@ -48,7 +48,7 @@ def by_hand(state: Mapping[str, Tensor], x: Tensor) -> Tensor:
 def accuracy(backbone: Backbone, per_class: int) -> float:
     """Of logistic regression on the features of 400 drawn shapes, `per_class` of each for training."""
     assert backbone.preprocess.modality == "image"
-    from tl.components.data.images import open_image
+    from tl.components.picture import open_image
 
     pictures = [Picture("", "", lambda i=i: draw(SHAPES[i % 4], 0, i)) for i in range(400)]  # type: ignore[misc]
     pixels = torch.stack([backbone.preprocess.tensor(open_image(picture)) for picture in pictures])

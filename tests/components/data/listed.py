@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.built import defaults
-from tl.components.data.base import Common, DataSource, Sample, Split, Target
+from tl.components.data.base import Common, DataSource, Split
+from tl.components.sample import Sample, Target
 from tl.recipe.build import build
 from tl.recipe.recipe import Node
 from tl.recipe.registry import options

@@ -12,8 +12,8 @@ from PIL import Image
 
 from tests.components.data.listed import Listed, option, row, rows
 from tests.conftest import SHORT
-from tl.components.data.base import Sample
 from tl.components.data.splits import load
+from tl.components.sample import Sample
 from tl.errors import TLError
 
 

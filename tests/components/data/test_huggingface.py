@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.components.data.listed import option
-from tl.components.data.base import Picture, Sample
-from tl.components.data.images import open_image
 from tl.components.data.splits import load
+from tl.components.picture import open_image
+from tl.components.sample import Picture, Sample
 from tl.errors import TLError
 
 datasets = pytest.importorskip("datasets")

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from tests.components.data.listed import Listed, option, row, rows
-from tl.components.data.base import Sample
 from tl.components.data.inspect import Findings, inspect
 from tl.components.data.splits import load
+from tl.components.sample import Sample
 
 
 def looked(samples: list[Sample], **changes: object) -> Findings:

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from tests.components.augment.samples import PICTURES
 from tl.components.augment.base import Augment
-from tl.components.data.base import Picture, Sample
-from tl.components.data.images import open_image
+from tl.components.picture import open_image
 from tl.components.preprocess import ImagePreprocess, fingerprint
-from tl.items import Draw, Items
-from tl.pictures import Crops
+from tl.components.sample import Picture, Sample
+from tl.inputs.items import Draw, Items
+from tl.inputs.pictures import Crops
 from tl.space import Space
 
 EVALUATION = ImagePreprocess(224, 256, "bilinear", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

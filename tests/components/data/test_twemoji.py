@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.components.data.listed import option
-from tl.components.data.images import open_image
 from tl.components.data.splits import load
+from tl.components.picture import open_image
 from tl.errors import TLError
 
 GROUPS = {"Activities", "Animals & Nature", "Flags", "Food & Drink", "Objects", "People & Body"} | {

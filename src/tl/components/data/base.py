@@ -10,43 +10,12 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from tl.components.preprocess import Modality
+from tl.components.sample import Picture, Sample
 from tl.errors import TLError
 from tl.space import Kind, Space
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture that is no file of its own: `read` gives the bytes of a PNG, JPEG..., and `mark` changes when they do.
-
-    `name` tells its origin in messages.
-    """
-
-    name: str
-    mark: str
-    read: Callable[[], bytes]
-
-
-Raw = Path | Picture | str | tuple[str, str]
-Target = str | tuple[str, ...] | tuple[float, ...] | None
-
 LABELLED = ("train", "val", "test")
 _CANONICAL = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test", "eval": "test"}
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One row: `input` is a picture (a path or Picture), a text or a pair of texts; `where` tells its origin.
-
-    `target` is a class name, a tuple of label names, a tuple of numbers, or None where it is not known. `split` is None
-    where the source names none, `group` keeps samples that belong together in one split.
-    """
-
-    id: str
-    input: Raw
-    target: Target
-    where: str
-    split: str | None = None
-    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,16 +90,6 @@ class DataSource(ABC):
     def target_names(self) -> tuple[str, ...]:
         """The names of the numbers to predict, where the kind is number."""
         return ()
-
-
-def texts_of(sample: Sample) -> tuple[str, ...]:
-    """The text or the two texts of a sample; none of a picture."""
-    match sample.input:
-        case str():
-            return (sample.input,)
-        case (str() as first, str() as second):
-            return first, second
-    return ()
 
 
 def digest(samples: Sequence[Sample]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby
 
-from tl.components.data.base import Sample
+from tl.components.sample import Sample
 
 Strata = Mapping[str, str]
 Wanted = Mapping[str, Mapping[str, Fraction]]

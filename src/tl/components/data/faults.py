@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tl.components.data.base import DataSource, Picture, Sample, texts_of
-from tl.components.data.images import open_image
+from tl.components.data.base import DataSource
 from tl.components.data.labels import names_of, not_finite, unlabelled
+from tl.components.picture import open_image
+from tl.components.sample import Picture, Sample, texts_of
 from tl.errors import TLError
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

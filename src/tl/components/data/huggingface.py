@@ -7,7 +7,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Unpack, final
 
-from tl.components.data.base import Common, DataSource, Picture, Raw, Sample
+from tl.components.data.base import Common, DataSource
+from tl.components.sample import Picture, Raw, Sample
 from tl.errors import TLError, did_you_mean
 from tl.recipe.yamlfile import shown
 

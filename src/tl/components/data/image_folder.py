@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Unpack, final
 
-from tl.components.data.base import LABELLED, Common, DataSource, Sample, canonical
-from tl.components.data.images import SUFFIXES
+from tl.components.data.base import LABELLED, Common, DataSource, canonical
+from tl.components.picture import SUFFIXES
+from tl.components.sample import Sample
 from tl.errors import TLError, did_you_mean
 from tl.recipe.yamlfile import shown
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from tl.components.data.base import Data, Picture, Sample, texts_of
-from tl.components.data.images import animated, content, decoded, name_of
+from tl.components.data.base import Data
 from tl.components.data.labels import names_of
+from tl.components.picture import animated, content, decoded, name_of
+from tl.components.sample import Picture, Sample, texts_of
 from tl.errors import TLError
 
 _SKEW = 10

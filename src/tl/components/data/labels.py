@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tl.components.data.base import LABELLED, Common, Sample, Target
+from tl.components.data.base import LABELLED, Common
 from tl.components.data.divide import natural
+from tl.components.sample import Sample, Target
 from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
 

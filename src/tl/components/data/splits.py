@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tl.components.data.base import LABELLED, Common, Data, DataSource, Sample, Split, Target, canonical, digest
+from tl.components.data.base import LABELLED, Common, Data, DataSource, Split, canonical, digest
 from tl.components.data.divide import assign, at_most, natural, per_stratum
 from tl.components.data.faults import check_readable, control_characters, without_faults
 from tl.components.data.labels import Splits, check_targets, keep_classes, label_map, names_of, space_of, strata
+from tl.components.sample import Sample, Target
 from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
 

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack, final
 
-from tl.components.data.base import Common, DataSource, Picture, Raw, Sample, Target
+from tl.components.data.base import Common, DataSource
 from tl.components.data.labels import names_of
 from tl.components.data.tablefile import Row, check_columns, read_rows
+from tl.components.sample import Picture, Raw, Sample, Target
 from tl.errors import TLError, did_you_mean
 from tl.recipe.yamlfile import shown
 

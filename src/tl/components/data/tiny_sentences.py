@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Unpack, final
 
-from tl.components.data.base import Common, DataSource, Sample
+from tl.components.data.base import Common, DataSource
+from tl.components.sample import Sample
 from tl.errors import TLError
 
 CLASSES = ("order", "complaint", "praise")

@@ -7,7 +7,8 @@ from io import BytesIO
 from math import cos, sin
 from typing import Unpack, final
 
-from tl.components.data.base import Common, DataSource, Picture, Sample
+from tl.components.data.base import Common, DataSource
+from tl.components.sample import Picture, Sample
 from tl.errors import TLError
 
 SIDE = 32

@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Unpack, final
 
-from tl.components.data.base import Common, DataSource, Sample
+from tl.components.data.base import Common, DataSource
+from tl.components.sample import Sample
 from tl.errors import TLError
 
 _JOINER, _AS_PICTURE = "200d", "fe0f"

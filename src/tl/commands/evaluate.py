@@ -1,0 +1,98 @@
+"""The verb `evaluate`: a finished run on a split of its own data, or on other data of the same form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from tl.commands.assemble import Trained, open_run
+from tl.components.data.base import DataSource
+from tl.components.data.faults import check_readable
+from tl.components.data.labels import check_targets
+from tl.components.data.splits import label_index
+from tl.components.data.splits import load as load_data
+from tl.components.sample import Sample
+from tl.errors import TLError, did_you_mean, nearest
+from tl.evaluation.evaluator import Evaluator
+from tl.evaluation.outcome import Outcome, outcome
+from tl.inputs.items import Items
+from tl.inputs.streams import forward_batch
+from tl.inputs.workers import processes
+from tl.place import Share
+from tl.recipe.build import build
+from tl.recipe.recipe import Node, Recipe
+
+
+def score(path: Path, split: str, other: Path | None, say: Callable[[str], None]) -> Outcome:
+    """Evaluate the run at `path` on `split`, or on everything in `other`; `say` hears of samples that have no label."""
+    trained = open_run(path)
+    samples = _own_samples(trained, split, say) if other is None else _other_samples(trained, other)
+    loop = trained.recipe.loop
+    preprocess = trained.model.backbone.preprocess
+    items = Items(samples, trained.model.head.space, preprocess, workers=processes(loop))
+    named = split if other is None else other.name
+    by = evaluator(trained.recipe)
+    answers = by.answers(trained.model.to(by.device), items)
+    return outcome(named, trained.model, items, answers, trained.temperature, loop.bootstrap)
+
+
+def evaluator(recipe: Recipe) -> Evaluator:
+    """An evaluator on the recipe's device, in this process alone."""
+    use_cuda = recipe.loop.device != "cpu" and torch.cuda.is_available()
+    device = torch.device("cuda" if use_cuda else "cpu")
+    return Evaluator(max(forward_batch(device), recipe.loop.at_once), Share(), device)
+
+
+def own_splits(trained: Trained) -> Mapping[str, tuple[Sample, ...]]:
+    """The splits of the run's own data; TLError when the data is not what it was trained on."""
+    data = load_data(build(trained.recipe.data))
+    known = trained.run.meta["data"]["fingerprint"]
+    if data.fingerprint != known:
+        raise TLError(
+            f"The data of '{trained.run.path}' changed since it was trained ({known} then, {data.fingerprint} now), so "
+            "its splits are no longer the same: bring it back, or evaluate on separate data with --data PATH."
+        )
+    return data.splits
+
+
+def _own_samples(trained: Trained, split: str, say: Callable[[str], None]) -> tuple[Sample, ...]:
+    splits = own_splits(trained)
+    if split not in splits:
+        raise TLError(f"--split: the data has no split '{split}'.{did_you_mean(split, splits)}")
+    labelled = tuple(sample for sample in splits[split] if sample.target is not None)
+    if not labelled:
+        raise TLError(f"--split: the samples of '{split}' have no labels to evaluate against: use tl predict.")
+    if bare := len(splits[split]) - len(labelled):
+        say(f"{bare} of {len(splits[split])} samples of '{split}' have no label and are not judged.")
+    return labelled
+
+
+def _other_samples(trained: Trained, path: Path) -> tuple[Sample, ...]:
+    if not path.exists():
+        near = (p.name for p in path.parent.iterdir()) if path.parent.is_dir() else ()
+        raise TLError(f"--data: there is nothing at '{path}'.{nearest(path.name, near)}")
+    source: DataSource = build(_pointed_at(trained.recipe.data, path))
+    samples = tuple(replace(sample, split=None) for sample in source.read())
+    if all(sample.target is None for sample in samples):
+        raise TLError(f"--data: the samples of '{path}' have no labels to evaluate against: use tl predict.")
+    check_readable(samples)
+    check_targets(samples, source.target_names())
+    for sample in samples:
+        try:
+            label_index(trained.model.head.space, sample.target)
+        except TLError as error:
+            raise TLError(f"{sample.where}: {error}") from error
+    return samples
+
+
+def _pointed_at(node: Node, path: Path) -> Node:
+    """The data option on another path; nothing there is left out, since the metrics are over all of it."""
+    there = str(path.absolute())
+    places: dict[str, dict[str, object]] = {"root": {"root": there}, "file": {"file": there, "files": None}}
+    for key, values in places.items():
+        if key in node.values:
+            return replace(node, values={**node.values, **values, "on_error": "stop"})
+    raise TLError(f"--data: the run's data option '{node.option}' reads no path, so it cannot read '{path}'.")

@@ -1,0 +1,155 @@
+"""What every group, option and key of a recipe is: read from signatures, YAML files and the comments in them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tl.errors import TLError, did_you_mean
+from tl.recipe.compose import layers
+from tl.recipe.recipe import record_shape
+from tl.recipe.registry import GROUPS, RECIPES, RECORDS, Option, first_line, options, stories
+from tl.recipe.shape import Choice, Scalar, Shape, fields_of
+from tl.recipe.signature import signature
+from tl.recipe.yamlfile import YamlFile, flow, read
+
+_GIVEN = "???"
+_PLAIN = {
+    "loop": "How a run goes, whatever is learnt.",
+    "cache": "What frozen stages give, computed once and read back after.",
+    "seed": "The one seed that all chance follows from.",
+    "name": "What the recipe is called.",
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key: the `options` of its group that have it, what it `takes`, its default as YAML and where that stands."""
+
+    name: str
+    options: tuple[str, ...]
+    takes: str
+    default: str
+    place: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An option with its keys."""
+
+    group: str
+    name: str
+    what: str
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group with its options; `loop`, `cache`, `seed` and `name` have none."""
+
+    name: str
+    what: str
+    entries: tuple[Entry, ...]
+    keys: tuple[Key, ...]
+
+
+def recipes() -> dict[str, str]:
+    """The shipped recipes with the first line of each."""
+    return {name: first_line(path) for name, path in stories().items()}
+
+
+def group(name: str) -> Group:
+    """A group with its options, or one that has keys only; TLError for another name."""
+    if name in GROUPS:
+        return Group(name, _docstring(name), tuple(entry(option) for option in options(name).values()), ())
+    if name in _PLAIN:
+        keys = [
+            key for key in base_keys() if key.name.startswith(f"{name}.") or (key.name == name and name not in RECORDS)
+        ]
+        return Group(name, _PLAIN[name], (), tuple(keys))
+    raise TLError(f"'{name}' is no group of options.{did_you_mean(name, (*GROUPS, *_PLAIN))}")
+
+
+def entry(option: Option) -> Entry:
+    """An option with its keys and their defaults."""
+    record = signature(option.source, option.module).record
+    found = _keys(record.fields, layers(option), "", option.group)
+    return Entry(option.group, option.name, option.what(), tuple(replace(key, options=(option.name,)) for key in found))
+
+
+def base_keys() -> list[Key]:
+    """The keys that are in no group."""
+    files = [read(RECIPES / "base.yaml")]
+    name = Key("name", (), "a text", "the file's name", "no file sets it", "the folder of its runs below runs/")
+    return [name, *_keys({"seed": Scalar("int"), **{name: record_shape(name) for name in RECORDS}}, files, "", "")]
+
+
+def explain(name: str) -> list[Group | Entry | Key]:
+    """All that a name may mean: a group, an option or keys, also by its last word; TLError for an unknown one."""
+    known, within = _known()
+    if name in known or name in within:
+        return known.get(name) or [within[name]]
+    if ends := [found for dotted, found in known.items() if dotted.endswith(f".{name}")]:
+        return [thing for found in ends for thing in found]
+    near = did_you_mean(name, known) or did_you_mean(name.rpartition(".")[2], {n.rpartition(".")[2] for n in known})
+    raise TLError(f"'{name}' is no key, option or group.{near or ' See tl list.'}")
+
+
+@cache
+def _known() -> tuple[dict[str, list[Group | Entry | Key]], dict[str, Key]]:
+    """Groups, options and keys by name; and keys by the name that tells their option too, such as head.mlp.hidden."""
+    known: dict[str, list[Group | Entry | Key]] = {}
+    within: dict[str, Key] = {}
+    for name in (*GROUPS, *_PLAIN):
+        here = group(name)
+        known[name] = [here]
+        for one in here.entries:
+            known[f"{name}.{one.name}"] = [one]
+            within |= {f"{name}.{one.name}.{key.name.partition('.')[2]}": key for key in one.keys}
+        for key in [*here.keys, *_shared([key for one in here.entries for key in one.keys])]:
+            known.setdefault(key.name, []).append(key)
+    return known, within
+
+
+def _shared(keys: list[Key]) -> list[Key]:
+    """Keys that several options have alike, once."""
+    same: dict[Key, tuple[str, ...]] = {}
+    for key in keys:
+        bare = replace(key, options=())
+        same[bare] = (*same.get(bare, ()), *key.options)
+    return [replace(key, options=names) for key, names in same.items()]
+
+
+def _keys(fields: Mapping[str, Shape], files: list[YamlFile], inside: str, prefix: str) -> Iterator[Key]:
+    for name, shape in fields.items():
+        dotted = f"{inside}.{name}" if inside else name
+        full = f"{prefix}.{dotted}" if prefix else dotted
+        owner = next((file for file in reversed(files) if dotted in file.where), None)
+        if owner is not None:
+            default = _default(shape, _value(owner.values, dotted))
+            yield Key(full, (), shape.words(), default, owner.where[dotted], owner.comments[dotted])
+        yield from _keys(fields_of(shape), files, dotted, prefix)
+
+
+def _default(shape: Shape, value: Any) -> str:
+    """A default as a user would write it; YAML reads a bare `no` as false."""
+    if value == _GIVEN:
+        return "must be given"
+    return "no" if value is False and isinstance(shape, Choice) else flow(value)
+
+
+def _value(values: Mapping[str, Any], dotted: str) -> Any:
+    found: Any = values
+    for part in dotted.split("."):
+        found = found[part]
+    return found
+
+
+def _docstring(name: str) -> str:
+    source = Path(__file__).parents[1] / "components" / name / "base.py"
+    return ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""

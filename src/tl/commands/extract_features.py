@@ -1,0 +1,108 @@
+"""The verb `extract-features`: what the head would see, for every split, written to a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tl.commands.assemble import assemble, identity, open_run
+from tl.commands.evaluate import evaluator, own_splits
+from tl.components.sample import Sample
+from tl.errors import TLError
+from tl.evaluation.evaluator import Evaluator
+from tl.evaluation.outcome import write_table
+from tl.inputs.activations import Activations, Need
+from tl.inputs.items import Items
+from tl.inputs.workers import processes
+from tl.place import Place
+from tl.recipe.recipe import load as load_recipe
+from tl.space import Space
+
+ENDINGS = (".safetensors", ".npz", ".parquet", ".csv")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features (N, dim) and targets of a split, with the samples' ids; an unknown target is -1, or nan."""
+
+    features: Tensor
+    targets: Tensor
+    ids: tuple[str, ...]
+
+
+def extract(reference: str, overrides: list[str], say: Callable[[str], None]) -> tuple[dict[str, Features], Space]:
+    """The features of every split of a recipe's data under its backbone, or of a run's under its trained one.
+
+    They are read from the cache, or left there for others; `say` hears of it.
+    """
+    path = Path(reference)
+    if path.is_dir():
+        if overrides:
+            raise TLError("A run is extracted as it is: give overrides to a recipe, not to a run.")
+        trained = open_run(path)
+        recipe, model = trained.recipe, trained.model
+        splits = own_splits(trained)
+    else:
+        recipe = load_recipe(reference, overrides)
+        assembly = assemble(recipe)
+        model, splits = assembly.model, assembly.data.splits
+    by = evaluator(recipe)
+    known = Activations(model.to(by.device), identity(recipe, model.backbone), recipe.cache, Place(by.device), say)
+    workers = processes(recipe.loop)
+    found = {name: _of(name, samples, known, by, workers) for name, samples in splits.items() if samples}
+    return found, model.head.space
+
+
+def _of(name: str, samples: tuple[Sample, ...], known: Activations, by: Evaluator, workers: int) -> Features:
+    model = known.model
+    items = Items(samples, model.head.space, model.backbone.preprocess, workers=workers)
+    after = len(model.backbone.stages()) + 1
+    features, targets = by.features(model, known.source(name, items, Need({after: 1.0})))
+    unknown = torch.tensor([sample.target is None for sample in samples])
+    targets[unknown] = -1 if model.head.space.kind == "single" else torch.nan
+    return Features(features, targets, tuple(sample.id for sample in samples))
+
+
+def save(found: Mapping[str, Features], space: Space, to: Path) -> None:
+    """Write by the name's ending, one of ENDINGS: tensors <split>.features and <split>.targets, or a table of rows."""
+    tensors = {
+        f"{split}.{what}": getattr(one, what) for split, one in found.items() for what in ("features", "targets")
+    }
+    if to.suffix == ".safetensors":
+        from safetensors.torch import save_file
+
+        facts = {
+            "names": json.dumps(space.names),
+            **{f"{split}.ids": json.dumps(one.ids) for split, one in found.items()},
+        }
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, to, metadata=facts)
+    elif to.suffix == ".npz":
+        import numpy as np
+
+        ids = {f"{split}.ids": np.asarray(one.ids) for split, one in found.items()}
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        np.savez_compressed(to, names=np.asarray(space.names), **arrays, **ids)  # type: ignore[arg-type]
+    else:
+        write_table(to, *_rows(found, space))
+
+
+def _rows(found: Mapping[str, Features], space: Space) -> tuple[list[str], list[list[object]]]:
+    dim = next(iter(found.values())).features.shape[1]
+    targets = ["target"] if space.kind == "single" else [f"target_{name}" for name in space.names]
+    header = ["id", "split", *targets, *(f"f{i}" for i in range(dim))]
+    rows: list[list[object]] = []
+    for split, one in found.items():
+        for name, target, features in zip(one.ids, one.targets.tolist(), one.features.tolist(), strict=True):
+            known = [space.names[target] if target >= 0 else None] if space.kind == "single" else target
+            rows.append([name, split, *known, *features])
+    return header, rows
+
+
+def sizes(found: Mapping[str, Features]) -> dict[str, list[int]]:
+    """The shape of each split's features."""
+    return {split: list(torch.Size(one.features.shape)) for split, one in found.items()}

@@ -1,0 +1,190 @@
+"""The verb `finetune`: assemble, start the head, train, calibrate, evaluate, and leave a run that can be used."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+
+from tl.commands.assemble import Assembly, as_run
+from tl.commands.prepared import Prepared, prepare
+from tl.commands.report import write_report
+from tl.components.preprocess import fingerprint, to_json
+from tl.errors import TLError
+from tl.evaluation.evaluator import Answers
+from tl.evaluation.outcome import MOST_COLUMNS, Outcome, answers, csv_text, outcome
+from tl.inputs.supply import Supply
+from tl.metrics.calibration import fit_temperature
+from tl.recipe.recipe import Recipe
+from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, RUN_SPACE
+from tl.rng import deterministic
+from tl.run.checkpoint import going_on
+from tl.run.disk import demand_room, hash_of
+from tl.run.environment import describe, peak_memory_mb
+from tl.run.run import Listener, Run
+from tl.run.stored import answering
+from tl.training.cursor import Cursor
+from tl.training.finder import Finding, find_rate
+from tl.training.signals import StopSignals
+from tl.training.trackers import start_trackers
+from tl.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for: a new run under `root`, or going on with `resume`."""
+
+    recipe: Recipe
+    root: Path
+    resume: Path | None
+    command: str
+
+
+def finetune(request: Request, listener: Listener) -> Path:
+    """Train as the recipe says and return the run's folder."""
+    recipe = _recipe(request)
+    with deterministic(recipe.loop.deterministic):
+        return _trained(request, recipe, listener)
+
+
+def _trained(request: Request, recipe: Recipe, listener: Listener) -> Path:
+    began = time.monotonic()
+    ready = prepare(recipe)
+    recipe, assembly, accelerator = ready.recipe, ready.assembly, ready.accelerator
+    run = _open(request, assembly, accelerator)
+
+    def say(line: str) -> None:
+        listener.note(line)
+        run.note(line)
+
+    listener.begins(ready.plan.metric, "image" if assembly.data.modality == "image" else "token")
+    for line in ready.lines():
+        say(line)
+    if assembly.data.skipped:
+        run.write("skipped.txt", "".join(f"{text}\n" for text in assembly.data.skipped))
+    supply = ready.supply(say)
+    job = ready.job(supply)
+    with run.recorded(), start_trackers(accelerator, run.path, recipe):
+        trainer = Trainer(recipe.loop, ready.plan, job, accelerator, run, listener)
+        if run.writes:
+            demand_room(run.path, trainer.room)
+        with going_on(run.path):
+            resumed = request.resume is not None and trainer.restore()
+        with StopSignals(accelerator, run.path, _until(recipe, began)) as signals:
+            if not resumed:
+                with signals.at_once():
+                    ready.start_head(supply)
+            cursor = trainer.fit(signals)
+            with signals.at_once(timed=False):
+                _finish(run, ready, supply, cursor)
+    return run.path
+
+
+def _finish(run: Run, ready: Prepared, supply: Supply, cursor: Cursor) -> None:
+    """Calibrate, evaluate, and leave the model with all that it needs, its answers and the report."""
+    assembly, device = ready.assembly, ready.accelerator.device
+    validated = _validated(ready, supply)
+    temperature = _temperature(assembly, validated)
+    _keep(run, assembly, temperature)
+    best = {"metric": ready.plan.metric, "value": cursor.best, "step": cursor.best_step}
+    run.update_meta(best=best, peak_memory_mb=peak_memory_mb(device), temperature=temperature)
+    outcomes = _outcomes(run, ready, supply, validated, temperature)
+    if run.writes:
+        run.update_meta(seconds=run.seconds)
+        write_report(run, assembly, outcomes)
+
+
+def find_rates(recipe: Recipe, listener: Listener) -> dict[str, Finding]:
+    """A learning-rate sweep over each phase's learning parts, from the weights that training would start from."""
+    ready = prepare(recipe)
+    supply = ready.supply(listener.note)
+    job = ready.job(supply)
+    ready.start_head(supply)
+    found = {}
+    for stretch in ready.plan.stretches:
+        listener.note(f"Sweeping the rate for the phase '{stretch.phase.name}'.")
+        found[stretch.phase.name] = find_rate(
+            job, ready.plan, stretch.phase.train, ready.accelerator.device, (1e-6, 1.0)
+        )
+    return found
+
+
+def _recipe(request: Request) -> Recipe:
+    return request.recipe if request.resume is None else as_run(request.recipe, Run.open(request.resume))
+
+
+def _until(recipe: Recipe, began: float) -> float:
+    limit = recipe.loop.max_time
+    return math.inf if limit is None else began + 60 * limit.value
+
+
+def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run:
+    preprocess, data = assembly.model.backbone.preprocess, assembly.data
+    path = [str(request.resume or "")]
+    if accelerator.is_main_process and request.resume is None:
+        meta = {
+            "command": request.command,
+            **describe(accelerator.device, accelerator.num_processes),
+            "seed": request.recipe.seed,
+            "device_batch": assembly.recipe.loop.at_once,
+            "precision": assembly.recipe.loop.precision,
+            "data": {"fingerprint": data.fingerprint, "splits": {k: len(v) for k, v in data.splits.items()}},
+            "preprocess": {"fingerprint": fingerprint(preprocess), "lines": preprocess.lines()},
+            "seconds": 0.0,
+        }
+        path = [str(Run.create(request.root, request.recipe.name, request.recipe.plain(), meta).path)]
+    broadcast_object_list(path)
+    run = Run.open(Path(path[0]), writes=accelerator.is_main_process)
+    if run.meta["data"]["fingerprint"] != data.fingerprint:
+        raise TLError(f"The data changed since '{run.path}' began, so it cannot be resumed: start a new run.")
+    return run
+
+
+def _validated(ready: Prepared, supply: Supply) -> Answers | None:
+    if not len(supply.val):
+        return None
+    return ready.evaluator.answers(ready.assembly.model, supply.last("val", supply.val))
+
+
+def _temperature(assembly: Assembly, validated: Answers | None) -> float:
+    """One where every answer on validation is right: the best would then be 0, and every answer to come certain."""
+    space = assembly.data.space
+    if validated is None or space.kind == "number":
+        return 1.0
+    targets = validated.targets.numpy()
+    if bool((answers(space, validated.scores(assembly.model)) == targets).all()):
+        return 1.0
+    return fit_temperature(validated.outputs.numpy(), targets, space.kind)
+
+
+def _keep(run: Run, assembly: Assembly, temperature: float) -> None:
+    backbone = assembly.model.backbone
+    run.save_model(assembly.model.state_dict())
+    run.write(RUN_SPACE, json.dumps({**asdict(assembly.data.space), "temperature": temperature}, ensure_ascii=False))
+    run.write(RUN_PREPROCESS, to_json(backbone.preprocess))
+    for name, content in backbone.assets().items():
+        run.write(f"{RUN_ASSETS}/{name}", content)
+    if run.writes:
+        run.update_meta(files={name: hash_of(run.path / name) for name in answering(run.path)})
+
+
+def _outcomes(
+    run: Run, ready: Prepared, supply: Supply, validated: Answers | None, temperature: float
+) -> list[Outcome]:
+    assembly = ready.assembly
+    answered = {"val": validated} if validated is not None else {}
+    if len(test := assembly.items("test")):
+        answered["test"] = ready.evaluator.answers(assembly.model, supply.last("test", test))
+    found = []
+    for split, said in answered.items() if run.writes else ():
+        items, resamples = assembly.items(split), assembly.recipe.loop.bootstrap
+        one = outcome(split, assembly.model, items, said, temperature, resamples)
+        run.write_json(f"evaluation/{split}.json", one.as_json())
+        run.write(f"predictions/{split}.csv", csv_text(*one.rows(MOST_COLUMNS)))
+        found.append(one)
+    return found

@@ -1,0 +1,117 @@
+"""A step whose loss was not finite, taken again from the checkpoint before: where that arises, from which samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from tl.commands.assemble import as_run, own_cache
+from tl.commands.prepared import prepare
+from tl.errors import Stopped, TLError
+from tl.inputs.streams import Stream
+from tl.recipe.recipe import load
+from tl.run.checkpoint import going_on
+from tl.run.run import RECIPE, Listener, Run
+from tl.run.stored import STEP, facts
+from tl.training.step import Step
+from tl.training.trainer import BAD_STEP, Trainer
+
+
+@dataclass
+class Finding:
+    """What the step did when it was taken again.
+
+    `module` is the first whose output was not finite, and `samples` those it happened for; '' and none where every
+    output was finite, so that it arises in the backward pass. `came` says whether it came again at all.
+    """
+
+    step: int
+    came: bool = False
+    module: str = ""
+    samples: list[str] = field(default_factory=list)
+
+
+class Never:
+    """Hears no signal."""
+
+    def pending(self, save: bool) -> tuple[int, bool]:
+        return 0, save
+
+    def at_once(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def stopped(self, number: int, where: str) -> Stopped:
+        return Stopped(where, number)
+
+
+def replay(path: Path, listener: Listener) -> Finding:
+    """Go on from the run's newest checkpoint to its bad step; nothing is written."""
+    run = Run.open(path)
+    if not (path / BAD_STEP).is_file():
+        raise TLError(f"'{path}' holds no {BAD_STEP}: no step of it had a loss that is not finite.")
+    ready = prepare(own_cache(as_run(load(str(path / RECIPE)), run)))
+    if run.meta["data"]["fingerprint"] != ready.assembly.data.fingerprint:
+        raise TLError(f"The data changed since '{path}' began, so its step cannot be taken again.")
+    supply = ready.supply(listener.note)
+    trainer = Trainer(ready.recipe.loop, ready.plan, ready.job(supply), ready.accelerator, run, listener)
+    with going_on(path):
+        resumed = trainer.restore()
+    if not resumed:
+        ready.start_head(supply)
+    found = Finding(facts(path / BAD_STEP, STEP)["step"])
+    if trainer.cursor.step >= found.step:
+        raise TLError(f"'{path}' went on beyond step {found.step}: what led to it is gone.")
+    with _watched(trainer, found):
+        try:
+            trainer.fit(Never())
+        except TLError:
+            found.came = (trainer.watch.first() or 0) == found.step
+    return found
+
+
+@contextmanager
+def _watched(trainer: Trainer, found: Finding) -> Iterator[None]:
+    """Hooks on every module that look, at the bad step alone, for the first output that is not finite."""
+    names = {module: name for name, module in trainer.model.named_modules(prefix="model")}
+    piece = [-1]
+
+    def begins(step: nn.Module, arguments: Any) -> None:
+        if isinstance(step, Step):
+            piece[0] += 1
+
+    def look(module: nn.Module, arguments: Any, output: Any) -> None:
+        if trainer.cursor.step != found.step - 1:
+            piece[0] = -1
+        elif not found.module and module in names and (bad := _bad(output)) is not None:
+            found.module = names[module]
+            found.samples = _ids(trainer.streams["train"], found.step - 1, piece[0], bad)
+
+    hooks = [
+        nn.modules.module.register_module_forward_pre_hook(begins),
+        nn.modules.module.register_module_forward_hook(look),
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _bad(output: Any) -> Tensor | None:
+    """Which rows (B,) of the first tensor of an output are not finite; None where all are."""
+    value = output[0] if isinstance(output, tuple) and output else output
+    if not isinstance(value, Tensor) or not value.is_floating_point() or bool(value.isfinite().all()):
+        return None
+    return (~value.detach().isfinite()).flatten(1).any(1) if value.ndim > 1 else ~value.isfinite()
+
+
+def _ids(stream: Stream, step: int, piece: int, bad: Tensor) -> list[str]:
+    draws: Sequence[Any] = stream.plan(step)[max(piece, 0)]
+    if len(bad) != len(draws):
+        return []
+    return [stream.source.samples[draw.number].id for draw, wrong in zip(draws, bad.tolist(), strict=True) if wrong]

@@ -1,0 +1,124 @@
+"""From a finished run to the facts of its report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tl.commands.assemble import Assembly
+from tl.components.data.inspect import duplicates
+from tl.evaluation.findings import judgement, verdict_of
+from tl.evaluation.outcome import Outcome
+from tl.report.facts import (
+    DataCard,
+    Environment,
+    Facts,
+    ModelCard,
+    PhaseFact,
+)
+from tl.report.page import render
+from tl.report.verdict import sentence
+from tl.run.run import RECIPE, Run
+
+_MOST_COMPARED = 20_000
+
+
+def write_report(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> None:
+    """Write report.html into the run, and its verdict into what is known about the run."""
+    facts = gather(run, assembly, outcomes)
+    run.write("report.html", render(facts))
+    run.update_meta(verdict=sentence(facts))
+
+
+def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
+    """The facts of a run; the last of its outcomes (test, else val) is the one that judges it."""
+    meta, space = run.meta, assembly.data.space
+    rows, judged = run.rows(), outcomes[-1] if outcomes else None
+    return Facts(
+        title=assembly.recipe.name,
+        kind=space.kind,
+        names=space.names,
+        samples="pictures" if assembly.data.modality == "image" else "texts",
+        run=str(run.path),
+        created=f"{datetime.fromisoformat(meta['created']):%-d %B %Y, %H:%M} UTC",
+        verdict=verdict_of(meta["best"]["metric"], judged) if judged else None,
+        scores={o.split: {k: (v, *o.intervals[k]) for k, v in o.values.items()} for o in outcomes},
+        curves=rows,
+        phases=_phases(rows, assembly),
+        data=_data_card(assembly),
+        model=_model_card(run, assembly),
+        environment=_environment(meta),
+        warnings=assembly.data.notes,
+        command=meta["command"],
+        recipe=(run.path / RECIPE).read_text(encoding="utf-8"),
+        **(judgement(judged, meta["temperature"] if assembly.data.splits.get("val") else None) if judged else {}),
+    )
+
+
+def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[PhaseFact]:
+    trained = [row for row in rows if row["split"] == "train"]
+    names = list(dict.fromkeys(row["phase"] for row in trained))
+    loop, epoch = assembly.recipe.loop, len(assembly.data.splits["train"])
+    batch, found, first = min(loop.batch, epoch), [], 1
+    for name in names:
+        own = [row for row in trained if row["phase"] == name]
+        last = max(int(row["step"]) for row in own)
+        rates = {
+            part: max((r[f"lr/{part}"] for r in own if f"lr/{part}" in r), default=None)
+            for part in assembly.model.parts()
+        }
+        epochs = (last - first + 1) * batch / epoch
+        found.append(PhaseFact(name=name, first=first, last=last, epochs=epochs, rates=rates))
+        first = last + 1
+    return found
+
+
+def _data_card(assembly: Assembly) -> DataCard:
+    data, node = assembly.data, assembly.recipe.data
+    counts = {}
+    if data.space.kind != "number":
+        for split, samples in data.splits.items():
+            labels = (s.target if isinstance(s.target, tuple) else (s.target,) for s in samples if s.target is not None)
+            found = Counter(str(label) for many in labels for label in many)
+            counts[split] = {name: found[name] for name in data.space.names}
+    place = next((str(node.values[key]) for key in ("root", "file", "files") if node.values.get(key)), "")
+    pictures = sum(len(samples) for samples in data.splits.values()) if data.modality == "image" else 0
+    return DataCard(
+        duplicates=duplicates(data.splits) if pictures <= _MOST_COMPARED else None,
+        source=f"{node.option} {place}".strip(),
+        sizes={split: len(samples) for split, samples in data.splits.items()},
+        counts=counts,
+        fingerprint=data.fingerprint,
+    )
+
+
+def _model_card(run: Run, assembly: Assembly) -> ModelCard:
+    node, model = assembly.recipe.backbone, assembly.model
+    sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in model.parts().items()}
+    learned = {phase.name: sum(sizes[part] for part in phase.train) for phase in assembly.phases}
+    lines = [(key, str(value)) for key, value in node.values.items() if key != "weights"]
+    chosen = [
+        (group, one.option) for group, one in assembly.recipe.nodes().items() if group not in ("data", "backbone")
+    ]
+    return ModelCard(
+        backbone=node.option,
+        weights=str(node.values.get("weights", "")),
+        preprocess=model.backbone.preprocess.lines(),
+        parameters=sum(sizes.values()),
+        learned=learned,
+        fingerprint=run.meta["preprocess"]["fingerprint"],
+        lines=[*lines, *chosen],
+    )
+
+
+def _environment(meta: Mapping[str, Any]) -> Environment:
+    return Environment(
+        versions=meta["versions"],
+        device=meta["device"],
+        wall_s=meta["seconds"],
+        peak_memory=int(max(meta["peak_memory_mb"].values()) * 1024**2),
+        git=meta["git"],
+        seeds={"seed": meta["seed"]},
+    )

@@ -1,0 +1,154 @@
+"""Doing a run again: from its start, or killed in the middle and resumed, and what differs then."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tl.commands.assemble import as_run, own_cache
+from tl.commands.finetune import Request, finetune
+from tl.errors import TLError
+from tl.recipe.recipe import load
+from tl.recipe.weights import RUN_MODEL
+from tl.run.run import METRICS, RECIPE, Listener, Run
+from tl.run.stored import OUTCOME, demand, read_json
+
+_POLL, _LATEST = 0.002, 3600.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs of one recipe. `rows` were logged; `step` is that of the first row that differs, if any.
+
+    `largest` is the largest relative difference between logged numbers, `weights` whether the models are equal bit for
+    bit, `values` every final metric that differs, `facts` what differs in versions, machine and data.
+    """
+
+    one: str
+    other: str
+    rows: int
+    step: int | None
+    largest: float
+    weights: bool
+    values: Mapping[str, tuple[float, float]]
+    facts: Mapping[str, tuple[str, str]]
+
+    @property
+    def same(self) -> bool:
+        """Whether they are equal bit for bit."""
+        return self.step is None and self.weights and not self.values
+
+
+def reproduce(path: Path, root: Path, listener: Listener) -> Comparison:
+    """Run a finished run again as it was, below `root`, and compare."""
+    run = Run.open(path)
+    if run.meta["status"] != "done":
+        raise TLError(f"'{path}' is {run.meta['status']}, so there is nothing to compare with: resume it first.")
+    recipe = own_cache(as_run(load(str(path / RECIPE)), run))
+    return compare(path, finetune(Request(recipe, root, None, f"tl reproduce {path}"), listener))
+
+
+def verify_resume(reference: str, overrides: Sequence[str], steps: int, folder: Path) -> Comparison:
+    """Run the recipe for so many steps, once undisturbed and once killed and resumed, below `folder`, and compare."""
+    short = [f"loop.length={steps}step", f"loop.eval_every={-(-steps // 3)}step", "loop.trackers=[]"]
+    recipe = [reference, *overrides, *short, "loop.log_every=1step", "loop.save_every=2step"]
+    _finished([*recipe, "--runs", str(folder / "whole")])
+    halted = _killed([*recipe, "--runs", str(folder / "killed")], folder / "killed", rows=steps // 2)
+    _finished(["--resume", str(halted)])
+    (whole,) = _runs(folder / "whole")
+    return compare(whole, halted)
+
+
+def compare(one: Path, other: Path) -> Comparison:
+    """What differs between two finished runs."""
+    runs = [Run.open(path) for path in (one, other)]
+    rows = [run.rows() for run in runs]
+    step, largest = _rows(*rows)
+    values = [dict(_values(path)) for path in (one, other)]
+    weights = (one / RUN_MODEL).read_bytes() == (other / RUN_MODEL).read_bytes()
+    facts = [_facts(run.meta) for run in runs]
+    return Comparison(str(one), str(other), len(rows[0]), step, largest, weights, _unlike(*values), _unlike(*facts))
+
+
+def _rows(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> tuple[int | None, float]:
+    """The step of the first row that differs, and the largest relative difference of numbers."""
+    first: int | None = None
+    largest = 0.0
+    for a, b in zip(one, other, strict=False):
+        if a == b:
+            continue
+        first = a["step"] if first is None else first
+        for name in a.keys() & b.keys():
+            if isinstance(a[name], float) and isinstance(b[name], float):
+                largest = max(largest, abs(a[name] - b[name]) / max(abs(a[name]), abs(b[name])))
+    if first is None and len(one) != len(other):
+        return max(one, other, key=len)[min(len(one), len(other))]["step"], math.inf
+    return first, largest
+
+
+def _values(path: Path) -> Iterator[tuple[str, float]]:
+    for file in sorted((path / "evaluation").glob("*.json")):
+        outcome = read_json(file)
+        demand(file, OUTCOME, outcome)
+        for name, found in outcome["metrics"].items():
+            yield f"{file.stem} {name}", found["value"]
+
+
+def _facts(meta: Mapping[str, Any]) -> dict[str, str]:
+    named = ("device", "platform", "processes", "precision", "git")
+    facts = {name: str(meta[name]) for name in named}
+    return {**facts, **meta["versions"], "data": meta["data"]["fingerprint"]}
+
+
+def _unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What is not the same in both; two nan are."""
+    names = [*one, *(name for name in other if name not in one)]
+    pairs = {name: (one.get(name), other.get(name)) for name in names}
+    return {name: (a, b) for name, (a, b) in pairs.items() if a != b and not (a != a and b != b)}
+
+
+def _command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-P", "-m", "tl", "finetune", *arguments, "--json"]
+
+
+def _finished(arguments: Sequence[str]) -> None:
+    done = subprocess.run(_command(arguments), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise TLError(done.stderr.strip() or f"tl finetune ended with {done.returncode}.")
+
+
+def _killed(arguments: Sequence[str], folder: Path, rows: int) -> Path:
+    """The run that was killed as soon as it had logged so many rows."""
+    with subprocess.Popen(
+        _command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as child:
+        until = time.monotonic() + _LATEST
+        while child.poll() is None and time.monotonic() < until:
+            if any(_logged(run) >= rows for run in _runs(folder)):
+                os.killpg(child.pid, signal.SIGKILL)
+                break
+            time.sleep(_POLL)
+        _, said = child.communicate()
+    if child.returncode > 0:
+        raise TLError(said.strip() or f"tl finetune ended with {child.returncode}.")
+    (run,) = _runs(folder)
+    if Run.open(run).meta["status"] == "done":
+        raise TLError("The run was over before it could be killed: give more --steps.")
+    return run
+
+
+def _runs(folder: Path) -> list[Path]:
+    return [file.parent for file in folder.glob("*/*/meta.json")]
+
+
+def _logged(run: Path) -> int:
+    file = run / METRICS
+    return file.read_text(encoding="utf-8").count('"train"') if file.is_file() else 0

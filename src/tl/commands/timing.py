@@ -1,0 +1,93 @@
+"""How long a run would take here: a few real steps of its model on its data, measured."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from tl.commands.assemble import Assembly, assemble, precise
+from tl.components.optimizer.groups import groups
+from tl.inputs.streams import in_order, to_device
+from tl.place import Place, Share
+from tl.recipe.recipe import Recipe
+from tl.run.environment import machine, peak_memory_mb
+from tl.training.step import Step
+
+_STEPS = 3
+_SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of a step in which everything learns that ever does, and of evaluating one sample; MB at the peak."""
+
+    device: str
+    weights: int
+    step: float
+    sample: float
+    memory: dict[str, float]
+    lines: tuple[str, ...]
+
+    def total(self, steps: int, evaluated: int) -> float:
+        """Seconds of so many steps, and of evaluating so many samples; phases that freeze more take less."""
+        return self.step * steps + self.sample * evaluated
+
+
+def measure(recipe: Recipe) -> Timing:
+    """Assemble the recipe and run three steps after one to warm up; nothing is written."""
+    assembly = assemble(precise(recipe))
+    device = torch.device("cuda" if recipe.loop.device != "cpu" and torch.cuda.is_available() else "cpu")
+    return Timing(
+        device=machine(device),
+        weights=sum(p.numel() for p in assembly.model.parameters()),
+        step=_seconds_of_step(assembly, device),
+        sample=_seconds_of_sample(assembly, device),
+        memory=peak_memory_mb(device),
+        lines=tuple(assembly.model.backbone.described()),
+    )
+
+
+def _seconds_of_step(assembly: Assembly, device: torch.device) -> float:
+    model, loop, streams = assembly.model, assembly.recipe.loop, assembly.streams(Share())
+    if loop.device_batch == "auto":
+        found = assembly.capacity(streams, Place(device, loop.precision))
+        streams = {name: replace(stream, device_batch=found.samples) for name, stream in streams.items()}
+    model.learn({part for phase in assembly.phases for part in phase.train})
+    step = Step(model, assembly.method).to(device)
+    parts: dict[str, nn.Module] = {**model.parts(), "method": assembly.method}
+    weight_decay = assembly.optimizer.common["weight_decay"]
+    optimizer = assembly.optimizer.build(groups(parts, dict.fromkeys(parts, 0.0), weight_decay))
+    if not any(parameter.requires_grad for parameter in step.parameters()):
+        return 0.0
+    step.train()
+    times = []
+    for pieces in zip(*(stream.steps(0, _STEPS + 1) for stream in streams.values()), strict=True):
+        for together in zip(*pieces, strict=True):
+            batch = {name: to_device(piece.batch, device) for name, piece in zip(streams, together, strict=True)}
+            with Place(device, loop.precision).context():
+                loss = torch.stack(list(step(batch).values())).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        times.append(_now(device))
+    return (times[-1] - times[0]) / _STEPS
+
+
+@torch.no_grad()
+def _seconds_of_sample(assembly: Assembly, device: torch.device) -> float:
+    items = assembly.items("val") if assembly.data.splits.get("val") else assembly.items("train")
+    model, began, seen = assembly.model.eval(), _now(device), 0
+    for batch in in_order(items, max(_SAMPLES, assembly.recipe.loop.at_once)):
+        model(to_device(batch, device).x)
+        seen += len(batch.y)
+        break
+    return (_now(device) - began) / seen
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

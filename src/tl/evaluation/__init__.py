@@ -1,0 +1,1 @@
+"""A model on a split: outputs, metrics with intervals, and what the report tells of them."""

@@ -1,0 +1,102 @@
+"""Evaluation over exactly a split, however many processes share it, and closed-form starts from its features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tl.batch import Inputs
+from tl.components.model import Model
+from tl.inputs.items import Source
+from tl.inputs.streams import by_length, to_device
+from tl.metrics import catalogue as metrics
+from tl.place import Share
+from tl.space import Space
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Outputs (N, C), targets and ids of a split, in the split's order."""
+
+    outputs: Tensor
+    targets: Tensor
+    ids: tuple[str, ...]
+
+    def scores(self, model: Model, temperature: float = 1.0) -> npt.NDArray[np.float64]:
+        """Probabilities (N, C), or numbers (N, K) in raw units."""
+        scores = model.head.scores(self.outputs.to(model.head.mean.device), temperature)
+        return np.asarray(scores.double().cpu().numpy())
+
+    def metrics(self, model: Model, temperature: float = 1.0) -> dict[str, float]:
+        """Every metric of the model's kind of output."""
+        space = model.head.space
+        return metrics.evaluate(space.kind, self.scores(model, temperature), self.targets.numpy(), space.names)
+
+
+class Evaluator:
+    """Runs a model over samples in order, in eval mode, and puts the answers of all processes together."""
+
+    def __init__(self, batch: int, share: Share, device: torch.device) -> None:
+        self.batch, self.share, self.device = batch, share, device
+
+    def answers(self, model: Model, items: Source) -> Answers:
+        """The model's outputs for every sample."""
+        outputs, targets = self._run(model, items, model)
+        return Answers(outputs, targets, tuple(sample.id for sample in items.samples))
+
+    def features(self, model: Model, items: Source) -> tuple[Tensor, Tensor]:
+        """Features (N, dim) after the adapter, with targets."""
+        return self._run(model, items, _Features(model))
+
+    @torch.no_grad()
+    def _run(self, model: Model, items: Source, forward: torch.nn.Module) -> tuple[Tensor, Tensor]:
+        was_training = model.training
+        model.eval()
+        found: list[tuple[Tensor, Tensor]] = []
+        order, batches = by_length(items, self.batch, self.share)
+        for batch in batches:
+            moved = to_device(batch, self.device)
+            found.append((forward(moved.x, moved.start).float().cpu(), batch.y))
+        model.train(was_training)
+        place = torch.tensor(order).argsort()
+        outputs, targets = (torch.cat(p)[place] for p in zip(*found, strict=True)) if found else _nothing(model)
+        return self._gather(outputs, len(items)), self._gather(targets, len(items))
+
+    def _gather(self, own: Tensor, n: int) -> Tensor:
+        if self.share.world == 1:
+            return own.clone()
+        parts: list[Tensor | None] = [None] * self.share.world
+        torch.distributed.all_gather_object(parts, own)
+        whole = torch.empty((n, *own.shape[1:]), dtype=own.dtype)
+        for rank, part in enumerate(parts):
+            assert part is not None
+            whole[rank :: self.share.world] = part
+        return whole
+
+
+class _Features(torch.nn.Module):
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Inputs, start: int) -> Tensor:
+        return self.model.features(x, start)
+
+
+def _nothing(model: Model) -> Sequence[Tensor]:
+    space = model.head.space
+    targets = torch.empty(0, dtype=torch.long) if space.kind == "single" else torch.empty(0, space.dim)
+    return torch.empty(0, space.dim), targets
+
+
+def best_metric(name: str, space: Space) -> str:
+    """The metric that picks the best checkpoint; TLError for one that this kind of output does not have."""
+    if name == "auto":
+        return metrics.default_metric(space.kind)
+    metrics.unknown_metric(name, space.kind)
+    return name

@@ -1,0 +1,133 @@
+"""What the split that judges a run says of it: verdict, confidence, and where it errs most."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tl.components.picture import open_image
+from tl.components.sample import Sample
+from tl.errors import TLError
+from tl.evaluation.outcome import Outcome, answers
+from tl.metrics.calibration import reliability
+from tl.metrics.catalogue import confusion, evaluate, per_class
+from tl.report.facts import Bin, Calibration, ClassFact, Confusion, Mistake, Residual, Scatter, Verdict
+
+_SHOWN = 12
+_THUMBNAIL = 192
+
+
+def verdict_of(metric: str, judged: Outcome) -> Verdict:
+    low, high = judged.intervals[metric]
+    value, n = judged.values[metric], len(judged.samples)
+    guess = baseline(metric, judged) if n else None
+    return Verdict(metric=metric, split=judged.split, value=value, low=low, high=high, n=n, baseline=guess)
+
+
+def baseline(metric: str, judged: Outcome) -> float | None:
+    """What the same answer for every sample scores: the split's own class shares, or its mean; None if undefined."""
+    space, targets = judged.space, judged.targets
+    truth = np.eye(space.dim)[targets] if space.kind == "single" else targets.astype(np.float64)
+    same = np.tile(truth.mean(axis=0), (len(targets), 1))
+    value = evaluate(space.kind, same, targets, space.names, [metric])[metric]
+    return value if math.isfinite(value) else None
+
+
+def judgement(judged: Outcome, temperature: float | None) -> dict[str, Any]:
+    space = judged.space
+    if space.kind == "number":
+        columns = range(space.dim)
+        pairs = [(judged.targets[:, i].tolist(), judged.scores[:, i].tolist()) for i in columns]
+        scatters = [Scatter(name=n, true=t, predicted=p) for n, (t, p) in zip(space.names, pairs, strict=True)]
+        return {"scatters": scatters, "residuals": _residuals(judged)}
+    classes = [ClassFact(**row) for row in per_class(space.kind, judged.scores, judged.targets, space.names)]  # type: ignore[arg-type]
+    found = {"classes": classes, "calibration": _calibration(judged, temperature)}
+    if space.kind == "multi":
+        return {**found, "mistakes": _wrong_decisions(judged)}
+    table = Confusion(names=space.names, counts=confusion(judged.scores, judged.targets))
+    return {**found, "confusion": table, "mistakes": _mistakes(judged)}
+
+
+def _calibration(judged: Outcome, temperature: float | None) -> Calibration:
+    before, after = _bins(judged.raw, judged.targets), _bins(judged.scores, judged.targets)
+    if temperature is None:
+        return Calibration(before=before, ece_before=_ece(before))
+    return Calibration(
+        before=before, ece_before=_ece(before), after=after, ece_after=_ece(after), temperature=temperature
+    )
+
+
+def _bins(scores: Any, targets: Any) -> list[Bin]:
+    found = reliability(scores, targets)
+    return [Bin(low=b.lo, high=b.hi, count=b.count, confidence=b.confidence, accuracy=b.accuracy) for b in found]
+
+
+def _ece(bins: Sequence[Bin]) -> float:
+    gaps = [one.count * abs(one.confidence - one.accuracy) for one in bins if one.count]
+    return sum(gaps) / sum(one.count for one in bins)
+
+
+def _mistakes(judged: Outcome) -> list[Mistake]:
+    predicted = answers(judged.space, judged.scores)
+    wrong = [i for i in range(len(predicted)) if predicted[i] != judged.targets[i]]
+    wrong.sort(key=lambda i: -judged.scores[i, predicted[i]])
+    names = judged.space.names
+    return [
+        Mistake(
+            id=judged.samples[i].id,
+            true=names[int(judged.targets[i])],
+            predicted=names[int(predicted[i])],
+            confidence=float(judged.scores[i, predicted[i]]),
+            **_shown(judged.samples[i]),
+        )
+        for i in wrong[:_SHOWN]
+    ]
+
+
+def _wrong_decisions(judged: Outcome) -> list[Mistake]:
+    """Labels given or withheld wrongly, the surest first; a sample can be there once for each of its labels."""
+    wrong = answers(judged.space, judged.scores) != judged.targets
+    sureness = np.where(judged.targets > 0.5, 1 - judged.scores, judged.scores)
+    order = np.argsort(-np.where(wrong, sureness, -1.0), axis=None)[: min(_SHOWN, int(wrong.sum()))]
+    found = []
+    for i, k in (divmod(int(cell), judged.space.dim) for cell in order):
+        name = judged.space.names[k]
+        true, said = (name, f"not {name}") if judged.targets[i, k] > 0.5 else (f"not {name}", name)
+        sure, sample = float(sureness[i, k]), judged.samples[i]
+        found.append(Mistake(id=sample.id, true=true, predicted=said, confidence=sure, **_shown(sample)))
+    return found
+
+
+def _residuals(judged: Outcome) -> list[Residual]:
+    errors = abs(judged.scores - judged.targets)
+    worst = (-errors).ravel().argsort()[:_SHOWN]
+    cells = [divmod(int(cell), judged.space.dim) for cell in worst]
+    return [
+        Residual(
+            id=judged.samples[i].id,
+            target=judged.space.names[k],
+            true=float(judged.targets[i, k]),
+            predicted=float(judged.scores[i, k]),
+            **_shown(judged.samples[i]),
+        )
+        for i, k in cells
+    ]
+
+
+def _shown(sample: Sample) -> dict[str, Any]:
+    if isinstance(sample.input, str):
+        return {"text": sample.input}
+    if isinstance(sample.input, tuple):
+        return {"text": " / ".join(sample.input)}
+    try:
+        image = open_image(sample.input)
+    except TLError:
+        return {"text": f"{sample.where} cannot be opened any more"}
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return {"thumbnail": buffer.getvalue()}

@@ -1,0 +1,1 @@
+"""From samples, or from what frozen stages made of them, to batches."""

@@ -1,0 +1,93 @@
+"""Running the frozen stages: one way for what is stored and for what is not, so that both are equal bit for bit.
+
+The last bits of a text's activations depend on how far its batch is padded (softmax sums in another order). So frozen
+stages read each text padded to the next multiple of eight tokens of its own, in groups of one length, whatever its
+batch; stages that learn read the batch padded to its longest text. For pictures, a processor may take other kernels for
+a few samples than for many, which differ in the last bits: below sixteen to a batch, equal means equal to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from tl.batch import Batch, Inputs
+from tl.components.backbone.base import Backbone
+from tl.components.preprocess import Preprocess, TextPreprocess
+from tl.inputs.items import Draw, Source, joined
+from tl.inputs.streams import to_device
+from tl.place import Place
+
+_MULTIPLE = 8
+
+
+class Prefix:
+    """The backbone's stages from where a batch starts up to each of `cuts`, shallow to deep."""
+
+    def __init__(self, backbone: Backbone, cuts: Sequence[int], place: Place) -> None:
+        self.backbone, self.cuts, self.place = backbone, cuts, place
+
+    @torch.inference_mode()
+    def rows(self, batch: Batch) -> list[list[Tensor]]:
+        """For each cut, a row for each sample: an activation, of real tokens only."""
+        found: list[list[Tensor]] = [[torch.empty(0)] * len(batch.y) for _ in self.cuts]
+        moved = to_device(batch, self.place.device).x
+        with self.place.context():
+            for numbers, x in _groups(moved, _longest(self.backbone.preprocess)):
+                for place, values in zip(found, self._through(x, batch.start), strict=True):
+                    for number, row in zip(numbers, values, strict=True):
+                        place[number] = row
+        return found
+
+    def _through(self, x: Inputs, start: int) -> Iterator[list[Tensor]]:
+        for cut in self.cuts:
+            x = self.backbone.between(x, start, cut)
+            start = cut
+            lengths = None if x.mask is None else x.mask.sum(1).tolist()
+            yield list(x.values) if lengths is None else [row[:n] for row, n in zip(x.values, lengths, strict=True)]
+
+
+class Fresh(Source):
+    """Samples from stage `cut` on, computed at every reading."""
+
+    def __init__(self, source: Source, prefix: Prefix) -> None:
+        super().__init__(source.samples, source.space)
+        self.source, self.prefix, self.targets = source, prefix, source.targets
+
+    @property
+    def lengths(self) -> tuple[int, ...] | None:
+        return self.source.lengths
+
+    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
+        return (self._batch(batch) for batch in self.source.batches(plans))
+
+    def _batch(self, batch: Batch) -> Batch:
+        (cut,), (rows,) = self.prefix.cuts, self.prefix.rows(batch)
+        ragged = batch.x.mask is not None and cut <= len(self.prefix.backbone.stages())
+        # What inference mode made cannot be saved for a backward pass; a copy can.
+        return Batch(joined([row.clone() for row in rows], ragged=ragged), batch.y, cut)
+
+
+def _longest(preprocess: Preprocess) -> int:
+    return preprocess.max_length if isinstance(preprocess, TextPreprocess) else 0
+
+
+def _groups(x: Inputs, longest: int) -> Iterator[tuple[list[int], Inputs]]:
+    """Sample numbers and inputs of texts of one padded length; pictures are one group."""
+    if x.mask is None:
+        yield list(range(len(x.values))), x
+        return
+    lengths = x.mask.sum(1).tolist()
+    sizes = [min(-(-length // _MULTIPLE) * _MULTIPLE, longest) for length in lengths]
+    for size in sorted(set(sizes)):
+        numbers = [number for number, each in enumerate(sizes) if each == size]
+        yield numbers, Inputs(*(None if t is None else _fitted(t[numbers], size) for t in x))  # type: ignore[arg-type]
+
+
+def _fitted(values: Tensor, size: int) -> Tensor:
+    """(B, T, ...) to (B, size, ...), cut or filled with zeros at the end."""
+    missing = size - values.shape[1]
+    return values[:, :size] if missing <= 0 else pad(values, (*(0, 0) * (values.ndim - 2), 0, missing))

@@ -1,0 +1,53 @@
+"""Where a run computes: its device and precision, and which of several processes this one is."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which process this is, of how many."""
+
+    rank: int = 0
+    world: int = 1
+
+    def first(self, value: T) -> T:
+        """What the first process says, in all of them."""
+        said = [value]
+        if self.world > 1:
+            torch.distributed.broadcast_object_list(said)
+        return said[0]
+
+    def least(self, value: int) -> int:
+        """The smallest value of all processes."""
+        said: list[int] = [value] * self.world
+        if self.world > 1:
+            torch.distributed.all_gather_object(said, value)
+        return min(said)
+
+    def wait(self) -> None:
+        """Go on when all processes are here."""
+        if self.world > 1:
+            torch.distributed.barrier()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how a run computes: device, precision (no, bf16, fp16), and this process's share."""
+
+    device: torch.device
+    precision: str = "no"
+    share: Share = field(default_factory=Share)
+
+    def context(self) -> AbstractContextManager[object]:
+        """The precision, for as long as the context lasts."""
+        if self.precision == "no":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16 if self.precision == "bf16" else torch.float16)

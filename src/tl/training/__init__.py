@@ -1,0 +1,1 @@
+"""Phases, then steps: the one training loop and what it needs."""

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import io
+import random
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tl.components.picture import animated, open_image, size_of
+from tl.components.sample import Picture
+from tl.errors import TLError
+
+
+def pixel(path: Path) -> tuple[int, ...]:
+    image = open_image(path)
+    assert image.mode == "RGB"
+    return tuple(int(v) for v in np.asarray(image)[0, 0])
+
+
+def test_what_is_transparent_becomes_white(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    for mode, colour, seen in (
+        ("RGBA", (200, 0, 0, 0), (255, 255, 255)),
+        ("RGBA", (200, 0, 0, 255), (200, 0, 0)),
+        ("LA", (10, 0), (255, 255, 255)),
+        ("L", 10, (10, 10, 10)),
+        ("1", 1, (255, 255, 255)),
+    ):
+        Image.new(mode, (2, 2), colour).save(path)
+        assert pixel(path) == seen
+
+
+def test_palettes_with_a_transparent_colour(tmp_path: Path) -> None:
+    image = Image.new("P", (2, 2), 0)
+    image.putpalette([9, 8, 7, 1, 2, 3])
+    image.save(tmp_path / "solid.png")
+    image.save(tmp_path / "clear.png", transparency=0)
+    assert pixel(tmp_path / "solid.png") == (9, 8, 7)
+    assert pixel(tmp_path / "clear.png") == (255, 255, 255)
+
+
+def test_cmyk_and_sixteen_bits(tmp_path: Path) -> None:
+    Image.new("CMYK", (8, 8), (0, 0, 0, 255)).save(tmp_path / "a.jpg", quality=100)
+    assert max(pixel(tmp_path / "a.jpg")) < 8
+    Image.fromarray(np.full((2, 2), 40_000, np.uint16)).save(tmp_path / "a.png")
+    assert pixel(tmp_path / "a.png") == (156, 156, 156)
+    Image.fromarray(np.full((2, 2), 90, np.int32)).save(tmp_path / "a.tif")
+    assert pixel(tmp_path / "a.tif") == (90, 90, 90)
+
+
+def test_orientation_is_applied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (6, 3)).save(tmp_path / "a.jpg", exif=exif)
+    assert open_image(tmp_path / "a.jpg").size == (3, 6)
+
+
+def test_pictures_that_are_no_files() -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (3, 2), "blue").save(stream, "PNG")
+    assert open_image(Picture("row 1", "x", partial(bytes, stream.getvalue()))).size == (3, 2)
+    with pytest.raises(TLError, match="row 2: is no picture"):
+        open_image(Picture("row 2", "y", partial(bytes, b"nothing")))
+
+
+def test_broken_pictures_are_named(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    for name in ("a.jpg", "a.png"):
+        path = tmp_path / name
+        Image.fromarray(noise).save(path)
+        path.write_bytes(path.read_bytes()[:2000])
+        with pytest.raises(TLError, match=rf"{path}: the picture cannot be read \(.*\): replace or remove it\."):
+            open_image(path)
+    with pytest.raises(TLError, match=r"gone\.jpg: there is no such picture"):
+        open_image(tmp_path / "gone.jpg")
+
+
+def test_what_another_program_would_have_to_read_is_no_picture(tmp_path: Path) -> None:
+    """Pillow hands PostScript to Ghostscript, whatever the file's name."""
+    stream = io.BytesIO()
+    Image.new("RGB", (3, 2)).save(stream, "EPS")
+    (tmp_path / "a.png").write_bytes(stream.getvalue())
+    with pytest.raises(TLError, match=r"a\.png: is no picture that can be read"):
+        open_image(tmp_path / "a.png")
+
+
+def changed(content: bytes, draw: random.Random) -> bytes:
+    """A file with a few bytes changed, lost or added."""
+    new = bytearray(content)
+    for _ in range(draw.choice((1, 2, 5, 20))):
+        place, how = draw.randrange(len(new)), draw.random()
+        if how < 0.7:
+            new[place] = draw.randrange(256)
+        else:
+            new[place : place + draw.randrange(9)] = draw.randbytes(draw.randrange(1, 9))
+    return bytes(new)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM"])
+@pytest.mark.filterwarnings("ignore")
+def test_changed_bytes_give_a_picture_or_a_sentence(kind: str) -> None:
+    draw, frames, stream = random.Random(kind), [Image.new("P", (30, 20), n) for n in (1, 2)], io.BytesIO()
+    more = {"save_all": True, "append_images": frames[1:]} if kind in ("PNG", "GIF", "WEBP", "TIFF") else {}
+    frames[0].convert("RGB" if kind in ("JPEG", "PPM") else "P").save(stream, kind, **more)
+    refused = []
+    for _ in range(400):
+        one = Picture("row 1", "x", partial(changed, stream.getvalue(), draw))
+        for look in (partial(open_image, least=8), partial(size_of, least=8), animated):
+            try:
+                look(one)
+            except TLError as error:
+                refused.append(str(error))
+    assert 0 < len(refused) < 1200
+    assert all(text.startswith("row 1: ") for text in refused)

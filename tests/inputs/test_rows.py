@@ -1,0 +1,200 @@
+"""Rows survive kills, are bounded by the cache, and let go of the memory that they were read through."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from tl.inputs.cache import Cache, key
+from tl.inputs.rows import Draft, Layout, Rows
+
+A, B, C = (letter * 32 for letter in "abc")
+MB = 1024**2
+RAGGED = Layout(4, "float32", (3,), (2, 1, 4, 3))
+
+
+def alone() -> None:
+    pytest.fail("it waits, though no other process is writing")
+
+
+def fill(cache: Cache, name: str, rows: int = 4, width: int = MB // 4) -> Rows:
+    """An entry of `rows` MB; row i holds i."""
+    with cache.drafting(name, "numbers", Layout(rows, "float32", (width,)), rows, alone) as draft:
+        assert draft is not None
+        with draft.writing():
+            for number in range(rows):
+                draft.write(number, [number], [torch.full((width,), float(number))])
+    found = cache.find(name)
+    assert found is not None
+    return found
+
+
+def test_rows_come_back_in_any_order(tmp_path: Path) -> None:
+    rows = fill(Cache(tmp_path, 100 * MB), A)
+    assert rows.take([2, 0, 3])[:, 0].tolist() == [2, 0, 3]
+    assert rows.take([1]).shape == (1, MB // 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "uint8"])
+def test_rows_of_unequal_length_and_every_type(dtype: str, tmp_path: Path) -> None:
+    layout = Layout(RAGGED.n, dtype, RAGGED.shape, RAGGED.lengths)
+    wanted = [torch.arange(3 * n).view(n, 3).to(getattr(torch, dtype)) for n in RAGGED.lengths or ()]
+    draft = Draft(tmp_path, layout, 2)
+    draft.begin()
+    with draft.writing():
+        draft.write(1, [3, 0], [wanted[3], wanted[0]])
+        draft.write(0, [2, 1], [wanted[2], wanted[1]])
+    draft.finish()
+    found = Rows(tmp_path).ragged([0, 1, 2, 3])
+    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+    assert found[0].dtype == getattr(torch, dtype)
+
+
+def killed(draft: Draft) -> None:
+    """One chunk is on the disk, another only written, when the writer ends."""
+    with draft.writing():
+        draft.write(2, [2], [torch.ones(4, 3)])
+        draft._sync()
+        draft.write(0, [0], [torch.ones(2, 3)])
+        raise KeyboardInterrupt
+
+
+def test_another_process_reads_the_same_rows(tmp_path: Path) -> None:
+    rows = fill(Cache(tmp_path, 100 * MB), A)
+    assert torch.equal(pickle.loads(pickle.dumps(rows)).take([2, 0]), rows.take([2, 0]))
+
+
+def test_a_draft_goes_on_where_a_kill_stopped_it(tmp_path: Path) -> None:
+    draft = Draft(tmp_path, RAGGED, 4)
+    draft.begin()
+    with pytest.raises(KeyboardInterrupt):
+        killed(draft)
+    again = Draft(tmp_path, RAGGED, 4)
+    again.begin()
+    assert again.missing() == [0, 1, 3]
+    other = Draft(tmp_path, Layout(4, "float16", (3,), RAGGED.lengths), 4)
+    other.begin()
+    assert other.missing() == [0, 1, 2, 3]
+
+
+def test_what_was_least_recently_used_goes_first(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 10 * MB)
+    for age, name in ((300, A), (200, B)):
+        fill(cache, name)
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    assert cache.find(A) is not None
+    kept = fill(cache, C)
+    assert {entry.folder.name for entry in cache.entries()} == {A, C}
+    assert not cache.fits(11 * MB)
+    assert cache.fits(9 * MB)
+    cache.clear()
+    assert cache.entries() == []
+    assert kept.take([3])[0, 0] == 3
+
+
+def test_an_entry_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 100 * MB)
+    with cache.drafting(A, "numbers", RAGGED, 4, alone) as draft:
+        assert draft is not None
+        assert cache.clear() == 0
+        with draft.writing():
+            for number, length in enumerate(RAGGED.lengths or ()):
+                draft.write(number, [number], [torch.zeros(length, 3)])
+    assert [entry.what for entry in cache.entries()] == ["numbers"]
+    assert cache.clear() > 0
+
+
+def test_a_second_writer_waits_and_then_reads(tmp_path: Path) -> None:
+    drafts = []
+    told = threading.Event()
+    (tmp_path / "locks").mkdir()
+    with (tmp_path / "locks" / A).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+        def second() -> None:
+            with Cache(tmp_path, 100 * MB).drafting(A, "numbers", RAGGED, 4, told.set) as draft:
+                drafts.append(draft)
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert told.wait(10)
+        assert thread.is_alive()
+        fill(Cache(tmp_path / "elsewhere", 100 * MB), A)
+        (tmp_path / "elsewhere" / A).rename(tmp_path / A)
+    thread.join(10)
+    assert drafts == [None]
+
+
+def test_names_differ_by_every_fact() -> None:
+    assert key("a", 1) == key("a", 1)
+    assert len({key("a", 1), key("a", "1"), key("a1"), key(("a", 1)), key("a", 1, None)}) == 5
+
+
+def test_reading_lets_memory_go(tmp_path: Path) -> None:
+    """600 MB are read through less than 400 MB of resident memory."""
+    code = f"""
+import os, resource, torch
+from pathlib import Path
+from tl.inputs.rows import Draft, Layout, Rows
+layout = Layout(600, "uint8", ({MB},))
+draft = Draft(Path({str(tmp_path)!r}), layout, 600)
+draft.begin()
+with draft.writing():
+    for number in range(600):
+        draft.write(number, [number], [torch.zeros({MB}, dtype=torch.uint8)])
+draft.finish()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+rows = Rows(Path({str(tmp_path)!r}))
+for first in range(0, 600, 30):
+    rows.take(list(range(first, first + 30)))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 400
+
+
+@pytest.mark.parametrize("name", ["layout.json", "rows.bin", "what.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00damaged"])
+def test_a_damaged_entry_is_none_and_can_be_written_again(name: str, content: bytes, tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 100 * MB)
+    fill(cache, A)
+    (tmp_path / A / name).write_bytes(content)
+    if name != "what.json":
+        assert cache.find(A) is None
+    assert len(cache.entries()) == 1
+    assert cache.fits(MB)
+    assert fill(cache, B).take([3])[0, 0] == 3
+    if name != "what.json":
+        assert fill(cache, A).take([2])[0, 0] == 2
+    assert cache.clear() > 0
+    assert cache.entries() == []
+
+
+def test_an_unfinished_draft_with_damage_begins_anew(tmp_path: Path) -> None:
+    Draft(tmp_path, RAGGED, 4).begin()
+    (tmp_path / "layout.json").write_text("")
+    draft = Draft(tmp_path, RAGGED, 4)
+    draft.begin()
+    assert draft.missing() == [0, 1, 2, 3]
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 100 * MB)
+    with pytest.raises(OSError), cache.drafting(A, "numbers", RAGGED, 4, alone):
+        raise OSError(28, "No space left on device")
+    assert cache.entries() == []
+
+
+def test_rows_may_be_more_than_memory_holds(tmp_path: Path) -> None:
+    layout = Layout(40, "uint8", (1024 * MB,))
+    Draft(tmp_path, layout, 1).begin()
+    rows = Rows(tmp_path)
+    assert rows._flat[39, ::MB].sum() == 0

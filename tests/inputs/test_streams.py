@@ -1,0 +1,68 @@
+"""The order of samples: each once in a pass, texts of like length together, wherever reading begins."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.conftest import TEXT
+from tl.inputs.items import Draw
+from tl.inputs.streams import Order
+
+
+def numbers(order: Order, first: int, last: int) -> list[int]:
+    return [draw.number for draw in order.draws(first, last)]
+
+
+@pytest.mark.parametrize("n, batch", [(103, 8), (64, 8), (17, 16), (5, 8), (1000, 7)])
+def test_every_pass_has_every_sample_once(n: int, batch: int) -> None:
+    lengths = [random.Random(i).randint(1, 40) for i in range(n)]
+    order = Order(n, 3, batch, None, lengths)
+    passes = [numbers(order, turn * n, (turn + 1) * n) for turn in range(4)]
+    assert all(sorted(one) == list(range(n)) for one in passes)
+    assert n < 17 or passes[0] != passes[1]
+    again = Order(n, 3, batch, None, lengths)
+    assert numbers(again, 2 * n + 1, 3 * n) == passes[2][1:]
+
+
+def test_texts_of_like_length_share_a_batch() -> None:
+    lengths = [random.Random(i).randint(1, 40) for i in range(400)]
+
+    def padded(order: Order) -> int:
+        batches = [numbers(order, first, first + 16) for first in range(0, 400, 16)]
+        return sum(16 * max(lengths[i] for i in batch) - sum(lengths[i] for i in batch) for batch in batches)
+
+    assert padded(Order(400, 0, 16, None, lengths)) < 0.15 * padded(Order(400, 0, 16))
+
+
+def test_fixed_views_take_turns() -> None:
+    order = Order(10, 0, 4)
+    seen = [{draw.view for draw in order.draws(10 * turn, 10 * turn + 10, 3)} for turn in range(4)]
+    assert seen == [{0}, {1}, {2}, {0}]
+    first, again = ({d.number: d.seed for d in order.draws(10 * turn, 10 * turn + 10, 3)} for turn in (0, 3))
+    assert first == again
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_texts_evaluated_by_length_come_back_in_the_splits_order(world: int) -> None:
+    """The features of each text are those of that text alone, and beside its own target, whoever shares the work."""
+    import torch
+
+    from tl.commands.assemble import assemble
+    from tl.evaluation.evaluator import Evaluator
+    from tl.place import Share
+    from tl.recipe.recipe import load
+
+    assembly = assemble(load("base", [*TEXT, "data.n=60"]))
+    items, model = assembly.items("train"), assembly.model.eval()
+    assert len(set(items.lengths or ())) > 3
+    for rank in range(world):
+        evaluator = Evaluator(8, Share(rank, world), torch.device("cpu"))
+        evaluator._gather = lambda own, n: own  # type: ignore[method-assign]
+        features, targets = evaluator.features(model, items)
+        own = range(rank, len(items), world)
+        assert torch.equal(targets, items.targets[list(own)])
+        for row, number in zip(features, own, strict=True):
+            (alone,) = items.batches(iter([[Draw(number, 0)]]))
+            torch.testing.assert_close(row, model.features(alone.x)[0].detach(), rtol=1e-4, atol=1e-5)
