@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tl.recipe.registry import GROUPS, RECIPES, first_line, options, stories
+from tl.recipe.registry import GROUPS, RECIPES, first_line, options, shipped_recipes
 from tl.recipe.signature import signature
 
 README = Path(__file__).parents[1] / "recipes" / "README.md"
@@ -15,7 +15,7 @@ BEGIN, END = "<!-- catalogue -->", "<!-- end of catalogue -->"
 def catalogue() -> str:
     """The shipped recipes, then each group's options with their keys."""
     lines = ["### Recipes", "", "| recipe | what for |", "|---|---|"]
-    for name, path in stories().items():
+    for name, path in shipped_recipes().items():
         lines.append(f"| `{name}` | {first_line(path)} |")
     for group in GROUPS:
         lines += ["", f"### {group}", "", "| option | what it is | keys |", "|---|---|---|"]

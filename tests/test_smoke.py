@@ -19,9 +19,9 @@ import pytest
 from tests.user_data import write_all
 from tl.errors import Mistakes, TLError
 from tl.recipe.recipe import Recipe, load
-from tl.recipe.registry import stories
+from tl.recipe.registry import shipped_recipes
 
-STORIES = [name for name in stories() if name != "base"]
+STORIES = [name for name in shipped_recipes() if name != "base"]
 SMALL = ["data.limit=24", "loop.batch=8", "loop.device_batch=8", "loop.device=cpu", "loop.bootstrap=10"]
 SMALL += ["loop.length=4step", "loop.eval_every=2step", "loop.save_every=1000step", "loop.log_every=1step"]
 MARK = "# smoke: "
@@ -48,7 +48,7 @@ def runs(tmp_path: Path) -> Iterator[Path]:
 
 
 def overrides(name: str, made: Path, teacher: Path | None = None) -> list[str]:
-    text = stories()[name].read_text(encoding="utf-8")
+    text = shipped_recipes()[name].read_text(encoding="utf-8")
     lines = [line.removeprefix(MARK) for line in text.splitlines() if line.startswith(MARK)]
     return [*SMALL, *shlex.split(" ".join(lines).format(tmp=made, teacher=teacher))]
 
@@ -91,14 +91,14 @@ def predicted(run: Path, picture: Path) -> dict[str, Any]:
 def test_a_shipped_recipe_runs_to_its_end(
     name: str, made: Path, runs: Path, request: pytest.FixtureRequest, forget_accelerate: Callable[[], None]
 ) -> None:
-    from tl.commands.check import preflight
+    from tl.commands.check import check
     from tl.run.run import Run
 
-    needs_teacher = "{teacher}" in stories()[name].read_text(encoding="utf-8")
+    needs_teacher = "{teacher}" in shipped_recipes()[name].read_text(encoding="utf-8")
     changes = overrides(name, made, request.getfixturevalue("teacher") if needs_teacher else None)
     forget_accelerate()
     path = trained(name, changes, runs)
-    assert preflight(name, changes, runs).findings.errors == ()
+    assert check(name, changes, runs).findings.errors == ()
     run = Run.open(path)
     assert run.meta["status"] == "done"
     assert (path / "model.safetensors").stat().st_size > 1000
@@ -117,6 +117,6 @@ def test_a_shipped_recipe_runs_to_its_end(
 
 def test_a_line_makes_small_what_needs_files_of_the_user() -> None:
     for name in STORIES:
-        text = stories()[name].read_text(encoding="utf-8")
+        text = shipped_recipes()[name].read_text(encoding="utf-8")
         assert ("???" in text) <= (MARK in text), f"{name} names no data: add a line '{MARK}...'"
         assert text.count(MARK) <= 1

@@ -20,14 +20,14 @@ class Batch(NamedTuple):
     """Inputs with their targets.
 
     `y` is int64 (B,) or soft (B, C) for one label, float 0/1 (B, C) for many, float (B, K) in raw units for numbers.
-    `start` is the first backbone stage still to run: cached activations start late. `answers` (B, C) are a frozen
-    teacher's outputs for the same inputs, where they are cached.
+    `start` is the first backbone stage still to run: cached activations start late. `teacher_outputs` (B, C) are
+    the outputs of a frozen teacher for the same inputs, where they are cached.
     """
 
     x: Inputs
     y: Tensor
     start: int = 0
-    answers: Tensor | None = None
+    teacher_outputs: Tensor | None = None
 
 
 Streams = Mapping[str, Batch]

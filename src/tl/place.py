@@ -18,14 +18,14 @@ class Share:
     rank: int = 0
     world: int = 1
 
-    def first(self, value: T) -> T:
+    def broadcast(self, value: T) -> T:
         """What the first process says, in all of them."""
         said = [value]
         if self.world > 1:
             torch.distributed.broadcast_object_list(said)
         return said[0]
 
-    def least(self, value: int) -> int:
+    def minimum(self, value: int) -> int:
         """The smallest value of all processes."""
         said: list[int] = [value] * self.world
         if self.world > 1:

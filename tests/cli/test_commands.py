@@ -19,7 +19,7 @@ from tl.cli.app import app
 from tl.commands.doctor import intact, mismatch
 from tl.errors import Mistakes, TLError
 from tl.recipe.recipe import load
-from tl.recipe.registry import GROUPS, options, stories
+from tl.recipe.registry import GROUPS, options, shipped_recipes
 
 COMMANDS = {
     "finetune": "recipe overrides --resume --processes --find-lr --runs --json",
@@ -104,10 +104,10 @@ def test_the_users_mistakes_end_in_one_sentence_and_exit_code_2(
 
 def test_list_names_every_recipe_and_option(tl: Run) -> None:
     found = json.loads(tl("list", "--json"))
-    assert set(found["recipes"]) == set(stories())
+    assert set(found["recipes"]) == set(shipped_recipes())
     assert {group: set(known) for group, known in found["options"].items()} == {g: set(options(g)) for g in GROUPS}
     text = tl("list")
-    assert all(name in text for name in (*stories(), *GROUPS, *options("backbone")))
+    assert all(name in text for name in (*shipped_recipes(), *GROUPS, *options("backbone")))
 
 
 def test_list_of_a_group_shows_keys_with_defaults_and_comments(tl: Run) -> None:

@@ -238,14 +238,14 @@ def test_storing_pictures_goes_on_after_a_kill(
 ) -> None:
     """The disk gives out in the middle, as at a kill, and what was finished is not written again."""
     from tl.inputs import filling
-    from tl.inputs.rows import Draft
+    from tl.inputs.rows import RowWriter
 
     monkeypatch.setattr(filling, "_PICTURES", 2)
     recipe = [f"data.root={photos}", *RANDOM, "freeze=full", f"cache.folder={folder}"]
     written: list[int] = []
-    write = Draft.write
+    write = RowWriter.write
 
-    def killed(draft: Draft, chunk: int, *rest: Any) -> None:
+    def killed(draft: RowWriter, chunk: int, *rest: Any) -> None:
         if draft.layout.lengths is None:  # the validation split, cropped
             write(draft, chunk, *rest)
             return
@@ -256,7 +256,7 @@ def test_storing_pictures_goes_on_after_a_kill(
         write(draft, chunk, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Draft, "write", killed)
+        patch.setattr(RowWriter, "write", killed)
         with pytest.raises(KeyboardInterrupt):
             train(*recipe)
     (part,) = folder.glob("*.part")
@@ -264,12 +264,12 @@ def test_storing_pictures_goes_on_after_a_kill(
     assert sum(done) == 3
     later: list[int] = []
 
-    def watched(draft: Draft, chunk: int, *rest: Any) -> None:
+    def watched(draft: RowWriter, chunk: int, *rest: Any) -> None:
         if draft.folder == part:
             later.append(chunk)
         write(draft, chunk, *rest)
 
-    monkeypatch.setattr(Draft, "write", watched)
+    monkeypatch.setattr(RowWriter, "write", watched)
     cached = train(*recipe)
     assert sorted(later) == [number for number, byte in enumerate(done) if not byte]
     assert same(train(*recipe, "cache.use=never"), cached, rows)

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tl.inputs.cache import Cache, key
-from tl.inputs.rows import Draft, Layout, Rows
+from tl.inputs.rows import Layout, Rows, RowWriter
 
 A, B, C = (letter * 32 for letter in "abc")
 MB = 1024**2
@@ -47,7 +47,7 @@ def test_rows_come_back_in_any_order(tmp_path: Path) -> None:
 def test_rows_of_unequal_length_and_every_type(dtype: str, tmp_path: Path) -> None:
     layout = Layout(RAGGED.n, dtype, RAGGED.shape, RAGGED.lengths)
     wanted = [torch.arange(3 * n).view(n, 3).to(getattr(torch, dtype)) for n in RAGGED.lengths or ()]
-    draft = Draft(tmp_path, layout, 2)
+    draft = RowWriter(tmp_path, layout, 2)
     draft.begin()
     with draft.writing():
         draft.write(1, [3, 0], [wanted[3], wanted[0]])
@@ -58,7 +58,7 @@ def test_rows_of_unequal_length_and_every_type(dtype: str, tmp_path: Path) -> No
     assert found[0].dtype == getattr(torch, dtype)
 
 
-def killed(draft: Draft) -> None:
+def killed(draft: RowWriter) -> None:
     """One chunk is on the disk, another only written, when the writer ends."""
     with draft.writing():
         draft.write(2, [2], [torch.ones(4, 3)])
@@ -73,14 +73,14 @@ def test_another_process_reads_the_same_rows(tmp_path: Path) -> None:
 
 
 def test_a_draft_goes_on_where_a_kill_stopped_it(tmp_path: Path) -> None:
-    draft = Draft(tmp_path, RAGGED, 4)
+    draft = RowWriter(tmp_path, RAGGED, 4)
     draft.begin()
     with pytest.raises(KeyboardInterrupt):
         killed(draft)
-    again = Draft(tmp_path, RAGGED, 4)
+    again = RowWriter(tmp_path, RAGGED, 4)
     again.begin()
     assert again.missing() == [0, 1, 3]
-    other = Draft(tmp_path, Layout(4, "float16", (3,), RAGGED.lengths), 4)
+    other = RowWriter(tmp_path, Layout(4, "float16", (3,), RAGGED.lengths), 4)
     other.begin()
     assert other.missing() == [0, 1, 2, 3]
 
@@ -143,9 +143,9 @@ def test_reading_lets_memory_go(tmp_path: Path) -> None:
     code = f"""
 import os, resource, torch
 from pathlib import Path
-from tl.inputs.rows import Draft, Layout, Rows
+from tl.inputs.rows import RowWriter, Layout, Rows
 layout = Layout(600, "uint8", ({MB},))
-draft = Draft(Path({str(tmp_path)!r}), layout, 600)
+draft = RowWriter(Path({str(tmp_path)!r}), layout, 600)
 draft.begin()
 with draft.writing():
     for number in range(600):
@@ -179,9 +179,9 @@ def test_a_damaged_entry_is_none_and_can_be_written_again(name: str, content: by
 
 
 def test_an_unfinished_draft_with_damage_begins_anew(tmp_path: Path) -> None:
-    Draft(tmp_path, RAGGED, 4).begin()
+    RowWriter(tmp_path, RAGGED, 4).begin()
     (tmp_path / "layout.json").write_text("")
-    draft = Draft(tmp_path, RAGGED, 4)
+    draft = RowWriter(tmp_path, RAGGED, 4)
     draft.begin()
     assert draft.missing() == [0, 1, 2, 3]
 
@@ -195,6 +195,6 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_rows_may_be_more_than_memory_holds(tmp_path: Path) -> None:
     layout = Layout(40, "uint8", (1024 * MB,))
-    Draft(tmp_path, layout, 1).begin()
+    RowWriter(tmp_path, layout, 1).begin()
     rows = Rows(tmp_path)
     assert rows._flat[39, ::MB].sum() == 0

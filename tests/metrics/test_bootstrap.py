@@ -6,7 +6,7 @@ import scipy.stats
 from sklearn import metrics as sk
 
 from tl.metrics.bootstrap import counts, interval, intervals, percentile_interval
-from tl.metrics.catalogue import evaluate, metric_names, statistics
+from tl.metrics.catalogue import compute_metrics, metric_names, statistics
 
 N = 120
 
@@ -30,7 +30,7 @@ def test_weights_do_what_copying_samples_does(kind):
     weights = counts(drawn)
     for name, statistic in statistics(kind, scores, targets, None).items():
         width = [str(i) for i in range(scores.shape[1])]
-        copied = [evaluate(kind, scores[rows], targets[rows], width, only=[name])[name] for rows in drawn]
+        copied = [compute_metrics(kind, scores[rows], targets[rows], width, only=[name])[name] for rows in drawn]
         assert statistic(weights) == pytest.approx(np.array(copied), abs=1e-10, nan_ok=True), name
 
 

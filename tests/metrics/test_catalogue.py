@@ -9,9 +9,9 @@ from tl.errors import TLError
 from tl.metrics.catalogue import (
     METRICS,
     better,
+    compute_metrics,
     confusion,
     default_metric,
-    evaluate,
     metric_names,
     per_class,
     unknown_metric,
@@ -62,7 +62,7 @@ def sklearn_single(p, y):
 def test_single_agrees_with_sklearn(seed, n, c, seen):
     rng = np.random.default_rng(seed)
     p, y = probabilities(rng, n, c), np.concatenate([np.arange(seen), rng.integers(0, seen, n - seen)])
-    found = evaluate("single", p, y, names(c))
+    found = compute_metrics("single", p, y, names(c))
     assert found == pytest.approx(sklearn_single(p, y), abs=1e-12)
     assert list(found) == SINGLE
 
@@ -70,7 +70,7 @@ def test_single_agrees_with_sklearn(seed, n, c, seen):
 def test_auroc_is_sklearns_one_versus_rest_when_every_class_is_present():
     rng = np.random.default_rng(0)
     p, y = probabilities(rng, 150, 5), np.arange(150) % 5
-    found = evaluate("single", p, y, names(5), only=["auroc"])
+    found = compute_metrics("single", p, y, names(5), only=["auroc"])
     assert found == {"auroc": pytest.approx(sk.roc_auc_score(y, p, multi_class="ovr", average="macro"))}
 
 
@@ -82,7 +82,7 @@ def test_multi_agrees_with_sklearn(seed, ties):
     p = np.round(p, 1) if ties else p
     y[:, 2], y[:, 4], p[:, 4] = 0, 0, 0.1
     positive = [0, 1, 3, 5]
-    found = evaluate("multi", p, y, names(6))
+    found = compute_metrics("multi", p, y, names(6))
     answer = p >= 0.5
     losses = [sk.log_loss(y[:, k], np.stack([1 - p[:, k], p[:, k]], axis=1), labels=[0, 1]) for k in range(6)]
     assert list(found) == MULTI
@@ -104,7 +104,7 @@ def test_number_agrees_with_sklearn_and_scipy(columns, offset):
     rng = np.random.default_rng(columns)
     y = np.round(rng.normal(size=(70, columns)) * [1, 5, 30][:columns], 1) + offset
     x = np.round(y + rng.normal(size=y.shape), 1)
-    found = evaluate("number", x, y, names(columns))
+    found = compute_metrics("number", x, y, names(columns))
     assert list(found) == NUMBER
     assert found == pytest.approx(
         {
@@ -120,7 +120,7 @@ def test_number_agrees_with_sklearn_and_scipy(columns, offset):
 
 def test_by_hand():
     p = np.array([[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.0, 0.9], [0.2, 0.7, 0.1]])
-    found = evaluate("single", p, np.array([0, 0, 2, 1]), names(3))
+    found = compute_metrics("single", p, np.array([0, 0, 2, 1]), names(3))
     assert found["accuracy"] == 0.75
     assert found["top5"] == 1.0
     assert found["brier"] == pytest.approx((0.14 + 0.62 + 0.02 + 0.14) / 4)
@@ -133,12 +133,12 @@ def test_by_hand():
 
 def test_top5_by_hand_with_ties_going_to_the_earlier_class():
     p = np.tile(np.array([0.3, 0.25, 0.15, 0.1, 0.05, 0.05, 0.05, 0.05]), (8, 1))
-    assert evaluate("single", p, np.arange(8), names(8), only=["top5"]) == {"top5": 5 / 8}
+    assert compute_metrics("single", p, np.arange(8), names(8), only=["top5"]) == {"top5": 5 / 8}
 
 
 def test_a_single_present_class_leaves_auroc_and_mcc_undefined():
     p = np.array([[0.7, 0.3], [0.4, 0.6]])
-    found = evaluate("single", p, np.array([0, 0]), names(2))
+    found = compute_metrics("single", p, np.array([0, 0]), names(2))
     assert math.isnan(found["auroc"])
     assert math.isnan(found["mcc"])
     assert found["balanced_accuracy"] == 0.5
@@ -146,13 +146,13 @@ def test_a_single_present_class_leaves_auroc_and_mcc_undefined():
 
 def test_a_constant_answer_has_no_correlation_with_classes():
     p = np.tile([0.7, 0.2, 0.1], (6, 1))
-    found = evaluate("single", p, np.array([0, 1, 2, 0, 1, 2]), names(3))
+    found = compute_metrics("single", p, np.array([0, 1, 2, 0, 1, 2]), names(3))
     assert found["mcc"] == 0.0
     assert found["auroc"] == 0.5
 
 
 def test_a_certain_mistake_costs_a_finite_log_loss():
-    found = evaluate("single", np.array([[1.0, 0.0]]), np.array([1]), names(2), only=["log_loss"])
+    found = compute_metrics("single", np.array([[1.0, 0.0]]), np.array([1]), names(2), only=["log_loss"])
     assert found["log_loss"] == pytest.approx(sk.log_loss([1], np.array([[1.0, 0.0]]), labels=[0, 1]))
 
 
@@ -160,18 +160,18 @@ def test_a_certain_mistake_costs_a_finite_log_loss():
 def test_constants_have_no_correlation(constant):
     y = np.full((50, 1), constant)
     x = np.random.default_rng(0).normal(size=(50, 1))
-    for found in (evaluate("number", x, y, ["a"]), evaluate("number", y, x, ["a"])):
+    for found in (compute_metrics("number", x, y, ["a"]), compute_metrics("number", y, x, ["a"])):
         assert math.isnan(found["pearson"])
         assert math.isnan(found["spearman"])
-    assert math.isnan(evaluate("number", x, y, ["a"])["r2"])
-    both = evaluate("number", np.hstack([x, x]), np.hstack([y, 2 * x]), ["a", "b"])
+    assert math.isnan(compute_metrics("number", x, y, ["a"])["r2"])
+    both = compute_metrics("number", np.hstack([x, x]), np.hstack([y, 2 * x]), ["a", "b"])
     assert both["pearson"] == pytest.approx(1.0)
     assert both["spearman"] == pytest.approx(1.0)
 
 
 def test_no_label_at_all_is_undefined():
     p, y = np.full((4, 2), 0.1), np.zeros((4, 2), np.int64)
-    found = evaluate("multi", p, y, names(2))
+    found = compute_metrics("multi", p, y, names(2))
     assert all(math.isnan(found[name]) for name in ("map", "micro_f1", "macro_f1"))
     assert found["brier"] == pytest.approx(0.01)
 
@@ -184,25 +184,25 @@ def test_no_data_or_no_number_is_undefined(kind, width, broken):
     if n:
         p[2, 1] = broken
     y = np.zeros(n, np.int64) if kind == "single" else np.zeros((n, width))
-    found = evaluate(kind, p, y, names(width))
+    found = compute_metrics(kind, p, y, names(width))
     assert list(found) == metric_names(kind)
     assert all(math.isnan(value) for value in found.values())
 
 
 def test_huge_numbers_do_not_warn():
-    found = evaluate("number", np.array([[1e200], [-1e200]]), np.array([[1.0], [2.0]]), ["a"])
+    found = compute_metrics("number", np.array([[1e200], [-1e200]]), np.array([[1.0], [2.0]]), ["a"])
     assert found["mae"] == pytest.approx(1e200)
     assert found["rmse"] == math.inf
 
 
 def test_float32_scores_are_accepted():
     p = np.array([[0.7, 0.3], [0.4, 0.6]], np.float32)
-    assert evaluate("single", p, np.array([0, 1], np.int32), names(2))["accuracy"] == 1.0
+    assert compute_metrics("single", p, np.array([0, 1], np.int32), names(2))["accuracy"] == 1.0
 
 
 def test_a_column_without_a_name_is_a_bug():
     with pytest.raises(ValueError, match="2 names"):
-        evaluate("single", np.full((4, 3), 1 / 3), np.zeros(4, np.int64), names(2))
+        compute_metrics("single", np.full((4, 3), 1 / 3), np.zeros(4, np.int64), names(2))
 
 
 def test_every_metric_is_described_once():
@@ -226,7 +226,7 @@ def test_an_unknown_metric_is_answered_with_the_known_ones():
         "There is: macro_f1, micro_f1, map, log_loss, brier."
     )
     with pytest.raises(TLError) as caught:
-        evaluate("number", np.zeros((1, 1)), np.zeros((1, 1)), ["a"], only=["accuracy"])
+        compute_metrics("number", np.zeros((1, 1)), np.zeros((1, 1)), ["a"], only=["accuracy"])
     assert str(caught.value) == (
         "'accuracy' is no metric for number outputs. There is: mae, rmse, r2, pearson, spearman."
     )

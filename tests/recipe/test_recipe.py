@@ -16,7 +16,7 @@ from tl.commands import explain as reference
 from tl.errors import Mistakes, TLError
 from tl.recipe.compose import compose
 from tl.recipe.recipe import Recipe, load
-from tl.recipe.registry import GROUPS, RECIPES, Option, options, stories
+from tl.recipe.registry import GROUPS, RECIPES, Option, options, shipped_recipes
 from tl.recipe.yamlfile import dump, flow, read, shown
 
 Write = Callable[..., str]
@@ -62,12 +62,12 @@ def loaded(*overrides: str, story: str = "base") -> Recipe:
 
 def commanded(name: str) -> list[str]:
     """The overrides of the command in a shipped recipe's header."""
-    line = stories()[name].read_text(encoding="utf-8").splitlines()[1]
+    line = shipped_recipes()[name].read_text(encoding="utf-8").splitlines()[1]
     assert line.startswith(f"# Run: tl finetune {name}"), line
     return [word.rstrip(".") for word in shlex.split(line) if "=" in word]
 
 
-@pytest.mark.parametrize("name", [name for name in stories() if name != "base"])
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if name != "base"])
 def test_every_shipped_recipe_binds_with_the_command_of_its_header(name: str) -> None:
     recipe = loaded(*commanded(name), story=name)
     assert recipe.name == name
@@ -75,7 +75,7 @@ def test_every_shipped_recipe_binds_with_the_command_of_its_header(name: str) ->
 
 
 def test_every_option_is_used_by_a_shipped_recipe() -> None:
-    chosen = [compose(name, []).choices for name in stories() if name != "base"]
+    chosen = [compose(name, []).choices for name in shipped_recipes() if name != "base"]
     used = {(group, name) for choices in chosen for group, name in choices.items()}
     assert used == {(option.group, option.name) for option in ALL if option.yaml.is_relative_to(RECIPES)}
 

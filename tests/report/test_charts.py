@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tl.report.charts import Series, bars, interval_bar, line_chart, reliability, scatter
-from tl.report.facts import Bin, Confusion, PhaseFact
+from tl.report.facts import BinFact, Confusion, PhaseFact
 from tl.report.grids import depth, heat_map, most_confused, timeline, timeline_rows, worst_pairs
 from tl.report.svg import Frame, nice, path, px, tick_text, ticks
 
@@ -117,8 +117,8 @@ def test_bars_are_as_long_as_their_share_of_the_column() -> None:
 
 def test_reliability_draws_filled_bins_and_their_distance_from_the_diagonal() -> None:
     # The plot spans x 50..326 and y 230..10 for 0..1.
-    empty = Bin(low=0, high=0.5, count=0, confidence=math.nan, accuracy=math.nan)
-    full = Bin(low=0.5, high=1, count=8, confidence=0.75, accuracy=0.5)
+    empty = BinFact(low=0, high=0.5, count=0, confidence=math.nan, accuracy=math.nan)
+    full = BinFact(low=0.5, high=1, count=8, confidence=0.75, accuracy=0.5)
     svg = reliability([empty, full], title="Reliability")
     assert [at(dot, "cx", "cy", "r") for dot in marks(svg, "circle", "dot")] == [(257, 120, 6)]
     assert [at(gap, "y1", "y2") for gap in marks(svg, "line", "gap")] == [(65, 120)]

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tl.report.facts import (
-    Bin,
+    BinFact,
     Calibration,
     ClassFact,
     Confusion,
@@ -45,7 +45,7 @@ def png(side: int = 8) -> bytes:
 
 def single(name: str = "cat", text: str | None = None) -> Facts:
     names = [name, "dog"]
-    bins = [Bin(low=0.5, high=1, count=4, confidence=0.8, accuracy=0.5)]
+    bins = [BinFact(low=0.5, high=1, count=4, confidence=0.8, accuracy=0.5)]
     rows: list[dict[str, object]] = [
         {"step": step, "split": "train", "phase": "head", "loss": 1 / step, name: 0.5, "lr/head": 1e-3}
         for step in range(1, 11)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tl.cli.progress import Quiet
-from tl.commands.evaluate import score
+from tl.commands.evaluate import evaluate as evaluate_run
 from tl.commands.finetune import Request, finetune
 from tl.recipe.recipe import load
 from tl.recipe.weights import Weights
@@ -19,7 +19,7 @@ STORED = Path(__file__).parent / "runs_of_e58e684"
 
 
 def test_a_finished_run_is_evaluated_as_it_was() -> None:
-    found = score(STORED / "finished", "test", None, lambda line: None).as_json()
+    found = evaluate_run(STORED / "finished", "test", None, lambda line: None).as_json()
     expected = json.loads((STORED / "finished" / "evaluation" / "test.json").read_text())
     values, known = ({name: one["value"] for name, one in m["metrics"].items()} for m in (found, expected))
     assert values == pytest.approx(known, rel=1e-4)

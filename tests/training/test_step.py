@@ -15,7 +15,7 @@ import torch
 
 from tests.conftest import IMAGE, SHORT, TEXT
 from tests.training.test_trainer import losses, tiny_bert, weights
-from tl.commands.check import preflight
+from tl.commands.check import check
 from tl.errors import TLError
 from tl.recipe.recipe import load
 from tl.training.step import Warmup
@@ -54,7 +54,7 @@ def test_a_missing_compiler_is_found_before_training(
     )
     recipe = ["data=tiny_shapes", "loop.compile=true"]
     with pytest.raises(TLError) as checked:
-        preflight("base", recipe, tmp_path)
+        check("base", recipe, tmp_path)
     assert str(checked.value) == f"command line: {text}"
     with pytest.raises(TLError) as trained:
         train(*recipe)

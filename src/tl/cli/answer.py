@@ -34,13 +34,13 @@ def evaluate(
 
     gates = [parse_gate(text) for text in fail_if or []]
     from tl.cli.tables import print_json, print_outcome
-    from tl.commands.evaluate import score
+    from tl.commands.evaluate import evaluate as evaluate_run
     from tl.evaluation.outcome import check_writable, write_table
     from tl.run.run import Run
 
     if predictions is not None:
         check_writable("--predictions", predictions)
-    found = score(run, split, data, partial(say, file=sys.stderr))
+    found = evaluate_run(run, split, data, partial(say, file=sys.stderr))
     if predictions is not None:
         write_table(predictions, *found.rows())
     if json:
@@ -98,11 +98,11 @@ def extract_features(
     if to is None:
         raise TLError("Say where to write: --to features.safetensors (or .npz, .parquet, .csv).")
     from tl.cli.tables import print_json
-    from tl.commands.extract_features import ENDINGS, extract, save, sizes
+    from tl.commands.extract_features import ENDINGS, extract_features, save, sizes
     from tl.evaluation.outcome import check_writable
 
     check_writable("--to", to, ENDINGS)
-    found, space = extract(source, overrides or [], partial(say, file=sys.stderr))
+    found, space = extract_features(source, overrides or [], partial(say, file=sys.stderr))
     save(found, space, to)
     facts = {"to": str(to), "splits": sizes(found)}
     if json:

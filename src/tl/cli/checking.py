@@ -13,8 +13,8 @@ from rich.markup import escape
 
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
-from tl.commands.check import Ready, preflight
-from tl.commands.forecast import Need
+from tl.commands.check import Checked, check
+from tl.commands.forecast import Forecast
 from tl.errors import Mistakes, TLError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _SHOWN = 20
 def check_recipe(reference: str, overrides: list[str], time: bool, as_json: bool) -> None:
     """All mistakes at once and exit code 2, or what the run will be."""
     try:
-        ready = preflight(reference, overrides, Path("runs"))
+        ready = check(reference, overrides, Path("runs"))
         timing = _measured(ready) if time else None
     except TLError as error:
         if not as_json:
@@ -39,13 +39,13 @@ def check_recipe(reference: str, overrides: list[str], time: bool, as_json: bool
     return _print(ready, timing, shlex.join(["tl", "finetune", reference, *overrides]))
 
 
-def _measured(ready: Ready) -> Timing:
+def _measured(ready: Checked) -> Timing:
     from tl.commands.timing import measure
 
     return measure(ready.recipe)
 
 
-def _as_plain(ready: Ready, timing: Timing | None) -> dict[str, Any]:
+def _as_plain(ready: Checked, timing: Timing | None) -> dict[str, Any]:
     return {
         "ok": True,
         "name": ready.recipe.name,
@@ -60,7 +60,7 @@ def _as_plain(ready: Ready, timing: Timing | None) -> dict[str, Any]:
     }
 
 
-def _print(ready: Ready, timing: Timing | None, command: str) -> None:
+def _print(ready: Checked, timing: Timing | None, command: str) -> None:
     console = Screen(highlight=False)
     _print_counts(console, ready)
     for note in (*ready.recipe.notes, *ready.data.notes):
@@ -75,7 +75,7 @@ def _print(ready: Ready, timing: Timing | None, command: str) -> None:
     console.print(f"[green]ok[/]       nothing is wrong; run it: {escape(command)}", soft_wrap=True)
 
 
-def _print_counts(console: Console, ready: Ready) -> None:
+def _print_counts(console: Console, ready: Checked) -> None:
     counts, names = ready.findings.counts, ready.data.space.names
     table = plain_table()
     table.add_column({"single": "class", "multi": "label", "number": "numbers"}[ready.data.space.kind])
@@ -93,7 +93,7 @@ def _print_counts(console: Console, ready: Ready) -> None:
     console.print(table)
 
 
-def _needs(ready: Ready, need: Need) -> list[str]:
+def _needs(ready: Checked, need: Forecast) -> list[str]:
     loop = ready.recipe.loop
     batch = min(loop.batch, need.samples)
     parts = "" if ready.parts is None else f"; {len(ready.parts)} parts in {len(ready.phases)} phases"
@@ -112,7 +112,7 @@ def _needs(ready: Ready, need: Need) -> list[str]:
     return lines
 
 
-def _times(ready: Ready, timing: Timing) -> list[str]:
+def _times(ready: Checked, timing: Timing) -> list[str]:
     peak = ", ".join(f"{name} {mb:,.0f} MB" for name, mb in timing.memory.items())
     return [
         *(f"model    {escape(line)}" for line in timing.lines),
@@ -122,7 +122,7 @@ def _times(ready: Ready, timing: Timing) -> list[str]:
     ]
 
 
-def _total(ready: Ready, timing: Timing) -> float:
+def _total(ready: Checked, timing: Timing) -> float:
     """Seconds: every step as if everything learned, validation when it is due and at the end, the test set once."""
     need, every = ready.need, ready.recipe.loop.eval_every
     steps = every.value * need.steps_per_epoch if every.unit == "ep" else every.steps(total=need.steps, epoch=1)

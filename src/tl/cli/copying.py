@@ -8,14 +8,14 @@ from pathlib import Path
 
 from tl.cli.terminal import say
 from tl.errors import TLError, did_you_mean
-from tl.recipe.registry import stories
+from tl.recipe.registry import shipped_recipes
 
 _SUFFIXES = (".yaml", ".yml")
 
 
 def copy_recipe(name: str, to: Path | None) -> None:
     """Write a shipped recipe to a file of the user's own, in words that run from there."""
-    known = stories()
+    known = shipped_recipes()
     if name not in known:
         raise TLError(f"There is no shipped recipe '{name}'.{did_you_mean(name, known) or ' See tl list.'}")
     target = to or Path(f"{name}.yaml")

@@ -10,7 +10,7 @@ from rich.markup import escape
 from tl.cli.listing import print_names, show_entry
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
-from tl.commands.explain import Entry, Group, Key, explain
+from tl.commands.explain import GroupHelp, KeyHelp, OptionHelp, explain
 
 
 def explain_key(name: str, as_json: bool) -> None:
@@ -23,16 +23,16 @@ def explain_key(name: str, as_json: bool) -> None:
         if i:
             console.print()
         match thing:
-            case Group():
+            case GroupHelp():
                 _group(console, thing)
-            case Entry():
+            case OptionHelp():
                 _entry(console, thing)
-            case Key():
+            case KeyHelp():
                 _key(console, thing)
     return None
 
 
-def _group(console: Console, group: Group) -> None:
+def _group(console: Console, group: GroupHelp) -> None:
     console.print(f"[bold]{group.name}[/]  {escape(group.what)}", soft_wrap=True)
     if group.entries:
         print_names(console, "option", {entry.name: entry.what for entry in group.entries})
@@ -42,12 +42,12 @@ def _group(console: Console, group: Group) -> None:
         _key(console, key)
 
 
-def _entry(console: Console, entry: Entry) -> None:
+def _entry(console: Console, entry: OptionHelp) -> None:
     show_entry(console, entry)
     console.print(f"[dim]choose it:[/] '- {entry.group}: {entry.name}' in defaults, or {entry.group}={entry.name}")
 
 
-def _key(console: Console, key: Key) -> None:
+def _key(console: Console, key: KeyHelp) -> None:
     group = key.name.partition(".")[0]
     of = f"  of {group} {', '.join(key.options)}" if key.options else ""
     console.print(f"[bold]{key.name}[/]{of}", soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.markup import escape
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.cli.terminal import say
-from tl.commands.runs import Past, history
+from tl.commands.runs import RunSummary, list_runs
 from tl.inputs.cache import Cache, default_folder
 
 _COLORS = {"done": "green", "running": "cyan", "stopped": "yellow"}
@@ -19,7 +19,7 @@ _COLORS = {"done": "green", "running": "cyan", "stopped": "yellow"}
 
 def print_runs(root: Path, as_json: bool) -> None:
     """A row for each run, newest first."""
-    found = history(root)
+    found = list_runs(root)
     if as_json:
         return print_json([asdict(past) for past in found])
     if not found:
@@ -65,11 +65,11 @@ def _megabytes(size: int) -> str:
     return f"{size / 1024**2:,.1f} MB"
 
 
-def _status(past: Past) -> str:
+def _status(past: RunSummary) -> str:
     return f"[{_COLORS.get(past.status, 'red')}]{escape(past.status)}[/]"
 
 
-def _numbers(past: Past) -> tuple[str, str, str]:
+def _numbers(past: RunSummary) -> tuple[str, str, str]:
     best, test = ("" if value is None else f"{value:.3f}" for value in (past.best, past.test))
     return best, test, "" if past.seconds is None else _clock(past.seconds)
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from tl.cli.screen import Screen
 from tl.cli.tables import plain_table, print_json
 from tl.commands import explain as reference
-from tl.commands.explain import Entry, Group, Key
+from tl.commands.explain import GroupHelp, KeyHelp, OptionHelp
 from tl.recipe.registry import GROUPS, options
 
 
@@ -46,7 +46,7 @@ def print_group(name: str, as_json: bool) -> None:
     return show_group(Screen(highlight=False), group)
 
 
-def show_group(console: Console, group: Group) -> None:
+def show_group(console: Console, group: GroupHelp) -> None:
     """The group's options, each with its keys."""
     console.print(f"[bold]{group.name}[/]  {escape(group.what)}", soft_wrap=True)
     if group.keys:
@@ -56,13 +56,13 @@ def show_group(console: Console, group: Group) -> None:
         show_entry(console, entry)
 
 
-def show_entry(console: Console, entry: Entry) -> None:
+def show_entry(console: Console, entry: OptionHelp) -> None:
     """An option with its keys."""
     console.print(f"[cyan]{entry.name}[/]  {escape(entry.what)}", soft_wrap=True)
     show_keys(console, entry.keys)
 
 
-def show_keys(console: Console, keys: Sequence[Key]) -> None:
+def show_keys(console: Console, keys: Sequence[KeyHelp]) -> None:
     """A row for each key; those inside a mapping are in its default."""
     table = plain_table()
     table.show_header = False

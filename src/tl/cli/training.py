@@ -15,7 +15,7 @@ from tl.cli.terminal import say
 from tl.errors import TLError
 from tl.recipe.recipe import Recipe, load
 from tl.run.run import RECIPE, Run
-from tl.run.stored import OUTCOME, demand, read_json
+from tl.run.schema import OUTCOME, demand, read_json
 
 
 def asked_for(reference: str | None, overrides: list[str], resume: Path | None) -> Recipe:

@@ -11,7 +11,7 @@ from tl.recipe.registry import options
 from tl.recipe.shape import Scalar
 from tl.recipe.signature import literal
 from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, Weights
-from tl.run.stored import damaged, facts
+from tl.run.schema import damaged, read_facts
 
 _DEPTH, _DEEPEST = ("num_hidden_layers", "n_layers"), 1000
 
@@ -58,7 +58,7 @@ def _layers(node: Node, chains: tuple[str, ...]) -> int | None:
     path = _config(Weights.parse(chosen))
     if path is None or not path.is_file():
         return None
-    found = facts(path, {"model_type": Scalar("str"), **dict.fromkeys(_DEPTH, Scalar("int"))}, of="folder")
+    found = read_facts(path, {"model_type": Scalar("str"), **dict.fromkeys(_DEPTH, Scalar("int"))}, of="folder")
     if found["model_type"] not in chains:
         return 1
     depth = next((found[key] for key in _DEPTH if key in found), None)

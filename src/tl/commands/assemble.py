@@ -22,7 +22,7 @@ from tl.components.model import Model
 from tl.components.optimizer.base import Optimizer
 from tl.components.preprocess import fingerprint
 from tl.errors import TLError
-from tl.inputs.activations import Identity
+from tl.inputs.activations import Provenance
 from tl.inputs.cache import key as hexdigest
 from tl.inputs.items import Items
 from tl.inputs.streams import Order, Stream
@@ -35,7 +35,7 @@ from tl.recipe.registry import options
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, RUN_SPACE, Weights
 from tl.rng import derive, seeded
 from tl.run.run import RECIPE, Run
-from tl.run.stored import SPACE, answering, damaged, demand, demand_whole
+from tl.run.schema import SPACE, answer_files, damaged, demand, demand_whole
 from tl.space import Space
 from tl.training.capacity import Capacity, Trial, capacity
 from tl.training.step import Step
@@ -124,14 +124,14 @@ def own_cache(recipe: Recipe) -> Recipe:
     return replace(recipe, cache=replace(recipe.cache, folder=None))
 
 
-def identity(recipe: Recipe, backbone: Backbone) -> Identity:
+def provenance(recipe: Recipe, backbone: Backbone) -> Provenance:
     """What tells a recipe's backbone and augmentation apart, beside weights and seeds: values, files and code."""
     node, augment = recipe.backbone, recipe.augment
     made = {key: value for key, value in node.values.items() if key not in ("weights", "download")}
     base = sorted(Path(__file__).parents[1].glob("components/backbone/*.py"))
     code = [file.read_bytes() for file in (options("backbone")[node.option].source, *base)]
     seen = options("augment")[augment.option].source.read_bytes()
-    return Identity(
+    return Provenance(
         hexdigest((node.option, made, sorted(backbone.assets().items()), code)),
         hexdigest((augment.option, augment.values, seen)),
     )
@@ -204,7 +204,7 @@ def open_run(path: Path) -> Trained:
     recipe = as_run(load_recipe(str(path / RECIPE)), run)
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
     recipe = own_cache(replace(recipe, backbone=backbone))
-    demand_whole(path, answering(path))
+    demand_whole(path, answer_files(path))
     facts = run.read_json(RUN_SPACE)
     demand(path / RUN_SPACE, SPACE, facts)
     if facts["temperature"] <= 0:

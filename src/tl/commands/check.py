@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from tl.commands.anatomy import modality, part_names, stored_preprocess
-from tl.commands.forecast import Need, forecast
+from tl.commands.forecast import Forecast, forecast
 from tl.components.data.base import Data
 from tl.components.data.inspect import Findings, inspect
 from tl.components.data.splits import load as load_data
 from tl.components.freeze.base import FreezeSchedule, Phase, backbone_parts
 from tl.errors import Mistakes, TLError
 from tl.recipe.build import build
-from tl.recipe.compose import Draft
+from tl.recipe.compose import Composition
 from tl.recipe.recipe import Loop, Node, Reading, Recipe, read_recipe
 from tl.recipe.registry import GROUPS, RECORDS, options
 from tl.recipe.shape import Scalar
@@ -30,7 +30,7 @@ _KEY = re.compile(rf"(?:{'|'.join((*GROUPS, *RECORDS))})\.[\w.]+")
 
 
 @dataclass(frozen=True)
-class Ready:
+class Checked:
     """A recipe in which nothing was found wrong, with what was found out; parts are None where weights decide them."""
 
     recipe: Recipe
@@ -38,14 +38,14 @@ class Ready:
     findings: Findings
     parts: tuple[str, ...] | None
     phases: tuple[Phase, ...]
-    need: Need
+    need: Forecast
 
 
 @dataclass
 class _Inquiry:
     """Collects mistakes, each placed at the key it begins with."""
 
-    draft: Draft
+    composition: Composition
     mistakes: list[str] = field(default_factory=list)
 
     def ask(self, question: Callable[[], T]) -> T | None:
@@ -60,16 +60,16 @@ class _Inquiry:
 
     def placed(self, mistake: str) -> str:
         match = _KEY.match(mistake)
-        return f"{self.draft.place(match[0])}: {mistake}" if match else mistake
+        return f"{self.composition.place(match[0])}: {mistake}" if match else mistake
 
     def wrong(self, key: str, text: str) -> None:
-        self.mistakes.append(f"{self.draft.place(key)}: {text}")
+        self.mistakes.append(f"{self.composition.place(key)}: {text}")
 
 
-def preflight(reference: str, overrides: Sequence[str], root: Path) -> Ready:
+def check(reference: str, overrides: Sequence[str], root: Path) -> Checked:
     """Check a recipe and its data; Mistakes has all that is wrong. No weights are loaded, torch is not imported."""
     reading = read_recipe(reference, list(overrides))
-    inquiry = _Inquiry(reading.draft, list(reading.mistakes))
+    inquiry = _Inquiry(reading.composition, list(reading.mistakes))
     parts, phases = _phases(reading, inquiry)
     if parts is None and "backbone" in reading.nodes:
         _is_here(reading.nodes["backbone"], inquiry)
@@ -93,7 +93,7 @@ def preflight(reference: str, overrides: Sequence[str], root: Path) -> Ready:
         inquiry.mistakes.append(f"{root}: the run needs about {need.disk:.0f} MB of disk, {need.free:.0f} MB are free.")
     if inquiry.mistakes:
         raise Mistakes(inquiry.mistakes)
-    return Ready(recipe, data, findings, parts, phases, need)
+    return Checked(recipe, data, findings, parts, phases, need)
 
 
 def _phases(reading: Reading, inquiry: _Inquiry) -> tuple[tuple[str, ...] | None, tuple[Phase, ...]]:

@@ -26,7 +26,7 @@ from tl.recipe.build import build
 from tl.recipe.recipe import Node, Recipe
 
 
-def score(path: Path, split: str, other: Path | None, say: Callable[[str], None]) -> Outcome:
+def evaluate(path: Path, split: str, other: Path | None, say: Callable[[str], None]) -> Outcome:
     """Evaluate the run at `path` on `split`, or on everything in `other`; `say` hears of samples that have no label."""
     trained = open_run(path)
     samples = _own_samples(trained, split, say) if other is None else _other_samples(trained, other)
@@ -35,7 +35,7 @@ def score(path: Path, split: str, other: Path | None, say: Callable[[str], None]
     items = Items(samples, trained.model.head.space, preprocess, workers=processes(loop))
     named = split if other is None else other.name
     by = evaluator(trained.recipe)
-    answers = by.answers(trained.model.to(by.device), items)
+    answers = by.outputs(trained.model.to(by.device), items)
     return outcome(named, trained.model, items, answers, trained.temperature, loop.bootstrap)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from tl.errors import TLError, did_you_mean
 from tl.recipe.compose import layers
 from tl.recipe.recipe import record_shape
-from tl.recipe.registry import GROUPS, RECIPES, RECORDS, Option, first_line, options, stories
+from tl.recipe.registry import GROUPS, RECIPES, RECORDS, Option, first_line, options, shipped_recipes
 from tl.recipe.shape import Choice, Scalar, Shape, fields_of
 from tl.recipe.signature import signature
 from tl.recipe.yamlfile import YamlFile, flow, read
@@ -27,7 +27,7 @@ _PLAIN = {
 
 
 @dataclass(frozen=True)
-class Key:
+class KeyHelp:
     """One key: the `options` of its group that have it, what it `takes`, its default as YAML and where that stands."""
 
     name: str
@@ -39,57 +39,59 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Entry:
+class OptionHelp:
     """An option with its keys."""
 
     group: str
     name: str
     what: str
-    keys: tuple[Key, ...]
+    keys: tuple[KeyHelp, ...]
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupHelp:
     """A group with its options; `loop`, `cache`, `seed` and `name` have none."""
 
     name: str
     what: str
-    entries: tuple[Entry, ...]
-    keys: tuple[Key, ...]
+    entries: tuple[OptionHelp, ...]
+    keys: tuple[KeyHelp, ...]
 
 
 def recipes() -> dict[str, str]:
     """The shipped recipes with the first line of each."""
-    return {name: first_line(path) for name, path in stories().items()}
+    return {name: first_line(path) for name, path in shipped_recipes().items()}
 
 
-def group(name: str) -> Group:
+def group(name: str) -> GroupHelp:
     """A group with its options, or one that has keys only; TLError for another name."""
     if name in GROUPS:
-        return Group(name, _docstring(name), tuple(entry(option) for option in options(name).values()), ())
+        return GroupHelp(name, _docstring(name), tuple(entry(option) for option in options(name).values()), ())
     if name in _PLAIN:
         keys = [
             key for key in base_keys() if key.name.startswith(f"{name}.") or (key.name == name and name not in RECORDS)
         ]
-        return Group(name, _PLAIN[name], (), tuple(keys))
+        return GroupHelp(name, _PLAIN[name], (), tuple(keys))
     raise TLError(f"'{name}' is no group of options.{did_you_mean(name, (*GROUPS, *_PLAIN))}")
 
 
-def entry(option: Option) -> Entry:
+def entry(option: Option) -> OptionHelp:
     """An option with its keys and their defaults."""
     record = signature(option.source, option.module).record
     found = _keys(record.fields, layers(option), "", option.group)
-    return Entry(option.group, option.name, option.what(), tuple(replace(key, options=(option.name,)) for key in found))
+    return OptionHelp(
+        option.group, option.name, option.what(), tuple(replace(key, options=(option.name,)) for key in found)
+    )
 
 
-def base_keys() -> list[Key]:
+def base_keys() -> list[KeyHelp]:
     """The keys that are in no group."""
     files = [read(RECIPES / "base.yaml")]
-    name = Key("name", (), "a text", "the file's name", "no file sets it", "the folder of its runs below runs/")
+    name = KeyHelp("name", (), "a text", "the file's name", "no file sets it", "the folder of its runs below runs/")
     return [name, *_keys({"seed": Scalar("int"), **{name: record_shape(name) for name in RECORDS}}, files, "", "")]
 
 
-def explain(name: str) -> list[Group | Entry | Key]:
+def explain(name: str) -> list[GroupHelp | OptionHelp | KeyHelp]:
     """All that a name may mean: a group, an option or keys, also by its last word; TLError for an unknown one."""
     known, within = _known()
     if name in known or name in within:
@@ -101,10 +103,10 @@ def explain(name: str) -> list[Group | Entry | Key]:
 
 
 @cache
-def _known() -> tuple[dict[str, list[Group | Entry | Key]], dict[str, Key]]:
+def _known() -> tuple[dict[str, list[GroupHelp | OptionHelp | KeyHelp]], dict[str, KeyHelp]]:
     """Groups, options and keys by name; and keys by the name that tells their option too, such as head.mlp.hidden."""
-    known: dict[str, list[Group | Entry | Key]] = {}
-    within: dict[str, Key] = {}
+    known: dict[str, list[GroupHelp | OptionHelp | KeyHelp]] = {}
+    within: dict[str, KeyHelp] = {}
     for name in (*GROUPS, *_PLAIN):
         here = group(name)
         known[name] = [here]
@@ -116,23 +118,23 @@ def _known() -> tuple[dict[str, list[Group | Entry | Key]], dict[str, Key]]:
     return known, within
 
 
-def _shared(keys: list[Key]) -> list[Key]:
+def _shared(keys: list[KeyHelp]) -> list[KeyHelp]:
     """Keys that several options have alike, once."""
-    same: dict[Key, tuple[str, ...]] = {}
+    same: dict[KeyHelp, tuple[str, ...]] = {}
     for key in keys:
         bare = replace(key, options=())
         same[bare] = (*same.get(bare, ()), *key.options)
     return [replace(key, options=names) for key, names in same.items()]
 
 
-def _keys(fields: Mapping[str, Shape], files: list[YamlFile], inside: str, prefix: str) -> Iterator[Key]:
+def _keys(fields: Mapping[str, Shape], files: list[YamlFile], inside: str, prefix: str) -> Iterator[KeyHelp]:
     for name, shape in fields.items():
         dotted = f"{inside}.{name}" if inside else name
         full = f"{prefix}.{dotted}" if prefix else dotted
         owner = next((file for file in reversed(files) if dotted in file.where), None)
         if owner is not None:
             default = _default(shape, _value(owner.values, dotted))
-            yield Key(full, (), shape.words(), default, owner.where[dotted], owner.comments[dotted])
+            yield KeyHelp(full, (), shape.words(), default, owner.where[dotted], owner.comments[dotted])
         yield from _keys(fields_of(shape), files, dotted, prefix)
 
 

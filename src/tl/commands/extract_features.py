@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tl.commands.assemble import assemble, identity, open_run
+from tl.commands.assemble import assemble, open_run, provenance
 from tl.commands.evaluate import evaluator, own_splits
 from tl.components.sample import Sample
 from tl.errors import TLError
@@ -35,7 +35,9 @@ class Features:
     ids: tuple[str, ...]
 
 
-def extract(reference: str, overrides: list[str], say: Callable[[str], None]) -> tuple[dict[str, Features], Space]:
+def extract_features(
+    reference: str, overrides: list[str], say: Callable[[str], None]
+) -> tuple[dict[str, Features], Space]:
     """The features of every split of a recipe's data under its backbone, or of a run's under its trained one.
 
     They are read from the cache, or left there for others; `say` hears of it.
@@ -52,7 +54,7 @@ def extract(reference: str, overrides: list[str], say: Callable[[str], None]) ->
         assembly = assemble(recipe)
         model, splits = assembly.model, assembly.data.splits
     by = evaluator(recipe)
-    known = Activations(model.to(by.device), identity(recipe, model.backbone), recipe.cache, Place(by.device), say)
+    known = Activations(model.to(by.device), provenance(recipe, model.backbone), recipe.cache, Place(by.device), say)
     workers = processes(recipe.loop)
     found = {name: _of(name, samples, known, by, workers) for name, samples in splits.items() if samples}
     return found, model.head.space

@@ -16,8 +16,8 @@ from tl.commands.prepared import Prepared, prepare
 from tl.commands.report import write_report
 from tl.components.preprocess import fingerprint, to_json
 from tl.errors import TLError
-from tl.evaluation.evaluator import Answers
-from tl.evaluation.outcome import MOST_COLUMNS, Outcome, answers, csv_text, outcome
+from tl.evaluation.evaluator import Outputs
+from tl.evaluation.outcome import MOST_COLUMNS, Outcome, csv_text, decisions, outcome
 from tl.inputs.supply import Supply
 from tl.metrics.calibration import fit_temperature
 from tl.recipe.recipe import Recipe
@@ -27,9 +27,9 @@ from tl.run.checkpoint import going_on
 from tl.run.disk import demand_room, hash_of
 from tl.run.environment import describe, peak_memory_mb
 from tl.run.run import Listener, Run
-from tl.run.stored import answering
+from tl.run.schema import answer_files
 from tl.training.cursor import Cursor
-from tl.training.finder import Finding, find_rate
+from tl.training.finder import RateSweep, find_rate
 from tl.training.signals import StopSignals
 from tl.training.trackers import start_trackers
 from tl.training.trainer import Trainer
@@ -99,7 +99,7 @@ def _finish(run: Run, ready: Prepared, supply: Supply, cursor: Cursor) -> None:
         write_report(run, assembly, outcomes)
 
 
-def find_rates(recipe: Recipe, listener: Listener) -> dict[str, Finding]:
+def find_rates(recipe: Recipe, listener: Listener) -> dict[str, RateSweep]:
     """A learning-rate sweep over each phase's learning parts, from the weights that training would start from."""
     ready = prepare(recipe)
     supply = ready.supply(listener.note)
@@ -145,19 +145,19 @@ def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run
     return run
 
 
-def _validated(ready: Prepared, supply: Supply) -> Answers | None:
+def _validated(ready: Prepared, supply: Supply) -> Outputs | None:
     if not len(supply.val):
         return None
-    return ready.evaluator.answers(ready.assembly.model, supply.last("val", supply.val))
+    return ready.evaluator.outputs(ready.assembly.model, supply.last("val", supply.val))
 
 
-def _temperature(assembly: Assembly, validated: Answers | None) -> float:
+def _temperature(assembly: Assembly, validated: Outputs | None) -> float:
     """One where every answer on validation is right: the best would then be 0, and every answer to come certain."""
     space = assembly.data.space
     if validated is None or space.kind == "number":
         return 1.0
     targets = validated.targets.numpy()
-    if bool((answers(space, validated.scores(assembly.model)) == targets).all()):
+    if bool((decisions(space, validated.scores(assembly.model)) == targets).all()):
         return 1.0
     return fit_temperature(validated.outputs.numpy(), targets, space.kind)
 
@@ -170,16 +170,16 @@ def _keep(run: Run, assembly: Assembly, temperature: float) -> None:
     for name, content in backbone.assets().items():
         run.write(f"{RUN_ASSETS}/{name}", content)
     if run.writes:
-        run.update_meta(files={name: hash_of(run.path / name) for name in answering(run.path)})
+        run.update_meta(files={name: hash_of(run.path / name) for name in answer_files(run.path)})
 
 
 def _outcomes(
-    run: Run, ready: Prepared, supply: Supply, validated: Answers | None, temperature: float
+    run: Run, ready: Prepared, supply: Supply, validated: Outputs | None, temperature: float
 ) -> list[Outcome]:
     assembly = ready.assembly
     answered = {"val": validated} if validated is not None else {}
     if len(test := assembly.items("test")):
-        answered["test"] = ready.evaluator.answers(assembly.model, supply.last("test", test))
+        answered["test"] = ready.evaluator.outputs(assembly.model, supply.last("test", test))
     found = []
     for split, said in answered.items() if run.writes else ():
         items, resamples = assembly.items(split), assembly.recipe.loop.bootstrap

@@ -21,7 +21,7 @@ _FLOAT = 4
 
 
 @dataclass(frozen=True)
-class Need:
+class Forecast:
     """Steps of the run; `weights` (their number in the backbone), `memory` and `disk` (MB) are None where unknown.
 
     Memory is that of weights, gradients and optimizer state; activations and libraries come on top.
@@ -36,14 +36,14 @@ class Need:
     free: float
 
 
-def forecast(loop: Loop, nodes: dict[str, Node], samples: int, learning: float, root: Path) -> Need:
+def forecast(loop: Loop, nodes: dict[str, Node], samples: int, learning: float, root: Path) -> Forecast:
     """The needs of a run on so many training samples; a share `learning` of the backbone learns at some time."""
     epoch = samples / min(loop.batch, samples)
     count = weight_count(Weights.parse(nodes["backbone"].values["weights"])) if _has_weights(nodes) else None
     states = _states(nodes["optimizer"]) * learning
     ema = 0 if loop.ema is None else 1
     one = None if count is None else count * _FLOAT / MB
-    return Need(
+    return Forecast(
         samples=samples,
         steps_per_epoch=epoch,
         steps=loop.length.steps(total=0, epoch=epoch),

@@ -16,7 +16,7 @@ from tl.components.data.image_folder import is_picture
 from tl.components.picture import SUFFIXES
 from tl.components.sample import Sample
 from tl.errors import TLError
-from tl.evaluation.outcome import answers
+from tl.evaluation.outcome import decisions
 from tl.inputs.items import Items
 from tl.inputs.streams import in_order, to_device
 from tl.inputs.workers import processes
@@ -34,7 +34,7 @@ def predict(trained: Trained, inputs: Sequence[str], batch: int) -> Iterator[dic
         for some in in_order(items, batch):
             moved = to_device(some, device)
             scores = model.head.scores(model(moved.x), trained.temperature).double().cpu().numpy()
-            for row, answer in zip(scores, answers(space, scores), strict=True):
+            for row, answer in zip(scores, decisions(space, scores), strict=True):
                 named = {name: float(value) for name, value in zip(space.names, row, strict=True)}
                 yield {"input": next(numbers).id, **_answer(space.kind, space.names, answer, row), "scores": named}
 

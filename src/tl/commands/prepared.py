@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
 
-from tl.commands.assemble import Assembly, assemble, identity, precise
+from tl.commands.assemble import Assembly, assemble, precise, provenance
 from tl.components.freeze.layout import lay_out
 from tl.components.model import Model
 from tl.errors import TLError
@@ -51,7 +51,7 @@ class Prepared:
         yield from (*self.recipe.notes, *self.assembly.data.notes)
         yield from (*self.assembly.model.backbone.described(), *self.notes)
         train = self.streams["train"]
-        if cut := train.source.cut():
+        if cut := train.source.truncation():
             yield f"train: {cut}"
         if padded := train.padding():
             remedy = "" if self.recipe.loop.bucket else " (loop.bucket=true spares some)"
@@ -61,7 +61,7 @@ class Prepared:
         """What each phase reads."""
         recipe, evaluator, model = self.recipe, self.evaluator, self.assembly.model.to(self.evaluator.device)
         place = Place(evaluator.device, share=evaluator.share)
-        activations = Activations(model, identity(recipe, model.backbone), recipe.cache, place, say)
+        activations = Activations(model, provenance(recipe, model.backbone), recipe.cache, place, say)
         averaged = recipe.loop.ema is not None
         needs = Needs(self.plan.stretches, self.plan.eval_every, recipe.loop.precision, averaged)
         return Supply(model, self.assembly.method, self.streams, self.assembly.items("val"), needs, activations)
@@ -74,7 +74,7 @@ class Prepared:
             if not len(supply.val):
                 return {}
             # What follows from the values must be the same on machines that differ in their last bits.
-            return self.evaluator.share.first(self.evaluator.answers(model, supply.validation).metrics(model))
+            return self.evaluator.share.broadcast(self.evaluator.outputs(model, supply.validation).metrics(model))
 
         return Job(assembly.model, assembly.method, supply.streams, assembly.optimizer, evaluate, supply.enter)
 
@@ -92,7 +92,7 @@ def prepare(recipe: Recipe) -> Prepared:
     accelerator = _accelerator(recipe)
     assembly = assemble(recipe)
     share = Share(accelerator.process_index, accelerator.num_processes)
-    if share.first(assembly.data.fingerprint) != assembly.data.fingerprint:
+    if share.broadcast(assembly.data.fingerprint) != assembly.data.fingerprint:
         raise TLError(f"Process {share.rank} sees other data than the first: give all machines the same files.")
     place = Place(accelerator.device, recipe.loop.precision, share)
     streams = {name: replace(s, device=place.device) for name, s in assembly.streams(share).items()}

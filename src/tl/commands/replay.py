@@ -17,13 +17,13 @@ from tl.inputs.streams import Stream
 from tl.recipe.recipe import load
 from tl.run.checkpoint import going_on
 from tl.run.run import RECIPE, Listener, Run
-from tl.run.stored import STEP, facts
+from tl.run.schema import STEP, read_facts
 from tl.training.step import Step
 from tl.training.trainer import BAD_STEP, Trainer
 
 
 @dataclass
-class Finding:
+class Replay:
     """What the step did when it was taken again.
 
     `module` is the first whose output was not finite, and `samples` those it happened for; '' and none where every
@@ -49,7 +49,7 @@ class Never:
         return Stopped(where, number)
 
 
-def replay(path: Path, listener: Listener) -> Finding:
+def replay(path: Path, listener: Listener) -> Replay:
     """Go on from the run's newest checkpoint to its bad step; nothing is written."""
     run = Run.open(path)
     if not (path / BAD_STEP).is_file():
@@ -63,19 +63,19 @@ def replay(path: Path, listener: Listener) -> Finding:
         resumed = trainer.restore()
     if not resumed:
         ready.start_head(supply)
-    found = Finding(facts(path / BAD_STEP, STEP)["step"])
+    found = Replay(read_facts(path / BAD_STEP, STEP)["step"])
     if trainer.cursor.step >= found.step:
         raise TLError(f"'{path}' went on beyond step {found.step}: what led to it is gone.")
     with _watched(trainer, found):
         try:
             trainer.fit(Never())
         except TLError:
-            found.came = (trainer.watch.first() or 0) == found.step
+            found.came = (trainer.watch.first_step() or 0) == found.step
     return found
 
 
 @contextmanager
-def _watched(trainer: Trainer, found: Finding) -> Iterator[None]:
+def _watched(trainer: Trainer, found: Replay) -> Iterator[None]:
     """Hooks on every module that look, at the bad step alone, for the first output that is not finite."""
     names = {module: name for name, module in trainer.model.named_modules(prefix="model")}
     piece = [-1]

@@ -19,7 +19,7 @@ from tl.errors import TLError
 from tl.recipe.recipe import load
 from tl.recipe.weights import RUN_MODEL
 from tl.run.run import METRICS, RECIPE, Listener, Run
-from tl.run.stored import OUTCOME, demand, read_json
+from tl.run.schema import OUTCOME, demand, read_json
 
 _POLL, _LATEST = 0.002, 3600.0
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tl.errors import TLError
 from tl.run.run import META, Run
-from tl.run.stored import OUTCOME, demand, read_json
+from tl.run.schema import OUTCOME, demand, read_json
 
 
 @dataclass(frozen=True)
-class Past:
+class RunSummary:
     """A run; `best` is the validation metric that picked its weights, `test` the same metric of the test split."""
 
     path: str
@@ -25,18 +25,18 @@ class Past:
     seconds: float | None
 
 
-def history(root: Path) -> list[Past]:
+def list_runs(root: Path) -> list[RunSummary]:
     """Every run below a folder, newest first; TLError where there is no such folder."""
     if not root.is_dir():
         raise TLError(f"There is no folder '{root}': runs are in ./runs unless 'tl finetune --runs' says otherwise.")
-    return sorted((_past(path) for path in _folders(root)), key=lambda past: past.when, reverse=True)
+    return sorted((_summary(path) for path in _folders(root)), key=lambda past: past.when, reverse=True)
 
 
 def _folders(root: Path) -> Iterator[Path]:
     return (file.parent for depth in ("", "*/", "*/*/") for file in root.glob(f"{depth}{META}"))
 
 
-def _past(path: Path) -> Past:
+def _summary(path: Path) -> RunSummary:
     recipe, when = path.absolute().parent.name, path.absolute().name
     try:
         run = Run.open(path)
@@ -44,9 +44,9 @@ def _past(path: Path) -> Past:
         best = meta.get("best") or {"metric": None, "value": None}
         test = _test(path, best["metric"])
         status = "killed" if run.killed else meta["status"]
-        return Past(str(path), recipe, when, status, best["metric"], best["value"], test, meta["seconds"])
+        return RunSummary(str(path), recipe, when, status, best["metric"], best["value"], test, meta["seconds"])
     except TLError:
-        return Past(str(path), recipe, when, "unreadable", None, None, None, None)
+        return RunSummary(str(path), recipe, when, "unreadable", None, None, None, None)
 
 
 def _test(path: Path, metric: str | None) -> float | None:

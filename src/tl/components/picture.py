@@ -122,7 +122,7 @@ def contents_digest(inputs: Sequence[Raw]) -> str:
             case Path():
                 part = _bytes(one)
             case Picture():
-                part = one.mark.encode()
+                part = one.content_key.encode()
             case _:
                 part = repr(one).encode()
         total.update(len(part).to_bytes(8, "little"))

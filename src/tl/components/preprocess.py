@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tl.errors import TLError
-from tl.recipe.shape import Choice, Many, Record, Scalar
-from tl.run.stored import damaged, demand, read_json
+from tl.recipe.shape import Choice, ListOf, Record, Scalar
+from tl.run.schema import damaged, demand, read_json
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -135,8 +135,8 @@ _SHAPES = {
             "size": Scalar("int"),
             "resize": Scalar("int"),
             "interpolation": Choice(("bilinear", "bicubic")),
-            "mean": Many(Scalar("float")),
-            "std": Many(Scalar("float")),
+            "mean": ListOf(Scalar("float")),
+            "std": ListOf(Scalar("float")),
         },
         "",
     ),

@@ -9,13 +9,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that is no file of its own: `read` gives the bytes of a PNG, JPEG..., and `mark` changes when they do.
+    """A picture that is no file of its own: `read` gives the bytes of a PNG or JPEG, which `content_key` tells apart.
 
     `name` tells its origin in messages.
     """
 
     name: str
-    mark: str
+    content_key: str
     read: Callable[[], bytes]
 
 

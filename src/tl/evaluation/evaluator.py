@@ -20,7 +20,7 @@ from tl.space import Space
 
 
 @dataclass(frozen=True)
-class Answers:
+class Outputs:
     """Outputs (N, C), targets and ids of a split, in the split's order."""
 
     outputs: Tensor
@@ -35,7 +35,7 @@ class Answers:
     def metrics(self, model: Model, temperature: float = 1.0) -> dict[str, float]:
         """Every metric of the model's kind of output."""
         space = model.head.space
-        return metrics.evaluate(space.kind, self.scores(model, temperature), self.targets.numpy(), space.names)
+        return metrics.compute_metrics(space.kind, self.scores(model, temperature), self.targets.numpy(), space.names)
 
 
 class Evaluator:
@@ -44,10 +44,10 @@ class Evaluator:
     def __init__(self, batch: int, share: Share, device: torch.device) -> None:
         self.batch, self.share, self.device = batch, share, device
 
-    def answers(self, model: Model, items: Source) -> Answers:
+    def outputs(self, model: Model, items: Source) -> Outputs:
         """The model's outputs for every sample."""
         outputs, targets = self._run(model, items, model)
-        return Answers(outputs, targets, tuple(sample.id for sample in items.samples))
+        return Outputs(outputs, targets, tuple(sample.id for sample in items.samples))
 
     def features(self, model: Model, items: Source) -> tuple[Tensor, Tensor]:
         """Features (N, dim) after the adapter, with targets."""

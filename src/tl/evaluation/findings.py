@@ -12,10 +12,10 @@ import numpy as np
 from tl.components.picture import open_image
 from tl.components.sample import Sample
 from tl.errors import TLError
-from tl.evaluation.outcome import Outcome, answers
+from tl.evaluation.outcome import Outcome, decisions
 from tl.metrics.calibration import reliability
-from tl.metrics.catalogue import confusion, evaluate, per_class
-from tl.report.facts import Bin, Calibration, ClassFact, Confusion, Mistake, Residual, Scatter, Verdict
+from tl.metrics.catalogue import compute_metrics, confusion, per_class
+from tl.report.facts import BinFact, Calibration, ClassFact, Confusion, Mistake, Residual, Scatter, Verdict
 
 _SHOWN = 12
 _THUMBNAIL = 192
@@ -33,7 +33,7 @@ def baseline(metric: str, judged: Outcome) -> float | None:
     space, targets = judged.space, judged.targets
     truth = np.eye(space.dim)[targets] if space.kind == "single" else targets.astype(np.float64)
     same = np.tile(truth.mean(axis=0), (len(targets), 1))
-    value = evaluate(space.kind, same, targets, space.names, [metric])[metric]
+    value = compute_metrics(space.kind, same, targets, space.names, [metric])[metric]
     return value if math.isfinite(value) else None
 
 
@@ -61,18 +61,18 @@ def _calibration(judged: Outcome, temperature: float | None) -> Calibration:
     )
 
 
-def _bins(scores: Any, targets: Any) -> list[Bin]:
+def _bins(scores: Any, targets: Any) -> list[BinFact]:
     found = reliability(scores, targets)
-    return [Bin(low=b.lo, high=b.hi, count=b.count, confidence=b.confidence, accuracy=b.accuracy) for b in found]
+    return [BinFact(low=b.lo, high=b.hi, count=b.count, confidence=b.confidence, accuracy=b.accuracy) for b in found]
 
 
-def _ece(bins: Sequence[Bin]) -> float:
+def _ece(bins: Sequence[BinFact]) -> float:
     gaps = [one.count * abs(one.confidence - one.accuracy) for one in bins if one.count]
     return sum(gaps) / sum(one.count for one in bins)
 
 
 def _mistakes(judged: Outcome) -> list[Mistake]:
-    predicted = answers(judged.space, judged.scores)
+    predicted = decisions(judged.space, judged.scores)
     wrong = [i for i in range(len(predicted)) if predicted[i] != judged.targets[i]]
     wrong.sort(key=lambda i: -judged.scores[i, predicted[i]])
     names = judged.space.names
@@ -90,7 +90,7 @@ def _mistakes(judged: Outcome) -> list[Mistake]:
 
 def _wrong_decisions(judged: Outcome) -> list[Mistake]:
     """Labels given or withheld wrongly, the surest first; a sample can be there once for each of its labels."""
-    wrong = answers(judged.space, judged.scores) != judged.targets
+    wrong = decisions(judged.space, judged.scores) != judged.targets
     sureness = np.where(judged.targets > 0.5, 1 - judged.scores, judged.scores)
     order = np.argsort(-np.where(wrong, sureness, -1.0), axis=None)[: min(_SHOWN, int(wrong.sum()))]
     found = []

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from tl.components.model import Model
 from tl.components.sample import Sample
 from tl.errors import TLError
-from tl.evaluation.evaluator import Answers
+from tl.evaluation.evaluator import Outputs
 from tl.inputs.items import Items
 from tl.metrics.bootstrap import intervals
-from tl.metrics.catalogue import evaluate
+from tl.metrics.catalogue import compute_metrics
 from tl.space import Space
 
 MOST_COLUMNS = 1000
@@ -58,7 +58,7 @@ class Outcome:
             header = ["id", *(f"true_{n}" for n in names), *(f"predicted_{n}" for n in names)]
             rows = [[s.id, *t, *p] for s, t, p in zip(self.samples, self.targets, self.scores, strict=True)]
             return header, rows
-        answered, scores, columns = answers(self.space, self.scores), self.scores, [f"p_{name}" for name in names]
+        answered, scores, columns = decisions(self.space, self.scores), self.scores, [f"p_{name}" for name in names]
         if len(names) > most and self.space.kind == "single":
             both = np.stack([self.targets.astype(np.int64), answered], axis=1)
             scores, columns = np.take_along_axis(scores, both, axis=1), ["p_true", "p_predicted"]
@@ -72,18 +72,18 @@ class Outcome:
         return ";".join(name for name, on in zip(self.space.names, answer, strict=True) if on)
 
 
-def answers(space: Space, scores: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+def decisions(space: Space, scores: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
     """Class numbers (N,), 0/1 decisions at one half (N, C), or the numbers themselves."""
     if space.kind == "single":
         return np.asarray(scores.argmax(-1))
     return (scores >= 0.5).astype(int) if space.kind == "multi" else scores
 
 
-def outcome(split: str, model: Model, items: Items, found: Answers, temperature: float, resamples: int) -> Outcome:
+def outcome(split: str, model: Model, items: Items, found: Outputs, temperature: float, resamples: int) -> Outcome:
     """What the answers over a split are worth, with 95 % bootstrap intervals."""
     space, targets = items.space, found.targets.numpy()
     scores = found.scores(model, temperature)
-    values = evaluate(space.kind, scores, targets, space.names)
+    values = compute_metrics(space.kind, scores, targets, space.names)
     bounds = intervals(space.kind, scores, targets, seed=0, resamples=resamples)
     return Outcome(split, space, items.samples, scores, found.scores(model), targets, values, bounds)
 

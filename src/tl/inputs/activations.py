@@ -14,7 +14,7 @@ from tl.components.checksum import checksum
 from tl.components.model import Model
 from tl.components.preprocess import fingerprint
 from tl.errors import TLError
-from tl.inputs import work
+from tl.inputs import cost
 from tl.inputs.cache import key
 from tl.inputs.filling import Making, Wanted
 from tl.inputs.items import Draw, Items, Source, Stored
@@ -47,7 +47,7 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Identity:
+class Provenance:
     """What tells apart backbones that could hold the same weights, and augmentations, each in words."""
 
     backbone: str
@@ -58,9 +58,9 @@ class Activations:
     """Sources that start where the frozen stages end, where that pays; `say` hears what was done, or why not."""
 
     def __init__(
-        self, model: Model, identity: Identity, rules: CacheRules, place: Place, say: Callable[[str], None]
+        self, model: Model, provenance: Provenance, rules: CacheRules, place: Place, say: Callable[[str], None]
     ) -> None:
-        self.model, self.identity, self.rules, self.place = model, identity, rules, place
+        self.model, self.provenance, self.rules, self.place = model, provenance, rules, place
         self.keeper = Keeper(rules, place.share, say)
         self.pictures = Pictures(self.keeper, place)
         self._sums: dict[str, str] = {}
@@ -94,12 +94,12 @@ class Activations:
         names = {cut: self._name(cut, wanted) for cut in need.reads}
 
         def computed() -> Rows | None:
-            chosen = self.keeper.first(self._worthwhile(wanted, need))
+            chosen = self.keeper.agreed(self._worthwhile(wanted, need))
             return self._computed(wanted, {c: names[c] for c in chosen}, need.cut) if need.cut in chosen else None
 
         return self.keeper.rows(wanted.name, names[need.cut], computed)
 
-    def answers(self, name: str, items: Items, teacher: Model, views: Views, precision: str) -> Rows | None:
+    def teacher_outputs(self, name: str, items: Items, teacher: Model, views: Views, precision: str) -> Rows | None:
         """A teacher's answers to the items; None where they cannot be read back."""
         what = f"the teacher's answers to {name}"
         wanted = self._wanted(what, items, views, precision, what)
@@ -143,13 +143,13 @@ class Activations:
     def _name(self, cut: int, wanted: Wanted) -> str:
         """The cache's name for a cut: all that its rows follow from."""
         stages = [f"backbone.{i}" for i in range(min(cut, len(self.model.backbone.stages())))]
-        return self._key(self.identity.backbone, cut, [self._checksum(stage) for stage in stages], wanted)
+        return self._key(self.provenance.backbone, cut, [self._checksum(stage) for stage in stages], wanted)
 
     def _key(self, *facts: object) -> str:
         *others, wanted = facts
         assert isinstance(wanted, Wanted)
         items, place = wanted.items, wanted.place
-        seen = None if items.fixed else (self.identity.augment, [draw.seed for draw in wanted.draws])
+        seen = None if items.fixed else (self.provenance.augment, [draw.seed for draw in wanted.draws])
         where = (place.device.type, place.precision, versions())
         return key(*others, self.keeper.digest(items), fingerprint(items.preprocess), seen, self.rules.dtype, where)
 
@@ -166,7 +166,7 @@ class Activations:
     def _worthwhile(self, wanted: Wanted, need: Need) -> list[int]:
         """The cuts that one pass is to store."""
         probe = next(wanted.items.batches(iter([_typical(wanted)])))
-        stages = work.stages(self.model.eval().backbone, to_device(probe, self.place.device).x)
+        stages = cost.stage_costs(self.model.eval().backbone, to_device(probe, self.place.device).x)
         chosen: list[int] = []
         total = 0
         for cut, reads in need.reads.items():
@@ -176,7 +176,7 @@ class Activations:
             expected = reads + (cut == len(stages)) + (cut != need.cut)
             if not self.keeper.cache.fits(total + int(size)):
                 self.keeper.tell_size(what, size)
-            elif self.rules.use == "always" or work.saved(stages[:cut], expected, self.place.device) > 0:
+            elif self.rules.use == "always" or cost.saved(stages[:cut], expected, self.place.device) > 0:
                 chosen.append(cut)
                 total += int(size)
             elif cut == need.cut and reads > 1:
@@ -196,7 +196,7 @@ class Activations:
     def _origin(self, wanted: Wanted, below: int) -> Source:
         for cut in range(below - 1, 0, -1) if not self.rounds else ():
             found = self.keeper.cache.find(self._name(cut, wanted))
-            if self.keeper.first(found is not None):
+            if self.keeper.agreed(found is not None):
                 if found is None:
                     raise TLError(f"{self.keeper.cache.folder} was emptied while this run began: start it again.")
                 return self._stored(wanted, found, cut)

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tl.inputs.rows import Draft, Layout, Rows
+from tl.inputs.rows import Layout, Rows, RowWriter
 
 GB = 1024**3
 _RESERVE = GB  # of the disk, for checkpoints
@@ -38,7 +38,7 @@ def default_folder() -> Path:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """A finished or unfinished entry: what it holds in words, its size, and when it was last read (Unix seconds)."""
 
     folder: Path
@@ -79,7 +79,7 @@ class Cache:
     @contextmanager
     def drafting(
         self, name: str, what: str, layout: Layout, chunks: int, waits: Callable[[], None]
-    ) -> Iterator[Draft | None]:
+    ) -> Iterator[RowWriter | None]:
         """A draft to be filled, which becomes an entry afterwards; None where another process finished it meanwhile.
 
         `waits` is called where another process is at it, whose end is waited for.
@@ -92,7 +92,7 @@ class Cache:
                 return
             shutil.rmtree(self.folder / name, ignore_errors=True)
             self._make_room(layout.bytes, part)
-            draft = Draft(part, layout, chunks)
+            draft = RowWriter(part, layout, chunks)
             draft.begin()
             (part / _WHAT).write_text(json.dumps({"what": what}), encoding="utf-8")
             try:
@@ -129,7 +129,7 @@ class Cache:
             if self._remove(entry):
                 total -= entry.bytes
 
-    def _remove(self, entry: Entry) -> bool:
+    def _remove(self, entry: CacheEntry) -> bool:
         """False for an entry that another process is writing."""
         with self._lock(entry.folder.stem).open("w") as file:
             try:
@@ -139,14 +139,14 @@ class Cache:
             shutil.rmtree(entry.folder, ignore_errors=True)
             return not entry.folder.exists()
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CacheEntry]:
         """What the cache holds, most recently used first; what else lies in its folder is none of its own."""
         places = self.folder.glob("*") if self.folder.is_dir() else ()
         named = (place for place in places if _NAME.fullmatch(place.name) and not place.is_symlink())
         found = [entry for place in named if (entry := self._entry(place)) is not None]
         return sorted(found, key=lambda entry: -entry.used)
 
-    def _entry(self, place: Path) -> Entry | None:
+    def _entry(self, place: Path) -> CacheEntry | None:
         """None for what another run has just removed or renamed."""
         try:
             size = sum(file.stat().st_blocks * 512 for file in place.iterdir())
@@ -157,7 +157,7 @@ class Cache:
             what = str(json.loads((place / _WHAT).read_text(encoding="utf-8"))["what"])
         except (OSError, ValueError, KeyError, TypeError):
             what = "damaged"
-        return Entry(place, what, size, used)
+        return CacheEntry(place, what, size, used)
 
     def clear(self, older_than: float = 0.0) -> int:
         """Remove what was not used for so many seconds; gives the bytes that became free."""

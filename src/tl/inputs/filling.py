@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tl.inputs.cache import Cache
 from tl.inputs.items import Draw, Items, channels_last
-from tl.inputs.rows import Draft, Layout
+from tl.inputs.rows import Layout, RowWriter
 from tl.inputs.streams import evenly, forward_batch
 from tl.place import Place
 
@@ -64,13 +64,13 @@ class Filling:
         share = self.wanted.place.share
         layouts = self._layouts(making)
         with ExitStack() as stack:
-            drafts: list[Draft | None] = [None] * len(layouts)
+            drafts: list[RowWriter | None] = [None] * len(layouts)
             if share.rank == 0:
                 what = f"{self.wanted.name}: {len(self.wanted.draws)} rows"
                 for name, i in sorted(zip(self.keys, range(len(layouts)), strict=True)):
                     draft = self.cache.drafting(name, what, layouts[i], len(self.chunks), self._waits)
                     drafts[i] = stack.enter_context(draft)
-            todo = share.first([(d.folder, d.missing()) if d is not None else None for d in drafts])
+            todo = share.broadcast([(d.folder, d.missing()) if d is not None else None for d in drafts])
             self._write(making, layouts, todo)
             share.wait()
         share.wait()
@@ -90,7 +90,7 @@ class Filling:
 
     def _write(self, making: Making, layouts: Sequence[Layout], todo: _Todo) -> None:
         pairs = zip(todo, layouts, strict=True)
-        drafts = [Draft(one[0], layout, len(self.chunks)) if one else None for one, layout in pairs]
+        drafts = [RowWriter(one[0], layout, len(self.chunks)) if one else None for one, layout in pairs]
         share = self.wanted.place.share
         mine = sorted({chunk for one in todo if one for chunk in one[1]})[share.rank :: share.world]
         with ExitStack() as stack:

@@ -61,7 +61,7 @@ class Source(ABC):
         """Tokens of each text before augmentation; None, as here, for pictures."""
         return None
 
-    def cut(self) -> str | None:
+    def truncation(self) -> str | None:
         """A line on texts that are longer than what is read of them, if there are any."""
         return None
 
@@ -126,7 +126,7 @@ class Items(Reader):
     def lengths(self) -> tuple[int, ...] | None:
         return tuple(len(ids) for ids, _ in self._tokens[0]) if isinstance(self.preprocess, TextPreprocess) else None
 
-    def cut(self) -> str | None:
+    def truncation(self) -> str | None:
         if not isinstance(self.preprocess, TextPreprocess) or not self._tokens[1]:
             return None
         return (
@@ -219,7 +219,7 @@ class Stored(Reader):
         return x._replace(values=x.values.float()) if self.widen else x
 
 
-class Answered(Source):
+class WithTeacher(Source):
     """A source whose batches bring along a teacher's answers, as rows of each view of each sample."""
 
     def __init__(self, source: Source, rows: Rows, *, widen: bool) -> None:
@@ -236,7 +236,7 @@ class Answered(Source):
         mine, theirs = tee(plans)
         for draws, batch in zip(mine, self.source.batches(theirs), strict=True):
             answers = self.rows.take([draw.number * self.views + draw.view for draw in draws])
-            yield batch._replace(answers=answers.float() if self.widen else answers)
+            yield batch._replace(teacher_outputs=answers.float() if self.widen else answers)
 
 
 def joined(rows: Sequence[Tensor], *, ragged: bool) -> Inputs:

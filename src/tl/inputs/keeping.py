@@ -34,7 +34,7 @@ class Keeper:
         """The rows of that label, found or else computed; None, and a line that says why, where they cannot be kept."""
         try:
             found = self.cache.find(label)
-            if not self.first(found is not None):
+            if not self.agreed(found is not None):
                 return computed()
         except OSError as error:
             trouble = f"{self.cache.folder}: {error.strerror or error}; make room, or set cache.folder"
@@ -57,9 +57,9 @@ class Keeper:
         self.tell(line)
         return found[-1] if len(found) == len(names) else None
 
-    def first(self, value: T) -> T:
+    def agreed(self, value: T) -> T:
         """What the first process says: all must go the same way, though another run may fill or empty the cache."""
-        return self.share.first(value)
+        return self.share.broadcast(value)
 
     def tell(self, line: str, once: str = "") -> None:
         """Say a line, or the first one that tells the same."""
@@ -73,7 +73,7 @@ class Keeper:
         self.tell(f"cache: {what}, would take {size / GB:.1f} GB, but {limits}.")
 
     def digest(self, items: Items) -> str:
-        """The content of the samples, hashed once; kept with the items so that their identity stays theirs."""
+        """The content of the samples, hashed once; kept with the items so that their provenance stays theirs."""
         if id(items.samples) not in self._digests:
             self._digests[id(items.samples)] = items, contents_digest([sample.input for sample in items.samples])
         return self._digests[id(items.samples)][1]

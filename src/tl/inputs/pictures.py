@@ -75,7 +75,7 @@ class Pictures:
         label = key("pixels", self.keeper.digest(items), fingerprint(preprocess), versions())
 
         def computed() -> Rows | None:
-            if not self.keeper.first(reads > 1 and self.keeper.cache.fits(3 * preprocess.size**2 * len(items))):
+            if not self.keeper.agreed(reads > 1 and self.keeper.cache.fits(3 * preprocess.size**2 * len(items))):
                 return None
             return self.keeper.filled(wanted, {0: label}, _crops(items), "same")
 
@@ -100,7 +100,7 @@ class Pictures:
         items = wanted.items
         groups = iter(evenly(wanted.draws, _AT_ONCE))
         lengths = [n for some in spread(partial(_lengths, items), groups, items.workers) for n in some]
-        if not self.keeper.first(self.keeper.cache.fits(sum(lengths))):
+        if not self.keeper.agreed(self.keeper.cache.fits(sum(lengths))):
             self.keeper.tell_size(wanted.name, sum(lengths))
             return None
         rows = Wanted(wanted.name, items, wanted.draws, wanted.place, tuple(lengths))

@@ -113,7 +113,7 @@ class Rows:
             self._touched = 0
 
 
-class Draft:
+class RowWriter:
     """Rows being written, in numbered chunks; one that was finished before a kill need not be written again."""
 
     def __init__(self, folder: Path, layout: Layout, chunks: int) -> None:

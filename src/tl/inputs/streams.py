@@ -164,5 +164,5 @@ def in_order(source: Source, batch: int) -> Iterator[Batch]:
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch on a device."""
     moved = Inputs(*(None if t is None else t.to(device, non_blocking=True) for t in batch.x))  # type: ignore[arg-type]
-    answers = None if batch.answers is None else batch.answers.to(device, non_blocking=True)
-    return Batch(moved, batch.y.to(device, non_blocking=True), batch.start, answers)
+    teacher_outputs = None if batch.teacher_outputs is None else batch.teacher_outputs.to(device, non_blocking=True)
+    return Batch(moved, batch.y.to(device, non_blocking=True), batch.start, teacher_outputs)

@@ -9,7 +9,7 @@ from tl.components.freeze.layout import Stretch
 from tl.components.method.base import Method
 from tl.components.model import Model
 from tl.inputs.activations import Activations, Need, Views
-from tl.inputs.items import Answered, Items, Source
+from tl.inputs.items import Items, Source, WithTeacher
 from tl.inputs.streams import Stream
 
 
@@ -65,7 +65,7 @@ class Supply:
         passes = [(s.last - s.first) / stream.epoch for s in self.needs.stretches[phase:]]
         teacher, answers = self.method.teacher(), None
         if teacher is not None:
-            answers = self.activations.answers(name, items, teacher, views, self.needs.precision)
+            answers = self.activations.teacher_outputs(name, items, teacher, views, self.needs.precision)
             if answers is None:  # the teacher needs the pixels at every step
                 return replace(stream, source=self.activations.source(name, items, Need({0: sum(passes)})))
         source = self.activations.source(name, items, needed(cuts, passes), views, self.needs.precision)
@@ -73,7 +73,7 @@ class Supply:
             step = self.needs.stretches[phase].first
             self.activations.tell_rounding(name, source, items, stream.plan(step)[0], self.needs.precision)
         if answers is not None:
-            source = Answered(source, answers, widen=self.activations.rounds)
+            source = WithTeacher(source, answers, widen=self.activations.rounds)
         return replace(stream, source=source)
 
     def features(self, items: Items) -> Source:

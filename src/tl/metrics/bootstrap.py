@@ -39,7 +39,7 @@ def intervals(
     resamples: int = 1000,
     level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Low and high of the metrics `only` (None: all of the kind) over the same resamples; inputs as for `evaluate`.
+    """Low and high of the metrics `only` (None: all of the kind) over the same resamples (inputs: `compute_metrics`).
 
     Resamples in which a metric is undefined are left out of its interval; (nan, nan) if it is undefined in all.
     ECE is biased upwards by resampling: its interval may lie above its value.

@@ -95,7 +95,7 @@ def statistics(kind: Kind, scores: Array, targets: Array, only: Iterable[str] | 
     return {name: _BUILDERS[kind][name](values, truth) for name in chosen}
 
 
-def evaluate(
+def compute_metrics(
     kind: Kind, scores: Array, targets: Array, names: Sequence[str], only: Iterable[str] | None = None
 ) -> dict[str, float]:
     """The metrics `only` (None: all of the kind); nan where one is undefined, never a warning.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tl.recipe.duration import Duration
-from tl.recipe.shape import Choice, Either, Many, Maybe, Record, Scalar, Shape, Table
+from tl.recipe.shape import Choice, Either, ListOf, MapOf, Maybe, Record, Scalar, Shape
 from tl.recipe.weights import Weights
 
 
@@ -18,9 +18,9 @@ def bind(shape: Shape, value: Any) -> Any:
             return None if value is None else bind(shape.item, value)
         case Either():
             return value if value in shape.choice.values else bind(shape.item, value)
-        case Many():
+        case ListOf():
             return tuple(bind(shape.item, item) for item in value)
-        case Table():
+        case MapOf():
             return {str(key): bind(shape.item, item) for key, item in value.items()}
         case Record():
             return {key: bind(inner, value[key]) for key, inner in shape.fields.items()}
@@ -45,9 +45,9 @@ def absolute(shape: Shape, value: Any) -> Any:
             return absolute(shape.item, value)
         case Either() if value not in shape.choice.values:
             return absolute(shape.item, value)
-        case Many():
+        case ListOf():
             return [absolute(shape.item, item) for item in value]
-        case Table():
+        case MapOf():
             return {str(key): absolute(shape.item, item) for key, item in value.items()}
         case Record():
             return {key: absolute(inner, value[key]) for key, inner in shape.fields.items()}

@@ -8,7 +8,7 @@ from typing import Any
 from tl.recipe.binding import bind
 from tl.recipe.recipe import Node
 from tl.recipe.registry import options
-from tl.recipe.shape import Many, Maybe, Record, Shape, Table
+from tl.recipe.shape import ListOf, MapOf, Maybe, Record, Shape
 from tl.recipe.signature import signature
 
 
@@ -27,9 +27,9 @@ def _object(shape: Shape, value: Any) -> Any:
             module, _, name = shape.target.partition(":")
             fields = {key: _object(inner, value[key]) for key, inner in shape.fields.items()}
             return getattr(import_module(module), name)(**fields)
-        case Many():
+        case ListOf():
             return tuple(_object(shape.item, item) for item in value)
-        case Table():
+        case MapOf():
             return {key: _object(shape.item, item) for key, item in value.items()}
         case Maybe() if value is not None:
             return _object(shape.item, value)

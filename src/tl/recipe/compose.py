@@ -16,7 +16,7 @@ from typing import Any
 from tl.errors import Mistakes, TLError, did_you_mean, nearest
 from tl.recipe.overrides import COMMAND_LINE, assign, merge, parse
 from tl.recipe.references import References, Wrong
-from tl.recipe.registry import GROUPS, RECIPES, RECORDS, Option, options, stories
+from tl.recipe.registry import GROUPS, RECIPES, RECORDS, Option, options, shipped_recipes
 from tl.recipe.yamlfile import YamlFile, read, shown
 
 _MAPPINGS = (*GROUPS, *RECORDS)
@@ -25,7 +25,7 @@ _STORED = "recipe.yaml"
 
 
 @dataclass
-class Draft:
+class Composition:
     """What composing gave: unbound values, and where each dotted key was set."""
 
     file: str
@@ -72,7 +72,7 @@ def find(reference: str) -> Path:
     path = Path(reference)
     if (path / _STORED).is_file():
         return path / _STORED
-    known = stories()
+    known = shipped_recipes()
     near = [*known, *(p.name for p in path.parent.glob("*.y*ml"))]
     if path.suffix in {".yaml", ".yml"}:
         if path.is_file():
@@ -85,29 +85,29 @@ def find(reference: str) -> Path:
     raise TLError(f"There is no recipe '{reference}'.{did_you_mean(reference, near) or ' See tl list.'}")
 
 
-def compose(reference: str, overrides: list[str]) -> Draft:
-    """Compose a recipe; mistakes that stop nothing else are collected in the draft."""
+def compose(reference: str, overrides: list[str]) -> Composition:
+    """Compose a recipe; mistakes that stop nothing else are collected in the composition."""
     path = find(reference)
-    draft = Draft(shown(path))
-    _layer(read(path), draft, ())
-    assignments = [found for text in overrides if (found := parse(text, draft.mistakes)) is not None]
+    composition = Composition(shown(path))
+    _layer(read(path), composition, ())
+    assignments = [found for text in overrides if (found := parse(text, composition.mistakes)) is not None]
     for key, value in assignments:
         if key in GROUPS and not isinstance(value, dict):
-            draft.choose(key, "null" if value is None else str(value), COMMAND_LINE)
-    values = _chosen(draft)
-    merge(values, {key: value for key, value in draft.values.items() if key not in draft.broken})
+            composition.choose(key, "null" if value is None else str(value), COMMAND_LINE)
+    values = _chosen(composition)
+    merge(values, {key: value for key, value in composition.values.items() if key not in composition.broken})
     for key, value in assignments:
         top = key.partition(".")[0]
-        if top not in draft.broken and (key not in GROUPS or isinstance(value, dict)):
-            assign(values, key, value, draft.mistakes)
-            draft.where[key] = COMMAND_LINE
+        if top not in composition.broken and (key not in GROUPS or isinstance(value, dict)):
+            assign(values, key, value, composition.mistakes)
+            composition.where[key] = COMMAND_LINE
             if top not in GROUPS:
-                draft.where.setdefault(top, COMMAND_LINE)
-    draft.values = _resolved(values, draft)
-    return draft
+                composition.where.setdefault(top, COMMAND_LINE)
+    composition.values = _resolved(values, composition)
+    return composition
 
 
-def _layer(file: YamlFile, draft: Draft, seen: tuple[Path, ...]) -> None:
+def _layer(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) -> None:
     if file.path.resolve() in seen:
         raise TLError(f"{shown(file.path)}: this recipe starts from itself: break the circle in 'defaults'.")
     for entry, at in file.defaults:
@@ -115,41 +115,41 @@ def _layer(file: YamlFile, draft: Draft, seen: tuple[Path, ...]) -> None:
             case "_self_":
                 continue
             case str():
-                _layer(read(_included(entry, file.path, at)), draft, (*seen, file.path.resolve()))
+                _layer(read(_included(entry, file.path, at)), composition, (*seen, file.path.resolve()))
             case dict() if len(entry) == 1:
                 key, name = next(iter(entry.items()))
                 group = str(key).removeprefix("override ").strip().lstrip("/")
                 if group in GROUPS:
-                    draft.choose(group, str(name), at)
+                    composition.choose(group, str(name), at)
                 else:
-                    draft.mistakes.append(f"{at}: '{group}' is no group of options.{did_you_mean(group, GROUPS)}")
+                    composition.mistakes.append(f"{at}: '{group}' is no group of options.{did_you_mean(group, GROUPS)}")
             case _:
-                draft.mistakes.append(f"{at}: '{entry}' is neither a recipe's name nor 'group: option'.")
+                composition.mistakes.append(f"{at}: '{entry}' is neither a recipe's name nor 'group: option'.")
     for key, value in file.values.items():
         if key in GROUPS and not isinstance(value, dict | None):
-            _choose_by_key(key, str(value), file.where[key], draft)
+            _choose_by_key(key, str(value), file.where[key], composition)
         elif value is not None or key not in _MAPPINGS:
-            merge(draft.values, {key: value})
-    draft.where.update({key: at for key, at in file.where.items() if key.partition(".")[0] != "defaults"})
+            merge(composition.values, {key: value})
+    composition.where.update({key: at for key, at in file.where.items() if key.partition(".")[0] != "defaults"})
 
 
-def _choose_by_key(group: str, name: str, at: str, draft: Draft) -> None:
+def _choose_by_key(group: str, name: str, at: str, composition: Composition) -> None:
     if name in options(group):
-        draft.mistakes.append(f"{at}: an option is chosen in 'defaults': write '- {group}: {name}' there.")
-    draft.choose(group, name, at)
+        composition.mistakes.append(f"{at}: an option is chosen in 'defaults': write '- {group}: {name}' there.")
+    composition.choose(group, name, at)
 
 
 def _included(name: str, of: Path, at: str) -> Path:
     beside = of.parent / name if name.endswith((".yaml", ".yml")) else of.parent / f"{name}.yaml"
-    if name in stories():
-        return stories()[name]
+    if name in shipped_recipes():
+        return shipped_recipes()[name]
     if beside.is_file():
         return beside
-    near = [*stories(), *(p.stem for p in of.parent.glob("*.yaml"))]
+    near = [*shipped_recipes(), *(p.stem for p in of.parent.glob("*.yaml"))]
     raise TLError(f"{at}: there is no recipe '{name}' to start from.{did_you_mean(name, near)}")
 
 
-def _chosen(draft: Draft) -> dict[str, Any]:
+def _chosen(composition: Composition) -> dict[str, Any]:
     """The chosen options' own keys, composed by Hydra from their files."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
@@ -157,11 +157,11 @@ def _chosen(draft: Draft) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     store = ConfigStore.instance()
-    usable = {group: name for group, name in draft.choices.items() if group not in draft.broken}
+    usable = {group: name for group, name in composition.choices.items() if group not in composition.broken}
     for group, name in usable.items():
         option = options(group)[name]
         file = read(option.yaml)
-        _mark(option, draft)
+        _mark(option, composition)
         if option.yaml.parent != RECIPES / group:
             node = {"defaults": [entry for entry, _ in file.defaults] or ["_self_"], **file.values}
             store.store(group=group, name=name, node=OmegaConf.create(node))
@@ -172,13 +172,13 @@ def _chosen(draft: Draft) -> dict[str, Any]:
     return {**{group: {} for group in usable}, **{str(key): value for key, value in values.items()}}
 
 
-def _mark(option: Option, draft: Draft) -> None:
+def _mark(option: Option, composition: Composition) -> None:
     """Remember where the option's file and those it starts from set each key; a key to be given has no place yet."""
     for layer in reversed(layers(option)):
         for key, at in layer.where.items():
             top = key.partition(".")[0]
             if top != "defaults" and layer.values[top] != "???":
-                draft.where.setdefault(f"{option.group}.{key}", at)
+                composition.where.setdefault(f"{option.group}.{key}", at)
 
 
 def layers(option: Option) -> list[YamlFile]:
@@ -198,10 +198,10 @@ def _shared(option: Option, name: str) -> Path:
     return beside if beside.is_file() else RECIPES / option.group / f"{name}.yaml"
 
 
-def _resolved(values: dict[str, Any], draft: Draft) -> dict[str, Any]:
+def _resolved(values: dict[str, Any], composition: Composition) -> dict[str, Any]:
     """Plain values with every ${...} filled in."""
     try:
         return References(values).filled()
     except Wrong as error:
-        text = f"{draft.place(error.key)}: {error.key}: {error}."
-        raise Mistakes([*draft.mistakes, text]) from error
+        text = f"{composition.place(error.key)}: {error.key}: {error}."
+        raise Mistakes([*composition.mistakes, text]) from error

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tl.errors import Mistakes, did_you_mean
 from tl.recipe.binding import absolute, bind, plain
-from tl.recipe.compose import Draft, compose
+from tl.recipe.compose import Composition, compose
 from tl.recipe.duration import Duration
 from tl.recipe.registry import GROUPS, RECORDS, options
 from tl.recipe.shape import Record, Scalar, Shape, fields_of, spoken
@@ -147,7 +147,7 @@ class Recipe:
 class Reading:
     """What could be made of a recipe: the nodes and the loop that are sound, and every mistake in the rest."""
 
-    draft: Draft
+    composition: Composition
     nodes: dict[str, Node]
     loop: Loop | None
     cache: CacheRules | None
@@ -158,12 +158,12 @@ class Reading:
         if self.mistakes or self.loop is None or self.cache is None:
             raise Mistakes(self.mistakes)
         return Recipe(
-            name=self.draft.values["name"],
+            name=self.composition.values["name"],
             loop=self.loop,
             cache=self.cache,
-            seed=self.draft.values["seed"],
-            where=dict(self.draft.where),
-            notes=tuple(self.draft.notes),
+            seed=self.composition.values["seed"],
+            where=dict(self.composition.where),
+            notes=tuple(self.composition.notes),
             **self.nodes,
         )
 
@@ -175,38 +175,43 @@ def load(reference: str, overrides: list[str] | None = None) -> Recipe:
 
 def read_recipe(reference: str, overrides: list[str]) -> Reading:
     """Compose a recipe and bind what is right; TLError only where its files cannot be read at all."""
-    draft = compose(reference, overrides)
-    draft.values.setdefault("name", re.sub(r"[^\w.-]+", "_", Path(draft.file).stem).lstrip(".-") or "recipe")
-    mistakes = list(draft.mistakes)
+    composition = compose(reference, overrides)
+    composition.values.setdefault(
+        "name", re.sub(r"[^\w.-]+", "_", Path(composition.file).stem).lstrip(".-") or "recipe"
+    )
+    mistakes = list(composition.mistakes)
     wrong: set[str] = set()
 
-    shapes = _shapes(draft)
-    absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in draft.broken]
+    shapes = _shapes(composition)
+    absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in composition.broken]
 
     def report(key: str, text: str) -> None:
         wrong.add(key.partition(".")[0])
         if not absent or not text.startswith("is missing"):  # without 'base' everything is, which is said once
-            mistakes.append(f"{draft.place(key)}: {key} {text}")
+            mistakes.append(f"{composition.place(key)}: {key} {text}")
 
-    for key in draft.values:
+    for key in composition.values:
         if key not in (*GROUPS, *_PLAIN):
             report(key, _unknown(key, shapes))
     for key, shape in shapes.items():
-        shape.check(draft.values[key], key, report)
-    if "name" not in wrong and (trouble := _no_folder(draft.values["name"])):
+        shape.check(composition.values[key], key, report)
+    if "name" not in wrong and (trouble := _no_folder(composition.values["name"])):
         report("name", trouble)
     sound = shapes.keys() - wrong
-    records = {k: bind(shapes[k], absolute(shapes[k], draft.values[k])) for k in RECORDS if k in sound}
+    records = {k: bind(shapes[k], absolute(shapes[k], composition.values[k])) for k in RECORDS if k in sound}
     loop = Loop(**records["loop"]) if "loop" in records else None
     cache = CacheRules(**records["cache"]) if "cache" in records else None
     for name, part in (("loop", loop), ("cache", cache)):
         for key, text in part.mistakes().items() if part is not None else ():
             report(f"{name}.{key}", text)
     if absent:
-        mistakes.append(f"{draft.file}: has no {', '.join(absent)}: write '- base' first in 'defaults'.")
+        mistakes.append(f"{composition.file}: has no {', '.join(absent)}: write '- base' first in 'defaults'.")
     groups = [group for group in GROUPS if group in shapes.keys() - wrong]
-    nodes = {group: Node(group, draft.choices[group], absolute(shapes[group], draft.values[group])) for group in groups}
-    return Reading(draft, nodes, loop, cache, tuple(sorted(mistakes, key=_position)))
+    nodes = {
+        group: Node(group, composition.choices[group], absolute(shapes[group], composition.values[group]))
+        for group in groups
+    }
+    return Reading(composition, nodes, loop, cache, tuple(sorted(mistakes, key=_position)))
 
 
 def _no_folder(name: str) -> str:
@@ -233,15 +238,15 @@ def _unknown(key: str, shapes: Mapping[str, Shape]) -> str:
     return f"is no key of a recipe.{did_you_mean(key, (*GROUPS, *_PLAIN))}"
 
 
-def _shapes(draft: Draft) -> dict[str, Shape]:
+def _shapes(composition: Composition) -> dict[str, Shape]:
     """What the value of each key that is there must look like."""
     found: dict[str, Shape] = {"name": Scalar("str")}
-    found |= {name: record_shape(name) for name in RECORDS if name in draft.values}
-    if "seed" in draft.values:
+    found |= {name: record_shape(name) for name in RECORDS if name in composition.values}
+    if "seed" in composition.values:
         found["seed"] = Scalar("int")
     for group in GROUPS:
-        if group in draft.choices and group not in draft.broken:
-            option = options(group)[draft.choices[group]]
+        if group in composition.choices and group not in composition.broken:
+            option = options(group)[composition.choices[group]]
             found[group] = signature(option.source, option.module).record
     return found
 

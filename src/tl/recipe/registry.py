@@ -79,6 +79,6 @@ def _module_file(module: str, name: str) -> Path:
     return source
 
 
-def stories() -> dict[str, Path]:
+def shipped_recipes() -> dict[str, Path]:
     """The shipped recipes by name; `base` is what they all start from."""
     return {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}

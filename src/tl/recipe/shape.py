@@ -114,7 +114,7 @@ class Either:
 
 
 @dataclass(frozen=True)
-class Many:
+class ListOf:
     """A list."""
 
     item: Shape
@@ -131,7 +131,7 @@ class Many:
 
 
 @dataclass(frozen=True)
-class Table:
+class MapOf:
     """A mapping with keys of the user's own."""
 
     item: Shape
@@ -177,7 +177,7 @@ class Record:
         return f" There is: {', '.join(self.fields)}." if self.fields else " There is none."
 
 
-Shape = Scalar | Choice | Maybe | Either | Many | Table | Record
+Shape = Scalar | Choice | Maybe | Either | ListOf | MapOf | Record
 
 
 def fields_of(shape: Shape) -> Mapping[str, Shape]:

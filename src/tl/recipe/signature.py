@@ -15,7 +15,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from tl.recipe.shape import Choice, Either, Many, Maybe, Record, Scalar, Shape, Table
+from tl.recipe.shape import Choice, Either, ListOf, MapOf, Maybe, Record, Scalar, Shape
 
 _SCALARS = ("int", "float", "bool", "str", "Path", "Duration", "Weights")
 
@@ -114,9 +114,9 @@ def _shape(node: ast.expr | None, source: _Source, module: str) -> Shape:
             case "Literal":
                 return Choice(tuple(ast.literal_eval(item) for item in items))
             case "tuple":
-                return Many(_shape(items[0], source, module))
+                return ListOf(_shape(items[0], source, module))
             case "Mapping" | "dict":
-                return Table(_shape(items[1], source, module))
+                return MapOf(_shape(items[1], source, module))
     raise LookupError(f"{module}: the annotation '{ast.unparse(node) if node else ''}' cannot be bound to YAML")
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tl.report.facts import Bin, PhaseFact
+from tl.report.facts import BinFact, PhaseFact
 from tl.report.svg import Frame, axes, circle, drawing, line, nice, path, rect, text, tick_text
 from tl.report.words import brief_count, columns, count, number, shorten
 
@@ -83,7 +83,7 @@ def bars(names: Sequence[str], counts: Mapping[str, Mapping[str, int]], *, title
     return drawing(width, height, "".join(body), title=title, kind="wide")
 
 
-def reliability(bins: Sequence[Bin], *, title: str) -> str:
+def reliability(bins: Sequence[BinFact], *, title: str) -> str:
     """Accuracy against confidence per bin with the diagonal of honesty; faint bars show the share of samples."""
     frame = Frame(50, 10, 326, 230)
     filled = [b for b in bins if b.count > 0]

@@ -47,7 +47,7 @@ class Confusion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bin:
+class BinFact:
     """The samples whose confidence lies in (low, high]; confidence and accuracy are their means (nan when empty)."""
 
     low: float
@@ -61,9 +61,9 @@ class Bin:
 class Calibration:
     """Reliability as trained and after dividing the logits by `temperature` (None and () when not fitted)."""
 
-    before: Sequence[Bin]
+    before: Sequence[BinFact]
     ece_before: float
-    after: Sequence[Bin] = ()
+    after: Sequence[BinFact] = ()
     ece_after: float | None = None
     temperature: float | None = None
 

@@ -80,17 +80,17 @@ def _cells(confusion: Confusion, left: float, top: float, side: float) -> list[s
 
 
 @dataclass(frozen=True)
-class Row:
+class TimelineRow:
     """Neighbouring parts that share every learning rate; `rates` has one entry per phase."""
 
     name: str
     rates: tuple[float | None, ...]
 
 
-def timeline_rows(phases: Sequence[PhaseFact], most: int = 14) -> list[Row]:
+def timeline_rows(phases: Sequence[PhaseFact], most: int = 14) -> list[TimelineRow]:
     """Parts from the head down to the shallowest; beyond `most`, neighbours that learn alike share a row."""
     parts = list(dict.fromkeys(part for phase in phases for part in phase.rates))[::-1]
-    rows = [Row(part, tuple(phase.rates.get(part) for phase in phases)) for part in parts]
+    rows = [TimelineRow(part, tuple(phase.rates.get(part) for phase in phases)) for part in parts]
     if len(rows) <= most:
         return rows
     merged = []
@@ -98,7 +98,7 @@ def timeline_rows(phases: Sequence[PhaseFact], most: int = 14) -> list[Row]:
         alike = list(group)
         last = alike[0].name.rpartition(".")[2]
         name = alike[0].name if len(alike) == 1 else f"{alike[-1].name} to {last}"
-        merged.append(Row(name, alike[0].rates))
+        merged.append(TimelineRow(name, alike[0].rates))
     return merged
 
 

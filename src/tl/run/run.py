@@ -16,8 +16,8 @@ from tl.errors import Stopped, TLError, Unwritable
 from tl.recipe.weights import RUN_META, RUN_MODEL
 from tl.run.checkpoint import Checkpoint, Checkpoints
 from tl.run.disk import write_whole, writing
-from tl.run.stored import META as SHAPES
-from tl.run.stored import Facts, damaged, demand_own, facts, read_json
+from tl.run.schema import META as SHAPES
+from tl.run.schema import FileValues, damaged, demand_own, read_facts, read_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -109,9 +109,9 @@ class Run:
         return read_json(self.path / name)
 
     @property
-    def meta(self) -> Facts:
+    def meta(self) -> FileValues:
         """What is known about the run; TLError where that is none, or where a fact is asked for that it lacks."""
-        meta = facts(self.path / META, SHAPES)
+        meta = read_facts(self.path / META, SHAPES)
         if "status" not in meta:
             raise damaged(self.path / META)
         return meta

@@ -76,7 +76,7 @@ def capacity(trial: Trial) -> Capacity:
             found = _tried(trial, singles, most, stream.batch)
         else:
             found = _counted(trial, singles, most, stream.batch)
-    least = trial.place.share.least(found.samples)
+    least = trial.place.share.minimum(found.samples)
     return Capacity(least, stream.batch, found.needed * least / found.samples, found.available)
 
 

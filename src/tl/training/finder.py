@@ -19,7 +19,7 @@ _DIVERGED = 4.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class RateSweep:
     """The rates tried, the smoothed losses, and two suggestions (nan where the loss never fell).
 
     `steepest` is where the loss falls fastest per decade, `tenth` a tenth of the rate with the lowest loss.
@@ -31,7 +31,7 @@ class Finding:
     tenth: float
 
 
-def find_rate(job: Job, plan: Plan, parts: Sequence[str], device: torch.device, span: tuple[float, float]) -> Finding:
+def find_rate(job: Job, plan: Plan, parts: Sequence[str], device: torch.device, span: tuple[float, float]) -> RateSweep:
     """Train the named parts for up to 100 steps from rate span[0] to span[1], then put every tensor back as it was."""
     step = Step(job.model, job.method).to(device)
     with untouched(step, device):
@@ -72,10 +72,10 @@ def _sweep(
     return rates, losses
 
 
-def _suggest(rates: Sequence[float], losses: Sequence[float]) -> Finding:
+def _suggest(rates: Sequence[float], losses: Sequence[float]) -> RateSweep:
     if len(rates) < 3 or min(losses) >= losses[0]:
-        return Finding(tuple(rates), tuple(losses), math.nan, math.nan)
+        return RateSweep(tuple(rates), tuple(losses), math.nan, math.nan)
     slopes = [(losses[i + 1] - losses[i - 1]) / math.log(rates[i + 1] / rates[i - 1]) for i in range(1, len(rates) - 1)]
     steepest = rates[1 + min(range(len(slopes)), key=slopes.__getitem__)]
     lowest = rates[min(range(len(losses)), key=losses.__getitem__)]
-    return Finding(tuple(rates), tuple(losses), steepest, lowest / 10)
+    return RateSweep(tuple(rates), tuple(losses), steepest, lowest / 10)

@@ -15,7 +15,7 @@ from tl.errors import TLError
 _NEVER = 2**62
 
 
-class Watch:
+class LossWatch:
     """Remembers, on the device, the first step whose loss or gradient was not finite; `world` processes do so."""
 
     def __init__(self, device: torch.device, world: int) -> None:
@@ -26,7 +26,7 @@ class Watch:
         """Take in what a step gave, a number ()."""
         self._first = torch.where(value.isfinite(), self._first, self._first.clamp(max=step))
 
-    def first(self) -> int | None:
+    def first_step(self) -> int | None:
         """The step, or None so far, in any process; this waits for the device and for all processes."""
         if self.world > 1:
             torch.distributed.all_reduce(self._first, torch.distributed.ReduceOp.MIN)

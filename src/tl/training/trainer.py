@@ -23,7 +23,7 @@ from tl.rng import derive, seed_device
 from tl.run.run import Listener, Run
 from tl.training.cursor import Cursor
 from tl.training.job import Job, Plan, Signals
-from tl.training.numerics import Tally, Watch, no_memory, not_finite
+from tl.training.numerics import LossWatch, Tally, no_memory, not_finite
 from tl.training.sharding import full, held
 from tl.training.step import Step, Terms, Warmup, backward
 
@@ -46,7 +46,7 @@ class Trainer:
         self.learnable: list[nn.Parameter] = []
         self.tally = Tally()
         self.best: dict[str, Any] | None = None
-        self.watch = Watch(accelerator.device, accelerator.num_processes)
+        self.watch = LossWatch(accelerator.device, accelerator.num_processes)
         self.best_saved, self.saved = -1, time.monotonic()
 
     @property
@@ -188,7 +188,7 @@ class Trainer:
         common, first = self.job.optimizer.common, self.cursor.phase_first
         first, last = (0, self.plan.total) if common["schedule_span"] == "run" else (first, stretch.last)
         warmup = common["warmup"].steps(total=last - first, epoch=self.job.streams["train"].epoch)
-        shape = self.job.optimizer.shape(self.cursor.step - first, last - first, warmup) * stretch.phase.lr
+        shape = self.job.optimizer.rate_multiple(self.cursor.step - first, last - first, warmup) * stretch.phase.lr
         for group in self.holding.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * shape
 
@@ -210,7 +210,7 @@ class Trainer:
         return every.unit == "min" and time.monotonic() - self.saved >= 60 * every.value
 
     def _log(self, stretch: Stretch) -> None:
-        self._refuse(self.watch.first())
+        self._refuse(self.watch.first_step())
         values = self.tally.means(self.accelerator)
         if not values:
             return
@@ -230,7 +230,7 @@ class Trainer:
             self.accelerator.log({f"{split}/{name}": value for name, value in values.items()}, step=step)
 
     def _evaluate(self, stretch: Stretch) -> None:
-        self._refuse(self.watch.first())
+        self._refuse(self.watch.first_step())
         self.holding.pull()
         values = self.job.evaluate(self.answering)
         if not values:
@@ -251,7 +251,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write everything that the next step depends on (`last`), and the best weights so far."""
-        self._refuse(self.watch.first())
+        self._refuse(self.watch.first_step())
         self.holding.pull()
         scaler = self.accelerator.scaler
         state = {

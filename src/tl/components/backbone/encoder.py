@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.backbone.loading import load, read
-from tl.components.backbone.pretrained import Source, build
+from tl.components.backbone.pretrained import ModelFolder, build
 from tl.recipe.weights import Weights
 
 _NORMS = ("layernorm", "final_norm", "norm")
@@ -31,7 +31,7 @@ class Encoder(Backbone):
     A model type that is not in `chains` is one stage (it may thread more than one tensor from layer to layer).
     """
 
-    def __init__(self, source: Source, weights: Weights, chains: Sequence[str]) -> None:
+    def __init__(self, source: ModelFolder, weights: Weights, chains: Sequence[str]) -> None:
         super().__init__()
         self.net, self.report = build(source)
         self._config = self.net.config

@@ -10,7 +10,7 @@ from tl.batch import Inputs
 from tl.components.backbone.chain import scaled
 from tl.components.backbone.encoder import Encoder
 from tl.components.backbone.loading import run_preprocess
-from tl.components.backbone.pretrained import Source
+from tl.components.backbone.pretrained import ModelFolder
 from tl.components.preprocess import ImagePreprocess
 from tl.errors import TLError
 from tl.recipe.weights import Weights
@@ -35,7 +35,7 @@ class ImageEncoder(Encoder):
         size: int | None,
         pooling: Literal["cls", "mean"],
     ) -> None:
-        source = Source.find(weights, config, download)
+        source = ModelFolder.find(weights, config, download)
         kind = source.facts("config.json").get("model_type", self.CHAINS[0])
         if kind not in self.CHAINS:
             raise TLError(f"{source.name} is of the type '{kind}': image_encoder takes {', '.join(self.CHAINS)}.")
@@ -43,7 +43,7 @@ class ImageEncoder(Encoder):
             super().__init__(source, weights, self.CHAINS)
             self._fit(source, weights, size, pooling)
 
-    def _fit(self, source: Source, weights: Weights, size: int | None, pooling: Literal["cls", "mean"]) -> None:
+    def _fit(self, source: ModelFolder, weights: Weights, size: int | None, pooling: Literal["cls", "mean"]) -> None:
         """Preprocessing and patches, as the weights and the recipe have them."""
         if weights.kind == "run" and weights.path is not None:
             found = run_preprocess(weights.path, ImagePreprocess)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tl.components.preprocess import ImagePreprocess, TextPreprocess, from_json
 from tl.errors import TLError
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, Weights
-from tl.run.stored import demand_whole
+from tl.run.schema import demand_whole
 
 State = Mapping[str, Tensor]
 P = TypeVar("P", ImagePreprocess, TextPreprocess)

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from tl.components.backbone.loading import LoadReport, refuse
 from tl.errors import TLError
 from tl.recipe.weights import RUN_ASSETS, Weights
-from tl.run.stored import facts
+from tl.run.schema import read_facts
 
 _HUB_FILES = ["config.json", "preprocessor_config.json", "sentence_bert_config.json", "special_tokens_map.json"]
 _HUB_FILES += ["tokenizer*", "vocab.*", "merges.txt", "*.model"]
@@ -34,7 +34,7 @@ _DEEPEST = 1000
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelFolder:
     """A folder with config.json and what belongs to it; its weights are loaded where `trained`."""
 
     folder: Path
@@ -42,7 +42,7 @@ class Source:
     trained: bool
 
     @classmethod
-    def find(cls, weights: Weights, config: str, download: bool) -> Source:
+    def find(cls, weights: Weights, config: str, download: bool) -> ModelFolder:
         """The folder that `weights` names, or for `none` the one that `config` names."""
         match weights.kind, weights.path:
             case "none", _:
@@ -61,7 +61,7 @@ class Source:
     def facts(self, file: str) -> dict[str, Any]:
         """A JSON file of the folder; empty where there is none."""
         path = self.folder / file
-        return facts(path, {}, of="folder") if path.is_file() else {}
+        return read_facts(path, {}, of="folder") if path.is_file() else {}
 
     @contextmanager
     def understood(self) -> Iterator[None]:
@@ -75,7 +75,7 @@ class Source:
             raise TLError(f"{self.name} holds no model that Transformers can build here: {reason}") from error
 
 
-def build(source: Source) -> tuple[Any, LoadReport | None]:
+def build(source: ModelFolder) -> tuple[Any, LoadReport | None]:
     """The model without a pooler, in float32; with a report where the source's weights were loaded."""
     import torch
     from transformers import AutoConfig, AutoModel

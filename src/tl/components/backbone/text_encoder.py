@@ -11,7 +11,7 @@ from torch import Tensor
 from tl.batch import Inputs
 from tl.components.backbone.encoder import Encoder
 from tl.components.backbone.loading import run_preprocess
-from tl.components.backbone.pretrained import Source
+from tl.components.backbone.pretrained import ModelFolder
 from tl.components.preprocess import TextPreprocess
 from tl.errors import TLError
 from tl.functional import mean_pool
@@ -46,7 +46,7 @@ class TextEncoder(Encoder):
         max_length: int | None,
         pooling: Literal["mean", "cls"],
     ) -> None:
-        source = Source.find(weights, config, download)
+        source = ModelFolder.find(weights, config, download)
         if source.facts("config.json").get("is_encoder_decoder"):
             raise TLError(f"{source.name} holds an encoder and a decoder: name a model that is an encoder alone.")
         with source.understood():
@@ -75,7 +75,7 @@ class TextEncoder(Encoder):
         skipped = self._config.pad_token_id + 1 if self._config.model_type in _OFFSET_POSITIONS else 0
         return int(self._config.max_position_embeddings) - skipped
 
-    def _longest(self, source: Source) -> int:
+    def _longest(self, source: ModelFolder) -> int:
         """How many tokens the weights were made for: the least of what the folder's files say."""
         said = [
             source.facts("sentence_bert_config.json").get("max_seq_length"),
@@ -90,7 +90,7 @@ class TextEncoder(Encoder):
         return wanted or longest
 
 
-def _tokenizer(source: Source) -> str:
+def _tokenizer(source: ModelFolder) -> str:
     path = source.folder / "tokenizer.json"
     if path.is_file():
         return path.read_text(encoding="utf-8")

@@ -33,7 +33,7 @@ class TinyImage(Chain):
                 f"backbone.weights={weights.hub or weights.path} holds no tiny_image: write none, "
                 "package:tl/components/backbone/shipped/tiny_image.safetensors, a file or a run."
             )
-        net = Net()
+        net = TinyImageNet()
         preprocess = TRAINED_WITH
         if weights.kind == "run" and weights.path is not None:
             preprocess = run_preprocess(weights.path, ImagePreprocess)
@@ -42,20 +42,20 @@ class TinyImage(Chain):
             self.report = load(net, read(weights), str(weights.path))
 
 
-class Net(nn.Module):
+class TinyImageNet(nn.Module):
     """Eight convolutions, the deepest at an eighth of the resolution."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(_convolution(3, STEM, kernel=5, stride=2), nn.ReLU())
-        self.low, self.high = Block(STEM, LOW), Block(LOW, HIGH)
+        self.low, self.high = ResidualBlock(STEM, LOW), ResidualBlock(LOW, HIGH)
         self.wide = nn.Sequential(_convolution(HIGH, DIM, kernel=1), nn.ReLU())
 
     def stages(self) -> Sequence[nn.Module]:
         return [self.stem, self.low, self.high, self.wide]
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two convolutions around a shortcut, at half the resolution (He et al. 2016)."""
 
     def __init__(self, dim_in: int, dim_out: int) -> None:

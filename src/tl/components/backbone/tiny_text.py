@@ -45,7 +45,7 @@ class TinyText(Backbone):
         if weights.kind == "run" and weights.path is not None:
             found = run_preprocess(weights.path, TextPreprocess)
         self.preprocess = replace(found, max_length=max_length)
-        self.net = Net(found.words)
+        self.net = TinyTextNet(found.words)
         if weights.kind != "none":
             self.report = load(self.net, read(weights), str(weights.path))
 
@@ -62,7 +62,7 @@ class TinyText(Backbone):
         return mean_pool(x.values, x.mask)
 
 
-class Net(nn.Module):
+class TinyTextNet(nn.Module):
     """Embeddings and two layers for a vocabulary of `tokens`."""
 
     def __init__(self, tokens: int) -> None:

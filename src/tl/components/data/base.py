@@ -100,7 +100,7 @@ def digest(samples: Sequence[Sample]) -> str:
             case Path():
                 content: object = (s.input.name, s.input.stat().st_size)
             case Picture():
-                content = s.input.mark
+                content = s.input.content_key
             case _:
                 content = s.input
         total.update(repr((s.id, content, s.target, s.split)).encode())

@@ -10,7 +10,7 @@ from typing import Any, Unpack, final
 
 from tl.components.data.base import Common, DataSource
 from tl.components.data.labels import names_of
-from tl.components.data.tablefile import Row, check_columns, read_rows
+from tl.components.data.tablefile import TableRow, check_columns, read_rows
 from tl.components.sample import Picture, Raw, Sample, Target
 from tl.errors import TLError, did_you_mean
 from tl.recipe.yamlfile import shown
@@ -90,7 +90,7 @@ class Table(DataSource):
         wanted |= {f"label_columns.{i}": name for i, name in enumerate(self.label_columns)}
         return wanted | {f"numbers.{i}": name for i, name in enumerate(self.numbers)}
 
-    def _sample(self, row: Row, name: str) -> Sample:
+    def _sample(self, row: TableRow, name: str) -> Sample:
         own = _word(row.values.get(self.id)) if self.id else str(row.number)
         if not own:
             raise TLError(f"{row.where}: column '{self.id}' is empty, but each row needs an id.")
@@ -103,7 +103,7 @@ class Table(DataSource):
             group=(_word(row.values.get(self.group)) or None) if self.group else None,
         )
 
-    def _input(self, row: Row) -> Raw:
+    def _input(self, row: TableRow) -> Raw:
         if self.text is not None:
             first = _text(row, self.text)
             return first if self.pair is None else (first, _text(row, self.pair))
@@ -117,7 +117,7 @@ class Table(DataSource):
                 return _picture(row, data)
         raise TLError(f"{row.where}: column '{self.image}' holds no path of a picture.")
 
-    def _file(self, row: Row, name: str) -> Path:
+    def _file(self, row: TableRow, name: str) -> Path:
         path = (self.images or row.file.parent) / name
         if not path.is_file():
             near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -127,7 +127,7 @@ class Table(DataSource):
             )
         return path
 
-    def _target(self, row: Row) -> Target:
+    def _target(self, row: TableRow) -> Target:
         if self.numbers:
             return self._numbers(row)
         if self.label is not None:
@@ -143,14 +143,14 @@ class Table(DataSource):
             return tuple(dict.fromkeys(word for part in parts if (word := _word(part))))
         return tuple(name for name in self.label_columns if _flag(row, name))
 
-    def _names(self, row: Row) -> tuple[str, ...]:
+    def _names(self, row: TableRow) -> tuple[str, ...]:
         """The classes of a row, or none where its target cannot be read either."""
         try:
             return names_of(self._target(row))
         except TLError:
             return ()
 
-    def _numbers(self, row: Row) -> Target:
+    def _numbers(self, row: TableRow) -> Target:
         values = [row.values.get(name) for name in self.numbers]
         if all(_word(value) == "" for value in values):
             return None
@@ -169,25 +169,25 @@ def _word(value: Any) -> str:
     return str(value).strip()
 
 
-def _picture(row: Row, data: bytes) -> Picture:
+def _picture(row: TableRow, data: bytes) -> Picture:
     return Picture(row.where, hashlib.sha256(data).hexdigest(), partial(bytes, data))
 
 
-def _text(row: Row, column: str) -> str:
+def _text(row: TableRow, column: str) -> str:
     value = row.values.get(column)
     if isinstance(value, (list, dict)):
         raise TLError(f"{row.where}: column '{column}' holds a {type(value).__name__}, not a text.")
     return value if isinstance(value, str) else _word(value)
 
 
-def _flag(row: Row, column: str) -> bool:
+def _flag(row: TableRow, column: str) -> bool:
     word = _word(row.values.get(column)).lower()
     if word not in ("0", "1", "true", "false"):
         raise TLError(f"{row.where}: column '{column}' holds '{word}', but a label column holds 0 or 1.")
     return word in ("1", "true")
 
 
-def _number(row: Row, column: str) -> float:
+def _number(row: TableRow, column: str) -> float:
     value = row.values.get(column)
     try:
         return float(_word(value))

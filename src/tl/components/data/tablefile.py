@@ -21,7 +21,7 @@ FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row by column; `number` is its line in a text file and its ordinal in a Parquet file, both from 1."""
 
     values: dict[str, Any]
@@ -30,7 +30,7 @@ class Row:
     where: str
 
 
-def read_rows(file: Path, columns: Sequence[str] | None) -> list[Row]:
+def read_rows(file: Path, columns: Sequence[str] | None) -> list[TableRow]:
     """All rows of a file; `columns` names those of a CSV or TSV file without a header line."""
     if file.is_dir():
         raise TLError(f"{shown(file)}: is a folder: name the table's file, or choose data=image_folder.")
@@ -52,7 +52,7 @@ def read_rows(file: Path, columns: Sequence[str] | None) -> list[Row]:
     return found
 
 
-def check_columns(rows: Sequence[Row], wanted: dict[str, str]) -> None:
+def check_columns(rows: Sequence[TableRow], wanted: dict[str, str]) -> None:
     """TLError for a column (by the key that names it) which no row of a file has."""
     there = list(dict.fromkeys(name for row in rows for name in row.values))
     for key, column in wanted.items():
@@ -91,7 +91,7 @@ def _demand_table(file: Path) -> None:
                 raise TLError(f"{shown(file)}: unpacks to far more than a table would: unpack it and look at it.")
 
 
-def _separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Iterator[Row]:
+def _separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Iterator[TableRow]:
     """CSV with quotes as RFC 4180 has them; TSV without any quoting."""
     before = csv.field_size_limit(_LONGEST_FIELD)
     lines = (line for _, line in _lines(file))
@@ -106,7 +106,7 @@ def _separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Ite
             if header is None:
                 header = _unique(fields, file)
             elif fields:
-                yield Row(_filled(header, fields, file, start, delimiter), file, start, f"{name}:{start}")
+                yield TableRow(_filled(header, fields, file, start, delimiter), file, start, f"{name}:{start}")
             start = reader.line_num + 1
     except csv.Error as error:
         if "new-line character" in str(error):
@@ -134,7 +134,7 @@ def _filled(header: list[str], fields: list[str], file: Path, line: int, delimit
     return dict(zip(header, fields, strict=True))
 
 
-def _json_lines(file: Path) -> Iterator[Row]:
+def _json_lines(file: Path) -> Iterator[TableRow]:
     for number, line in _lines(file):
         if not line.strip():
             continue
@@ -144,10 +144,10 @@ def _json_lines(file: Path) -> Iterator[Row]:
             raise TLError(f"{shown(file)}:{number}: is not valid JSON: {error.msg} at column {error.colno}.") from error
         if not isinstance(values, dict):
             raise TLError(f'{shown(file)}:{number}: each line must be a JSON object, such as {{"text": "..."}}.')
-        yield Row(values, file, number, f"{shown(file)}:{number}")
+        yield TableRow(values, file, number, f"{shown(file)}:{number}")
 
 
-def _parquet(file: Path) -> list[Row]:
+def _parquet(file: Path) -> list[TableRow]:
     try:
         from pyarrow import ArrowException
         from pyarrow.parquet import read_table
@@ -160,4 +160,6 @@ def _parquet(file: Path) -> list[Row]:
             f"{shown(file)}: is no readable Parquet file: {str(error).splitlines()[0].rstrip('.')}."
         ) from error
     name = shown(file)
-    return [Row(values, file, number, f"{name}:{number}") for number, values in enumerate(table.to_pylist(), start=1)]
+    return [
+        TableRow(values, file, number, f"{name}:{number}") for number, values in enumerate(table.to_pylist(), start=1)
+    ]

@@ -49,7 +49,7 @@ class Distill(Method):
     def loss(self, model: Model, batch: Streams) -> dict[str, Tensor]:
         train = batch["train"]
         output = model(train.x, train.start)
-        answer = train.answers if train.answers is not None else self._answer(train)
+        answer = train.teacher_outputs if train.teacher_outputs is not None else self._answer(train)
         return {
             "task": (1 - self.alpha) * model.head.loss(output, train.y),
             "distill": self.alpha * self._divergence(model, output, answer),

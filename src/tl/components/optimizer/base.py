@@ -54,9 +54,9 @@ class Optimizer(ABC):
             for part in parts
         }
 
-    def shape(self, step: int, total: int, warmup: int) -> float:
+    def rate_multiple(self, step: int, total: int, warmup: int) -> float:
         """The schedule's multiple of the peak rate at a step of `total`."""
-        return schedule.shape(self.common["schedule"], step, total, warmup)
+        return schedule.rate_multiple(self.common["schedule"], step, total, warmup)
 
 
 def with_l1(optimizer: TorchOptimizer, strength: float) -> TorchOptimizer:

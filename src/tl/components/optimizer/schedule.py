@@ -8,7 +8,7 @@ from typing import Literal
 Schedule = Literal["constant", "linear", "cosine", "one_cycle", "slanted_triangular"]
 
 
-def shape(name: Schedule, step: int, total: int, warmup: int) -> float:
+def rate_multiple(name: Schedule, step: int, total: int, warmup: int) -> float:
     """The multiple of the peak rate at `step` in 0..total-1, after a linear rise over `warmup` steps.
 
     one_cycle and slanted_triangular have rises of their own, which last `warmup` steps where that is not 0, else a

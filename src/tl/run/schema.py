@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tl.errors import TLError
-from tl.recipe.shape import Choice, Many, Maybe, Record, Scalar, Shape, Table
+from tl.recipe.shape import Choice, ListOf, MapOf, Maybe, Record, Scalar, Shape
 from tl.recipe.weights import RUN_ASSETS, RUN_META, RUN_MODEL, RUN_PREPROCESS, RUN_SPACE
 from tl.run.disk import hash_of
 
@@ -30,20 +30,20 @@ META: Mapping[str, Shape] = {
     "precision": Choice(("no", "bf16", "fp16")),
     "seconds": _NUMBER,
     "temperature": _NUMBER,
-    "versions": Table(_WORD),
-    "files": Table(_WORD),
-    "peak_memory_mb": Table(_NUMBER),
-    "data": Record({"fingerprint": _WORD, "splits": Table(_COUNT)}, ""),
-    "preprocess": Record({"fingerprint": _WORD, "lines": Many(_WORD)}, ""),
+    "versions": MapOf(_WORD),
+    "files": MapOf(_WORD),
+    "peak_memory_mb": MapOf(_NUMBER),
+    "data": Record({"fingerprint": _WORD, "splits": MapOf(_COUNT)}, ""),
+    "preprocess": Record({"fingerprint": _WORD, "lines": ListOf(_WORD)}, ""),
     "best": Record({"metric": _WORD, "value": Maybe(_FIGURE), "step": _COUNT}, ""),
 }
 SPACE = Record(
     {
         "kind": Choice(("single", "multi", "number")),
-        "names": Many(_WORD),
-        "mean": Many(_NUMBER),
-        "std": Many(_NUMBER),
-        "class_weights": Many(_NUMBER),
+        "names": ListOf(_WORD),
+        "mean": ListOf(_NUMBER),
+        "std": ListOf(_NUMBER),
+        "class_weights": ListOf(_NUMBER),
         "temperature": _NUMBER,
     },
     "",
@@ -53,13 +53,13 @@ OUTCOME = Record(
     {
         "split": _WORD,
         "samples": _COUNT,
-        "metrics": Table(Record({"value": _FIGURE, "low": _FIGURE, "high": _FIGURE}, "")),
+        "metrics": MapOf(Record({"value": _FIGURE, "low": _FIGURE, "high": _FIGURE}, "")),
     },
     "",
 )
 
 
-class Facts(dict[str, Any]):
+class FileValues(dict[str, Any]):
     """A file's values by key; TLError, not KeyError, for one that it lacks."""
 
     def __init__(self, file: Path, values: Mapping[str, Any]) -> None:
@@ -98,16 +98,16 @@ def demand(file: Path, shape: Shape, content: Any, of: str = "run") -> None:
         raise damaged(file, wrong[0], of)
 
 
-def facts(file: Path, shapes: Mapping[str, Shape], of: str = "run") -> Facts:
+def read_facts(file: Path, shapes: Mapping[str, Shape], of: str = "run") -> FileValues:
     """A mapping of which each key that is there has its shape."""
     content = read_json(file, of)
     if not isinstance(content, dict):
         raise damaged(file, of=of)
     demand(file, Record({key: shape for key, shape in shapes.items() if key in content}, ""), content, of)
-    return Facts(file, content)
+    return FileValues(file, content)
 
 
-def answering(run: Path) -> list[str]:
+def answer_files(run: Path) -> list[str]:
     """The files of a run that its answers follow from."""
     assets = sorted(file.name for file in (run / RUN_ASSETS).glob("*"))
     return [RUN_MODEL, RUN_SPACE, RUN_PREPROCESS, *(f"{RUN_ASSETS}/{name}" for name in assets)]
@@ -115,7 +115,7 @@ def answering(run: Path) -> list[str]:
 
 def demand_whole(run: Path, names: Sequence[str]) -> None:
     """TLError where a file is not what the run wrote."""
-    known = facts(run / RUN_META, META)["files"]
+    known = read_facts(run / RUN_META, META)["files"]
     for name in names:
         if not (run / name).is_file():
             raise TLError(f"'{run / name}' is missing: copy the run again as a whole.")

@@ -19,14 +19,14 @@ _CORE, _GPU, _FILE = 2e10, 3e13, 1e9
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageCost:
     """Floating-point operations of the stage, and the bytes it gives, for one sample."""
 
     flops: float
     bytes: float
 
 
-def stages(backbone: Backbone, x: Inputs) -> list[Stage]:
+def stage_costs(backbone: Backbone, x: Inputs) -> list[StageCost]:
     """Every stage in order, the last one is the pooling; matrix products and convolutions are counted."""
     found, samples = [], len(x.values)
     with torch.inference_mode():
@@ -34,7 +34,7 @@ def stages(backbone: Backbone, x: Inputs) -> list[Stage]:
             with _counting(backbone) as products:
                 x = backbone.between(x, number, number + 1)
             real = 1.0 if x.mask is None else float(x.mask.float().mean())
-            found.append(Stage(sum(products) / samples, real * x.values.nbytes / samples))
+            found.append(StageCost(sum(products) / samples, real * x.values.nbytes / samples))
     return found
 
 
@@ -61,7 +61,7 @@ def seconds(flops: float, device: torch.device) -> float:
     return flops / (_GPU if device.type == "cuda" else _CORE * torch.get_num_threads())
 
 
-def saved(below: Sequence[Stage], reads: float, device: torch.device) -> float:
+def saved(below: Sequence[StageCost], reads: float, device: torch.device) -> float:
     """About how many seconds a sample saves when what the stages `below` give is stored and read so many times."""
     computed = seconds(sum(stage.flops for stage in below), device)
     return computed * (reads - 1) - below[-1].bytes / _FILE * (reads + 1)
