@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from tl.cli.progress import Quiet
+from tl.cli.printing.progress import Quiet
 from tl.commands.finetune import Request, finetune
 from tl.recipe.recipe import load
 from tl.run.run import Run

@@ -31,7 +31,8 @@ from tl.components.backbone.base import Backbone
 from tl.components.preprocess import TextPreprocess
 from tl.components.sample import Sample
 from tl.errors import TLError
-from tl.inputs.streams import Draw, Items
+from tl.inputs.items import Items
+from tl.inputs.streams import Draw
 from tl.recipe.build import build
 from tl.recipe.recipe import load
 from tl.space import Space

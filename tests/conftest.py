@@ -64,7 +64,7 @@ def train(tmp_path: Path, forget_accelerate: Callable[[], None]) -> Callable[...
     """train(*overrides) runs a recipe from `base` to its end and gives the run's folder."""
 
     def run(*overrides: str, resume: Path | None = None) -> Path:
-        from tl.cli.progress import Quiet
+        from tl.cli.printing.progress import Quiet
         from tl.commands.finetune import Request, finetune
         from tl.recipe.recipe import load
 

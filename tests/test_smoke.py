@@ -64,7 +64,7 @@ def loaded(name: str, changes: list[str]) -> Recipe:
 
 
 def trained(name: str, changes: list[str], root: Path) -> Path:
-    from tl.cli.progress import Quiet
+    from tl.cli.printing.progress import Quiet
     from tl.commands.finetune import Request, finetune
 
     try:
@@ -77,7 +77,7 @@ def trained(name: str, changes: list[str], root: Path) -> Path:
 
 def predicted(run: Path, picture: Path) -> dict[str, Any]:
     """What the run answers for one picture, text or pair of texts."""
-    from tl.commands.assemble import open_run
+    from tl.commands.open_run import open_run
     from tl.commands.predict import predict
 
     opened = open_run(run)

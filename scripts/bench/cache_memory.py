@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from tl.cli.progress import Quiet
+from tl.cli.printing.progress import Quiet
 from tl.commands.assemble import assemble
 from tl.commands.finetune import Request, finetune
 from tl.inputs.cache import Cache

@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 from torch.nn.functional import cross_entropy
 
-from tl.cli.progress import Quiet
+from tl.cli.printing.progress import Quiet
 from tl.commands.assemble import Assembly, assemble
 from tl.components.freeze.layout import lay_out
 from tl.place import Share

@@ -14,7 +14,7 @@ from pathlib import Path
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from tl.cli.progress import Quiet
+from tl.cli.printing.progress import Quiet
 from tl.commands.extract_features import extract
 from tl.commands.finetune import Request, finetune
 from tl.recipe.recipe import load

@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from tl.batch import Batch, Inputs
-from tl.cli.progress import Quiet
+from tl.cli.printing.progress import Quiet
 from tl.commands.assemble import Assembly, assemble
 from tl.commands.finetune import Request, finetune
 from tl.components.freeze.layout import lay_out

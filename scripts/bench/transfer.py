@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tl.cli.progress import Quiet
+from tl.cli.printing.progress import Quiet
 from tl.commands.finetune import Request, finetune
 from tl.recipe.recipe import load
 from tl.run.run import Run

@@ -1,4 +1,4 @@
-"""What the command line imports: the fast verbs neither torch nor, for help, Hydra."""
+"""What the command line imports: the fast commands do not import torch, and help does not import Hydra either."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ def imported(folder: Path, *arguments: str) -> set[str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["finetune", "--help"], ["check", "--help"]])
 def test_help_imports_no_torch_and_no_hydra(arguments: list[str], tmp_path: Path) -> None:
     assert not imported(tmp_path, *arguments) & (TORCH | HYDRA - {"rich"})
+
+
+def test_the_command_files_import_nothing_heavy_at_the_top(tmp_path: Path) -> None:
+    assert not imported(tmp_path, "cache", "--older-than", "3") & (TORCH | HYDRA)
 
 
 @pytest.mark.parametrize(

@@ -39,14 +39,14 @@ Runs = Callable[[str], Path]
 @pytest.fixture
 def tl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """tl(*arguments) is the command in this process."""
-    from tl.cli.app import ended
+    from tl.cli.app import run_command
 
     monkeypatch.setenv("COLUMNS", "200")
 
     def command(*arguments: object) -> Said:
         monkeypatch.setattr("sys.argv", ["tl", *map(str, arguments)])
         capsys.readouterr()
-        code, mistake = ended()
+        code, mistake = run_command()
         return Said(code, capsys.readouterr().out, mistake)
 
     return command
@@ -76,7 +76,7 @@ def trained(root: Path, overrides: Sequence[str]) -> Path:
     import torch
     from accelerate.state import AcceleratorState
 
-    from tl.cli.progress import Quiet
+    from tl.cli.printing.progress import Quiet
     from tl.commands.finetune import Request, finetune
     from tl.recipe.recipe import load
 

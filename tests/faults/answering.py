@@ -45,7 +45,7 @@ class Answers:
 
     def row(self, name: str) -> str:
         """The case's row in the table."""
-        from tl.cli.terminal import visible
+        from tl.cli.printing.terminal import visible
 
         codes = " | ".join(str(self.by[verb].code) for verb in VERBS)
         said = self.by["finetune"].first or self._said() or "taken"
@@ -80,14 +80,14 @@ def tl(*words: str, given: bytes = b"") -> Answer:
     """A command in this process, `given` to its standard input; what is no answer of the command line is raised."""
     from accelerate.state import AcceleratorState
 
-    from tl.cli.app import ended
+    from tl.cli.app import run_command
 
     AcceleratorState._reset_state(True)
     before, said = (sys.argv, sys.stdin), io.StringIO()
     sys.argv, sys.stdin = ["tl", *words], io.TextIOWrapper(io.BytesIO(given), encoding="utf-8")
     try:
         with alarm(), redirect_stdout(said), redirect_stderr(said):
-            code, text = ended()
+            code, text = run_command()
     finally:
         sys.argv, sys.stdin = before
     return Answer(code, said.getvalue(), text)

@@ -168,7 +168,7 @@ def answer(*words: str) -> int:
     """The exit code of a command in this process; Bug with the traceback where it ended in one."""
     from accelerate.state import AcceleratorState
 
-    from tl.cli.app import ended
+    from tl.cli.app import run_command
 
     AcceleratorState._reset_state(True)
     before, said = sys.argv, io.StringIO()
@@ -176,7 +176,7 @@ def answer(*words: str) -> int:
     code, text = 1, ""
     try:
         with redirect_stdout(said), redirect_stderr(said):
-            code, text = ended()
+            code, text = run_command()
     finally:
         sys.argv = before
     if code not in (0, 2) or (code == 2 and not text) or "Traceback" in said.getvalue():

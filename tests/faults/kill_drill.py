@@ -57,7 +57,7 @@ def finetune(
     """A run of the story below `root`, with its cache there too, or in a folder that is shared."""
 
     def work() -> None:
-        from tl.cli.progress import Quiet
+        from tl.cli.printing.progress import Quiet
         from tl.commands.finetune import Request, finetune
         from tl.recipe.recipe import load
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import SHORT, TEXT
 from tests.training.test_trainer import interrupt
-from tl.commands.assemble import open_run
+from tl.commands.open_run import open_run
 from tl.errors import Stopped, TLError
 from tl.run.checkpoint import Checkpoints
 

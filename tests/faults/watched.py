@@ -155,13 +155,13 @@ def main() -> None:
 
 
 def _run(command: list[str], ear: _Ear) -> dict[str, Any]:
-    from tl.cli.app import ended
-    from tl.cli.terminal import say
+    from tl.cli.app import run_command
+    from tl.cli.printing.terminal import say
 
     ear.deeds, said, code, words = [], io.StringIO(), 1, ""
     sys.argv, began = ["tl", *command], time.monotonic()
     with redirect_stdout(said), redirect_stderr(said), Told() as told:
-        code, words = ended()
+        code, words = run_command()
         say(words)
     print(f"{time.monotonic() - began:6.2f}", *command, file=sys.stderr)
     if "accelerate" in sys.modules:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tl.cli.progress import Quiet
+from tl.cli.printing.progress import Quiet
 from tl.commands.evaluate import evaluate as evaluate_run
 from tl.commands.finetune import Request, finetune
 from tl.recipe.recipe import load

@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from tl.commands.assemble import Trained
-from tl.commands.evaluate import evaluator
+from tl.commands.open_run import Trained, evaluator
 from tl.components.data.faults import no_text
 from tl.components.data.image_folder import is_picture
 from tl.components.picture import SUFFIXES

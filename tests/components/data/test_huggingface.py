@@ -79,7 +79,7 @@ def test_pictures_stay_on_disk_until_opened(tmp_path: Path) -> None:
     for sample, expected in zip(found, pixels, strict=True):
         assert isinstance(sample.input, Picture)
         assert (np.asarray(open_image(pickle.loads(pickle.dumps(sample)).input)) == expected).all()
-    assert len({s.input.mark for s in found if isinstance(s.input, Picture)}) == 6
+    assert len({s.input.content_key for s in found if isinstance(s.input, Picture)}) == 6
 
 
 def test_mistakes(texts: Path, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from tl.components.augment.base import Augment
 from tl.components.picture import open_image
 from tl.components.preprocess import ImagePreprocess, fingerprint
 from tl.components.sample import Picture, Sample
-from tl.inputs.items import Draw, Items
-from tl.inputs.pictures import Crops
+from tl.inputs.items import CroppedPictures, Items
+from tl.inputs.streams import Draw
 from tl.space import Space
 
 EVALUATION = ImagePreprocess(224, 256, "bilinear", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -130,7 +130,7 @@ def test_training_evaluation_and_the_cache_see_the_same(tmp_path: Path) -> None:
         (batch,) = Items(samples, Space("single", ("a", "b")), PICTURES, augment).batches(iter([draw]))
         return batch.x.values[0]
 
-    (crops,) = Crops(Items(samples, Space("single", ("a", "b")), PICTURES)).batches(iter([draw]))
+    (crops,) = CroppedPictures(Items(samples, Space("single", ("a", "b")), PICTURES)).batches(iter([draw]))
     expected = PICTURES.tensor(PICTURES.crop(open_image(path, PICTURES.least)))
     assert not torch.equal(expected, PICTURES.tensor(PICTURES.crop(open_image(path))))
     assert torch.equal(read(None), expected)

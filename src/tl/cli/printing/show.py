@@ -10,47 +10,40 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from tl.cli.screen import Screen
-from tl.cli.tables import plain_table, print_json
-from tl.cli.terminal import say, visible
-from tl.commands.anatomy import parts, stored_preprocess
-from tl.components.freeze.base import FreezeSchedule, Phase
-from tl.components.optimizer.base import Optimizer
-from tl.recipe.build import build
+from tl.cli.printing.screen import Screen
+from tl.cli.printing.tables import plain_table
+from tl.cli.printing.terminal import visible
+from tl.commands.anatomy import stored_preprocess
+from tl.components.freeze.base import Phase
 from tl.recipe.compose import layers
-from tl.recipe.recipe import Recipe, load
+from tl.recipe.recipe import Recipe
 from tl.recipe.registry import RECIPES, options
-from tl.recipe.yamlfile import dump, flow, shown
+from tl.recipe.yamlfile import flow, shown
 
-_WIDE = 4
+_MOST_COLUMNS = 4
 
 
-def show_recipe(reference: str, overrides: list[str], plain: bool, as_json: bool) -> None:
-    """The resolved recipe with the origin of what is no default, then which part learns when and how fast."""
-    recipe = load(reference, overrides)
-    if plain:
-        return say(dump(recipe.plain()), end="")
-    names = parts(recipe)
-    schedule: FreezeSchedule = build(recipe.freeze)
-    optimizer: Optimizer = build(recipe.optimizer)
-    phases = schedule.phases(names) if names is not None else ()
-    rates = optimizer.rates(names or ())
-    if as_json:
-        return print_json(_as_plain(recipe, names, phases, rates))
+def print_recipe(
+    recipe: Recipe, names: Sequence[str] | None, phases: Sequence[Phase], rates: Mapping[str, float]
+) -> None:
+    """The resolved recipe with the origin of what is no default, then which part learns when and how fast.
+
+    `names` are the model's parts, shallow to deep (None where they are not known yet); `rates` each part's peak
+    learning rate, which a phase's factor multiplies.
+    """
     console = Screen(highlight=False)
     for note in recipe.notes:
         console.print(f"[yellow]note[/]  {escape(note)}", soft_wrap=True)
-    for line in _lines(recipe):
+    for line in _recipe_lines(recipe):
         console.print(line, soft_wrap=True)
     console.print()
     _print_phases(console, names, phases, rates)
     stored = stored_preprocess(recipe.backbone)
     for fact in stored.lines() if stored is not None else ():
         console.print(f"preprocess  {fact}", soft_wrap=True)
-    return None
 
 
-def _as_plain(
+def recipe_as_json(
     recipe: Recipe, names: Sequence[str] | None, phases: Sequence[Phase], rates: Mapping[str, float]
 ) -> dict[str, Any]:
     stored = stored_preprocess(recipe.backbone)
@@ -74,42 +67,47 @@ def _as_plain(
     }
 
 
-def _lines(recipe: Recipe) -> Iterator[Text]:
-    """The recipe as YAML, a line at a time, each with the place of what some recipe or the command line set."""
+def _recipe_lines(recipe: Recipe) -> Iterator[Text]:
+    """The recipe as YAML, a line at a time; what a recipe or the command line set is followed by its place."""
     defaults = _default_files(recipe)
     plain = recipe.plain()
     yield Text("defaults:")
     for chosen in plain.pop("defaults"):
         for group, option in chosen.items():
-            yield _line(f"  - {group}: {option}", recipe.where[f"{group}="], defaults)
-    yield from _mapping(plain, "", recipe.where, defaults)
+            yield _with_place(f"  - {group}: {option}", recipe.where[f"{group}="], defaults)
+    yield from _mapping_lines(plain, "", recipe.where, defaults)
 
 
-def _mapping(values: Mapping[str, Any], prefix: str, where: Mapping[str, str], defaults: set[str]) -> Iterator[Text]:
+def _mapping_lines(
+    values: Mapping[str, Any], prefix: str, where: Mapping[str, str], defaults: set[str]
+) -> Iterator[Text]:
     for key, value in values.items():
         dotted = f"{prefix}{key}"
         indent = "  " * dotted.count(".")
         if isinstance(value, dict) and value:
             yield Text(visible(f"{indent}{key}:"))
-            yield from _mapping(value, f"{dotted}.", where, defaults)
+            yield from _mapping_lines(value, f"{dotted}.", where, defaults)
         else:
-            yield _line(f"{indent}{key}: {flow(value)}", _nearest(dotted, where), defaults)
+            yield _with_place(f"{indent}{key}: {flow(value)}", _place(dotted, where), defaults)
 
 
-def _line(text: str, place: str, defaults: set[str]) -> Text:
+def _with_place(text: str, place: str, defaults: set[str]) -> Text:
+    """The line, with its place unless that is in one of the `defaults` files."""
     line = Text(visible(text))
     if place and place.rpartition(":")[0] not in defaults:
         line.append(visible(f"  # {place}"), style="dim")
     return line
 
 
-def _nearest(key: str, where: Mapping[str, str]) -> str:
+def _place(key: str, where: Mapping[str, str]) -> str:
+    """Where the key was set, or the nearest mapping around the key; '' where neither has a place."""
     while key and key not in where:
         key = key.rpartition(".")[0]
     return where.get(key, "")
 
 
 def _default_files(recipe: Recipe) -> set[str]:
+    """The files that hold the defaults of the base recipe and of the chosen options."""
     chosen = [options(group)[node.option] for group, node in recipe.nodes().items()]
     files: list[Path] = [RECIPES / "base.yaml", *(layer.path for option in chosen for layer in layers(option))]
     return {shown(file) for file in files}
@@ -118,12 +116,13 @@ def _default_files(recipe: Recipe) -> set[str]:
 def _print_phases(
     console: Console, names: Sequence[str] | None, phases: Sequence[Phase], rates: Mapping[str, float]
 ) -> None:
+    """A column for each phase and a row for each part; many phases are rows instead, so that the table fits."""
     if names is None:
         console.print("Which parts there are is known once the weights are on this machine.")
         return None
     table = plain_table()
-    if len(phases) > _WIDE:
-        return _print_long(console, phases, rates)
+    if len(phases) > _MOST_COLUMNS:
+        return _print_phase_rows(console, phases, rates)
     table.add_column("peak learning rate")
     for phase in phases:
         table.add_column(f"{escape(phase.name)}\n{_end(phase)}", justify="right")
@@ -133,7 +132,8 @@ def _print_phases(
     return console.print(table)
 
 
-def _print_long(console: Console, phases: Sequence[Phase], rates: Mapping[str, float]) -> None:
+def _print_phase_rows(console: Console, phases: Sequence[Phase], rates: Mapping[str, float]) -> None:
+    """A row for each phase, with the stages of the backbone in one column."""
     table = plain_table()
     top = [part for part in rates if not part.startswith("backbone.")]
     for name in ("peak learning rate", "", *top, "backbone"):
@@ -142,11 +142,11 @@ def _print_long(console: Console, phases: Sequence[Phase], rates: Mapping[str, f
         of = {part: rates[part] * phase.lr for part in rates if part in phase.train}
         cells = [f"{of[part]:.3g}" if part in of else "[dim]frozen[/]" for part in top]
         stages = {part.removeprefix("backbone."): rate for part, rate in of.items() if part not in top}
-        table.add_row(escape(phase.name), _end(phase), *cells, _span(stages) or "[dim]frozen[/]")
+        table.add_row(escape(phase.name), _end(phase), *cells, _stage_rates(stages) or "[dim]frozen[/]")
     return console.print(table)
 
 
-def _span(stages: Mapping[str, float]) -> str:
+def _stage_rates(stages: Mapping[str, float]) -> str:
     """Stages that learn, and their rates, as `4-8 at 2e-06 .. 0.0001`."""
     names, rates = list(stages), [f"{rate:.3g}" for rate in stages.values()]
     if not names:

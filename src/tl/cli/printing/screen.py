@@ -1,4 +1,4 @@
-"""Tables and colours on the terminal, with no control characters but their own."""
+"""Rich's console, for tables and colours on the terminal."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tl.cli.terminal import visible
+from tl.cli.printing.terminal import visible
 
 
 class Screen(Console):
-    """A console of rich that makes control characters in texts visible; a `Text` that is given is taken as it is."""
+    """A console that makes control characters in strings visible; a rich `Text` is printed as it is."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(visible(text), **options)

@@ -1,11 +1,11 @@
-"""The one way to standard output and error: control characters that came with the data are shown, not obeyed."""
+"""The only code that prints; control characters that came with the data are made visible, so that none takes effect."""
 
 from __future__ import annotations
 
 import re
 from typing import IO
 
-# All but tab and line feed, and those that reorder what stands beside them.
+# All control characters but tab and line feed, and the characters that change the direction of the text beside them.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -15,5 +15,5 @@ def visible(text: str) -> str:
 
 
 def say(text: str = "", *, file: IO[str] | None = None, end: str = "\n", flush: bool = False) -> None:
-    """Print a text; to standard output unless told otherwise."""
+    """Print a text to standard output, or to `file`."""
     print(visible(text), file=file, end=end, flush=flush)

@@ -1,4 +1,4 @@
-"""What `tl show --augment` writes and prints."""
+"""What augmentation makes of samples, for `tl show --augment`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from tl.cli.tables import print_json
-from tl.cli.terminal import say
+from tl.cli.printing.json_output import print_json
+from tl.cli.printing.terminal import say
 from tl.commands.contact_sheet import contact_sheet, lines, views
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
@@ -24,15 +24,15 @@ from tl.rng import derive
 _SAMPLES, _VIEWS = 6, 6
 
 
-def show_augmented(reference: str, overrides: list[str], to: Path, as_json: bool) -> None:
-    """A contact sheet of training pictures and what augmentation makes of them; texts are printed."""
+def print_augmented(reference: str, overrides: list[str], to: Path, as_json: bool) -> None:
+    """Write pictures of the training split, and what augmentation makes of them, as a contact sheet; print texts."""
     recipe = load(reference, overrides)
     data: Data = load_data(build(recipe.data))
     backbone: Backbone = build(recipe.backbone)
     augment: Augment = build(recipe.augment)
     if data.modality != backbone.preprocess.modality or augment.modality not in (None, data.modality):
         raise TLError(f"The data holds {data.modality}s, but backbone or augment do not take them: see tl check.")
-    samples = _spread(data.splits["train"])
+    samples = _evenly_spaced(data.splits["train"])
     match backbone.preprocess:
         case ImagePreprocess() as preprocess:
             images = [open_image(cast("Path | Picture", sample.input), preprocess.least) for sample in samples]
@@ -47,17 +47,18 @@ def show_augmented(reference: str, overrides: list[str], to: Path, as_json: bool
             print_json(found) if as_json else _print_texts(found)
 
 
-def _spread(samples: Sequence[Sample]) -> list[Sample]:
+def _evenly_spaced(samples: Sequence[Sample]) -> list[Sample]:
+    """At most six samples, from the whole length of the sequence."""
     count = min(_SAMPLES, len(samples))
     return [samples[i * len(samples) // count] for i in range(count)]
 
 
 def _print_texts(found: Sequence[Sequence[str | tuple[str, str]]]) -> None:
     for text, *changed in found:
-        say(_spoken(text))
+        say(_as_line(text))
         for view in changed:
-            say(f"  {_spoken(view)}")
+            say(f"  {_as_line(view)}")
 
 
-def _spoken(text: str | tuple[str, str]) -> str:
+def _as_line(text: str | tuple[str, str]) -> str:
     return text if isinstance(text, str) else " | ".join(text)

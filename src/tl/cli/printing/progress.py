@@ -1,4 +1,4 @@
-"""One live line per phase on a terminal; plain lines, and few of them, elsewhere."""
+"""The progress of a run: one live line per phase on a terminal; plain lines, and few of them, elsewhere."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Self
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from tl.cli.screen import Screen
-from tl.cli.terminal import say, visible
+from tl.cli.printing.screen import Screen
+from tl.cli.printing.terminal import say, visible
 from tl.report.words import brief_count
 
 
 class Quiet:
-    """Hears everything and prints nothing."""
+    """A `Listener` of a run that prints nothing; the base class of the two that print."""
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +38,7 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """A line per phase and per evaluation, for logs and CI."""
+    """Prints a line per phase and per evaluation, for logs and CI."""
 
     def begins(self, metric: str, unit: str) -> None:
         super().begins(metric, unit)
@@ -46,7 +46,7 @@ class Lines(Quiet):
 
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
         if first < last:
-            say(_phase(name, first, last, learning), flush=True)
+            say(_phase_line(name, first, last, learning), flush=True)
 
     def values(self, step: int, split: str, values: Mapping[str, float]) -> None:
         if split == "train":
@@ -60,7 +60,7 @@ class Lines(Quiet):
 
 
 class Live(Quiet):
-    """A bar with step, loss, metric, images or tokens per second and the time left."""
+    """Shows a bar with step, loss, metric, images or tokens per second and the time left."""
 
     def __init__(self) -> None:
         self.console = Screen(stderr=True)
@@ -84,7 +84,7 @@ class Live(Quiet):
         self.progress.stop()
 
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
-        self.console.print(_phase(name, first, last, learning), highlight=False, markup=False)
+        self.console.print(_phase_line(name, first, last, learning), highlight=False, markup=False)
         self.task = self.progress.add_task(escape(visible(name)), total=last - first, loss="", metric="", speed="")
         self.first, self.began, self.size = first, time.monotonic(), 0
 
@@ -106,18 +106,19 @@ class Live(Quiet):
         self.console.print(text, highlight=False, markup=False, style="dim")
 
 
-def listener(quiet: bool) -> Quiet:
-    """What fits where we print: a live line on a terminal, plain lines elsewhere, nothing when quiet."""
+def choose_listener(quiet: bool) -> Quiet:
+    """A live line where standard error is a terminal, plain lines elsewhere, nothing if `quiet`."""
     if quiet:
         return Quiet()
     return Live() if sys.stderr.isatty() else Lines()
 
 
-def _phase(name: str, first: int, last: int, learning: list[str]) -> str:
-    return f"{name}: steps {first + 1}-{last}, learning: {_names(learning)}"
+def _phase_line(name: str, first: int, last: int, learning: list[str]) -> str:
+    return f"{name}: steps {first + 1}-{last}, learning: {_parts_in_words(learning)}"
 
 
-def _names(learning: list[str]) -> str:
+def _parts_in_words(learning: list[str]) -> str:
+    """The parts that learn, with the backbone's stages as a span: `backbone.2-4 + head`."""
     stages = [name for name in learning if name.startswith("backbone.")]
     rest = [name for name in learning if not name.startswith("backbone.")]
     spans = [stages[0] if len(stages) == 1 else f"backbone.{stages[0][9:]}-{stages[-1][9:]}"] if stages else []

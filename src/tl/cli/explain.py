@@ -1,0 +1,29 @@
+"""`tl explain`: what a key, an option or a group means."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tl.cli.flags import AsJson
+
+
+def register(app: typer.Typer) -> None:
+    app.command("explain")(explain)
+
+
+def explain(
+    key: Annotated[str, typer.Argument(help="Such as optimizer.lr, freeze, loop.length or head.mlp.hidden.")],
+    json: AsJson = False,
+) -> None:
+    """Explain a key: what it does, what it takes, its default and where that stands."""
+    from tl.cli.printing.explain import explanations_as_json, print_explanations
+    from tl.cli.printing.json_output import print_json
+    from tl.commands.explain import explain as find_explanations
+
+    found = find_explanations(key)
+    if json:
+        print_json(explanations_as_json(found))
+    else:
+        print_explanations(found)

@@ -1,0 +1,22 @@
+"""The table of `tl doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+
+from tl.cli.printing.screen import Screen
+from tl.cli.printing.tables import plain_table
+from tl.commands.doctor import Symptom
+
+_MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "broken": "[red]broken[/]"}
+
+
+def print_symptoms(found: Sequence[Symptom]) -> None:
+    """A row for each finding."""
+    table = plain_table()
+    table.show_header = False
+    for symptom in found:
+        table.add_row(_MARKS[symptom.state], escape(symptom.what), escape(symptom.text))
+    Screen(highlight=False).print(table)

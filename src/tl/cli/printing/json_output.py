@@ -1,0 +1,28 @@
+"""JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tl.cli.printing.terminal import say
+
+
+def print_json(content: Any) -> None:
+    """Indented JSON; a number that is not finite becomes null."""
+    say(json.dumps(_finite(content), indent=2, ensure_ascii=False))
+
+
+def print_json_line(content: Any) -> None:
+    """JSON on one line; a number that is not finite becomes null."""
+    say(json.dumps(_finite(content), ensure_ascii=False), flush=True)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

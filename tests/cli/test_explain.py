@@ -1,0 +1,47 @@
+"""`tl explain`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Run
+from tl.errors import TLError
+from tl.recipe.registry import GROUPS
+
+
+def test_explain_says_what_a_key_is_where_its_default_stands_and_what_it_takes(tl: Run) -> None:
+    found = json.loads(tl("explain", "loop.length", "--json"))
+    assert found[0].pop("place").endswith("recipes/base.yaml:15")
+    assert found == [
+        {
+            "kind": "key",
+            "name": "loop.length",
+            "options": [],
+            "takes": "a duration such as 500step, 3ep, 10%",
+            "default": "10ep",
+            "comment": "500step, 3ep",
+        }
+    ]
+    assert "default  must be given" in tl("explain", "method.teacher")
+    assert "default  auto " in tl("explain", "loop.precision")
+    assert "takes    a mapping with val, test, stratify, seed" in tl("explain", "data.split")
+    assert tl("explain", "head.mlp.hidden") == tl("explain", "head.hidden")
+    assert tl("explain", "hidden").startswith(tl("explain", "head.hidden"))
+    assert "mlp" in tl("explain", "head")
+    assert "choose it: '- head: mlp' in defaults, or head=mlp" in tl("explain", "head.mlp")
+    with pytest.raises(TLError, match=r"'optimzer\.lr' is no key, option or group\. Did you mean 'optimizer\.lr'"):
+        tl("explain", "optimzer.lr")
+
+
+@pytest.mark.parametrize("group", [*GROUPS, "loop", "seed", "name"])
+def test_every_group_and_key_can_be_explained(group: str, tl: Run) -> None:
+    found: list[dict[str, Any]] = json.loads(tl("explain", group, "--json"))
+    names = [key["name"] for key in found[0]["keys"]]
+    for entry in found[0]["entries"]:
+        assert f"choose it: '- {group}: {entry['name']}'" in tl("explain", f"{group}.{entry['name']}")
+        names += [key["name"] for key in entry["keys"]]
+    for name in set(names):
+        assert name in tl("explain", name)
