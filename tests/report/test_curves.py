@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from tl.report.curves import best, curves, losses, metrics, rates, stretch, thin
+from tl.report.curves import best, curves, losses, metrics, rates, series, stretch, thin
+from tl.report.facts import Facts, MetricFact, Verdict
 
 ROWS: list[dict[str, object]] = [
     {"step": 1, "split": "train", "phase": "all", "loss": 3.0, "ce": 2.0, "l2": 1.0, "grad_norm": 9.0, "lr/a": 0.1},
@@ -22,9 +24,24 @@ def test_rows_become_curves() -> None:
     assert [(c.split, c.key) for c in losses(curves(ROWS))] == [
         ("train", "loss"), ("train", "ce"), ("train", "l2"), ("val", "loss"),
     ]  # fmt: skip
-    assert [c.key for c in metrics(curves(ROWS), "accuracy")] == ["accuracy", "macro_f1"]
-    assert [c.key for c in metrics(curves(ROWS), None)] == ["accuracy", "macro_f1"]
-    assert best(metrics(curves(ROWS), "accuracy")[0]) == (2, 0.5)
+    known = {"accuracy": MetricFact(label="accuracy", spoken="accuracy", higher=True)}
+    facts = Facts(title="a run", kind="single", names=(), metrics=known, companions=("macro_f1",))
+    judged = replace(facts, verdict=Verdict(metric="accuracy", split="val", value=0.5, n=2))
+    for one in (facts, judged):
+        assert [c.key for c in metrics(curves(ROWS), one)] == ["accuracy", "macro_f1"]
+    assert best(metrics(curves(ROWS), judged)[0], judged) == (2, 0.5)
+
+
+def test_a_metric_is_written_as_the_facts_say_and_another_value_by_its_key() -> None:
+    error = MetricFact(label="WER", spoken="word error rate", higher=False)
+    facts = Facts(title="a run", kind="single", names=(), metrics={"wer": error})
+    assert facts.metric("wer") is error
+    assert facts.metric("grad_norm") == MetricFact(label="grad norm", spoken="grad norm", higher=True)
+    assert not facts.metric("distill_loss").higher
+    rows = [{"step": 1, "split": "val", "wer": 0.5}, {"step": 2, "split": "val", "wer": 0.25}]
+    (curve,) = metrics(curves(rows), facts)
+    assert best(curve, facts) == (2, 0.25)
+    assert [line.name for line in series([curve], facts)] == ["WER"]
 
 
 def test_rates_break_where_a_part_is_frozen() -> None:

@@ -22,6 +22,7 @@ from tl.report.facts import (
     DataCard,
     Environment,
     Facts,
+    MetricFact,
     Mistake,
     ModelCard,
     PhaseFact,
@@ -43,6 +44,13 @@ def png(side: int = 8) -> bytes:
     return out.getvalue()
 
 
+METRICS = {
+    "accuracy": MetricFact(label="accuracy", spoken="accuracy", higher=True),
+    "map": MetricFact(label="mAP", spoken="mean average precision", higher=True),
+    "mae": MetricFact(label="MAE", spoken="mean absolute error", higher=False),
+}
+
+
 def single(name: str = "cat", text: str | None = None) -> Facts:
     names = [name, "dog"]
     bins = [BinFact(low=0.5, high=1, count=4, confidence=0.8, accuracy=0.5)]
@@ -55,6 +63,7 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
         title=name,
         kind="single",
         names=names,
+        metrics=METRICS,
         samples="pictures",
         run=f"runs/{name}",
         created=name,

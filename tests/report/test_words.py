@@ -12,7 +12,6 @@ from tl.report.words import (
     duration,
     finite,
     interval,
-    lower_is_better,
     memory,
     number,
     rate,
@@ -43,9 +42,3 @@ def test_other_words() -> None:
     assert [shorten(t, 6) for t in ("short", "much longer", "日本語の文字")] == ["short", "much…", "日本…"]
     assert shorten("word " * 10**6, 6) == "word…"
     assert finite(True) is finite(math.inf) is finite("1") is None
-
-
-def test_directions_agree_with_the_metrics() -> None:
-    from tl.metrics.catalogue import METRICS
-
-    assert {name for name in METRICS if lower_is_better(name)} == {n for n, m in METRICS.items() if not m.higher}

@@ -11,10 +11,12 @@ from tl.commands.assemble import Assembly
 from tl.components.data.inspect import duplicates
 from tl.evaluation.findings import judgement, verdict_of
 from tl.evaluation.outcome import Outcome
+from tl.metrics.catalogue import COMPANIONS, METRICS
 from tl.report.facts import (
     DataCard,
     Environment,
     Facts,
+    MetricFact,
     ModelCard,
     PhaseFact,
 )
@@ -40,6 +42,8 @@ def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
         title=assembly.recipe.name,
         kind=space.kind,
         names=space.names,
+        metrics={m.name: MetricFact(label=m.label, spoken=m.spoken, higher=m.higher) for m in METRICS.values()},
+        companions=COMPANIONS,
         samples="pictures" if assembly.data.modality == "image" else "texts",
         run=str(run.path),
         created=f"{datetime.fromisoformat(meta['created']):%-d %B %Y, %H:%M} UTC",

@@ -21,39 +21,77 @@ _DEFAULTS: Mapping[Kind, str] = {"single": "accuracy", "multi": "map", "number":
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric; `kinds` are the output spaces it is defined for, `higher` says that more is better."""
+    """One metric; `kinds` are the output spaces it is defined for, `higher` says that more is better.
+
+    `label` is its name in a table, `spoken` its name in a sentence.
+    """
 
     name: str
     kinds: tuple[Kind, ...]
     higher: bool
     what: str
+    label: str
+    spoken: str
 
 
-def _metric(name: str, higher: bool, what: str) -> Metric:
-    return Metric(name, tuple(kind for kind, builders in _BUILDERS.items() if name in builders), higher, what)
+def _metric(name: str, higher: bool, what: str, *, label: str = "", spoken: str = "") -> Metric:
+    kinds = tuple(kind for kind, builders in _BUILDERS.items() if name in builders)
+    return Metric(name, kinds, higher, what, label or name, spoken or label or name)
 
 
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
         _metric("accuracy", True, "share of samples whose highest score is the true class"),
-        _metric("top5", True, "share of samples whose true class is among the five highest scores"),
-        _metric("balanced_accuracy", True, "recall averaged over the classes present"),
-        _metric("macro_f1", True, "F1 averaged over the classes that are present or predicted"),
-        _metric("micro_f1", True, "F1 of all labels' decisions taken together, at probability 0.5"),
-        _metric("auroc", True, "area under the ROC curve, each class against the rest, averaged over those present"),
-        _metric("map", True, "average precision averaged over the labels that have a positive"),
-        _metric("mcc", True, "Matthews' correlation of predicted and true class; 0 is chance"),
-        _metric("log_loss", False, "mean negative log probability of the truth, in nats"),
+        _metric(
+            "top5", True, "share of samples whose true class is among the five highest scores", spoken="top-5 accuracy"
+        ),
+        _metric("balanced_accuracy", True, "recall averaged over the classes present", label="balanced accuracy"),
+        _metric("macro_f1", True, "F1 averaged over the classes that are present or predicted", label="macro F1"),
+        _metric("micro_f1", True, "F1 of all labels' decisions taken together, at probability 0.5", label="micro F1"),
+        _metric(
+            "auroc",
+            True,
+            "area under the ROC curve, each class against the rest, averaged over those present",
+            label="AUROC",
+            spoken="area under the ROC curve",
+        ),
+        _metric(
+            "map",
+            True,
+            "average precision averaged over the labels that have a positive",
+            label="mAP",
+            spoken="mean average precision",
+        ),
+        _metric(
+            "mcc",
+            True,
+            "Matthews' correlation of predicted and true class; 0 is chance",
+            label="MCC",
+            spoken="Matthews correlation",
+        ),
+        _metric("log_loss", False, "mean negative log probability of the truth, in nats", label="log loss"),
         _metric("brier", False, "squared error of the probabilities, summed over classes or averaged over labels"),
-        _metric("ece", False, "gap between confidence and accuracy over 15 equal-width bins (Guo et al. 2017)"),
-        _metric("mae", False, "mean absolute error, in the target's units"),
-        _metric("rmse", False, "root mean squared error, in the target's units"),
-        _metric("r2", True, "share of the target's variance explained; 0 is predicting the mean"),
+        _metric(
+            "ece", False, "gap between confidence and accuracy over 15 equal-width bins (Guo et al. 2017)", label="ECE"
+        ),
+        _metric("mae", False, "mean absolute error, in the target's units", label="MAE", spoken="mean absolute error"),
+        _metric(
+            "rmse",
+            False,
+            "root mean squared error, in the target's units",
+            label="RMSE",
+            spoken="root mean squared error",
+        ),
+        _metric("r2", True, "share of the target's variance explained; 0 is predicting the mean", label="R²"),
         _metric("pearson", True, "linear correlation of prediction and target"),
         _metric("spearman", True, "rank correlation of prediction and target"),
     )
 }
+
+
+COMPANIONS = ("accuracy", "macro_f1", "micro_f1")
+"""Metrics of which one is drawn beside the main metric where both are shares, in this order."""
 
 
 def metric_names(kind: Kind) -> list[str]:

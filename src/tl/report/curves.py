@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tl.report.charts import Series
-from tl.report.words import finite, lower_is_better, metric_name, split_name
+from tl.report.facts import Facts
+from tl.report.words import finite, split_name
 
 _BESIDES = frozenset({"grad_norm"})
-_COMPANIONS = ("accuracy", "macro_f1", "micro_f1")
 _POSITION = frozenset({"step", "split", "phase", "task", "epoch", "time", "seconds", "n"})
 MOST_POINTS = 200
 """A longer line is drawn as means over equal stretches of steps."""
@@ -73,15 +73,16 @@ def losses(all_curves: Sequence[Curve]) -> list[Curve]:
     return ordered + [c for c in all_curves if c.split != "train" and c.key in names]
 
 
-def metrics(all_curves: Sequence[Curve], main: str | None) -> list[Curve]:
+def metrics(all_curves: Sequence[Curve], facts: Facts) -> list[Curve]:
     """The main metric in every split but train, joined by one of its kind where there is but one such split."""
+    main = facts.verdict.metric if facts.verdict else None
     judged = [c for c in all_curves if c.split != "train" and c.key != "loss"]
     key = main if main in {c.key for c in judged} else judged[0].key if judged else None
     first = [c for c in judged if c.key == key]
     if len(first) != 1 or not _is_share(first[0]):
         return first
-    beside = [c for name in _COMPANIONS for c in judged if c.key == name != key and c.split == first[0].split]
-    return first + ([] if lower_is_better(first[0].key) else beside[:1])
+    beside = [c for name in facts.companions for c in judged if c.key == name != key and c.split == first[0].split]
+    return first + (beside[:1] if facts.metric(first[0].key).higher else [])
 
 
 def _is_share(curve: Curve) -> bool:
@@ -105,17 +106,17 @@ def _joined(parts: Sequence[str]) -> str:
     return " and ".join(parts) if len(parts) <= 2 else f"{parts[0]} to {parts[-1]}"
 
 
-def best(curve: Curve) -> tuple[float, float]:
+def best(curve: Curve, facts: Facts) -> tuple[float, float]:
     """(step, value) of the best point; the earliest wins a tie."""
-    sign = 1 if lower_is_better(curve.key) else -1
+    sign = -1 if facts.metric(curve.key).higher else 1
     return min(((x, y) for x, y in curve.points if not math.isnan(y)), key=lambda point: (sign * point[1], point[0]))
 
 
-def label(curve: Curve, among: Iterable[Curve]) -> str:
+def label(curve: Curve, among: Iterable[Curve], facts: Facts) -> str:
     """The curve's name, with its split where the chart shows several."""
-    name = metric_name(curve.key)
+    name = facts.metric(curve.key).label
     return f"{name}, {split_name(curve.split)}" if len({c.split for c in among}) > 1 else name
 
 
-def series(chosen: Sequence[Curve]) -> list[Series]:
-    return [Series(label(curve, chosen), thin(curve.points)) for curve in chosen]
+def series(chosen: Sequence[Curve], facts: Facts) -> list[Series]:
+    return [Series(label(curve, chosen, facts), thin(curve.points)) for curve in chosen]

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tl.report.words import spaced
 from tl.space import Kind
 
 Interval = tuple[float, float | None, float | None]
 """Value, and the lower and upper end of its 95 % interval (None where none was computed)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricFact:
+    """How a metric is written in a table (`label`) and in a sentence (`spoken`); `higher` says that more is better."""
+
+    label: str
+    spoken: str
+    higher: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,13 +166,16 @@ class Facts:
 
     `samples` is the plural noun of what was judged (pictures, texts). `names` are the classes, labels or target
     columns. `curves` are the rows of metrics.jsonl: `step`, `split`, `phase` and named numbers; a train row holds loss
-    terms and learning rates (keys beginning with `lr`), the rows of any other split hold metrics.
+    terms and learning rates (keys beginning with `lr`), the rows of any other split hold metrics. `metrics` says how
+    these are written; `companions` are metrics of which one is drawn beside the main one.
     `mistakes` is None when nobody collected them, empty when there were none.
     """
 
     title: str
     kind: Kind
     names: Sequence[str]
+    metrics: Mapping[str, MetricFact] = field(default_factory=dict)
+    companions: Sequence[str] = ()
     samples: str = "samples"
     run: str = ""
     created: str = ""
@@ -182,3 +195,8 @@ class Facts:
     warnings: Sequence[str] = ()
     command: str = ""
     recipe: str = ""
+
+    def metric(self, key: str) -> MetricFact:
+        """How a logged value is written; a value that is no metric goes by its key, and a lower loss is better."""
+        name = spaced(key)
+        return self.metrics.get(key) or MetricFact(label=name, spoken=name, higher="loss" not in name.split(" "))

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from tl.report import cards, mistakes, training, verdict
 from tl.report.facts import Facts
-from tl.report.words import esc, metric_name, number, some
+from tl.report.words import esc, number, some
 
 _SECTIONS = {
     "scores": "Scores",
@@ -60,7 +60,7 @@ def _head(facts: Facts, script: str) -> str:
 
 def _tab(facts: Facts) -> str:
     known = facts.verdict
-    return f"{facts.title}: {metric_name(known.metric)} {number(known.value)}" if known else facts.title
+    return f"{facts.title}: {facts.metric(known.metric).label} {number(known.value)}" if known else facts.title
 
 
 def _header(facts: Facts) -> str:

@@ -10,7 +10,7 @@ from tl.report.curves import Curve, best, curves, is_rate, losses, metrics, rate
 from tl.report.facts import Facts, PhaseFact
 from tl.report.grids import depth, timeline
 from tl.report.svg import rect
-from tl.report.words import count, metric_name, number, rate, split_name
+from tl.report.words import count, number, rate, split_name
 
 MOST_SMALL_CHARTS = 24
 
@@ -18,14 +18,14 @@ MOST_SMALL_CHARTS = 24
 def learning_curve(facts: Facts) -> str:
     """Loss and main metric over steps; a sentence where the run took no step."""
     known = curves(facts.curves)
-    loss, judged = losses(known), metrics(known, facts.verdict.metric if facts.verdict else None)
+    loss, judged = losses(known), metrics(known, facts)
     if not loss and not judged:
         return paragraph("There is no learning curve: this run logged no training step.", "empty")
     note = ""
     if judged:
-        step, value = best(judged[0])
-        note = f"Best {metric_name(judged[0].key)}: {number(value, 3)} at step {count(round(step))}."
-    shown = series(judged)
+        step, value = best(judged[0], facts)
+        note = f"Best {facts.metric(judged[0].key).label}: {number(value, 3)} at step {count(round(step))}."
+    shown = series(judged, facts)
     title = f"Scores, {split_name(judged[0].split)}" if len({c.split for c in judged}) == 1 else "Scores"
     scores = _lines(title, shown, facts, note)
     return row(_loss_figure(loss, facts), scores)
@@ -39,20 +39,20 @@ def _lines(title: str, shown: Sequence[Series], facts: Facts, note: str = "") ->
 def _loss_figure(loss: list[Curve], facts: Facts) -> str:
     longest = max((stretch(curve.points) for curve in loss), default=1)
     note = f"Each drawn point averages {longest} logged ones." if longest > 1 else ""
-    return _lines("Loss", series(loss), facts, note)
+    return _lines("Loss", series(loss, facts), facts, note)
 
 
 def every_curve(facts: Facts) -> str:
     """A small chart for each logged value that the first screen left out."""
     known = curves(facts.curves)
-    seen = {*losses(known), *metrics(known, facts.verdict.metric if facts.verdict else None)}
+    seen = {*losses(known), *metrics(known, facts)}
     rest = [c for c in known if c not in seen and not is_rate(c.key)][:MOST_SMALL_CHARTS]
     if not rest:
         return ""
     charts = []
     for one in rest:
-        name = f"{metric_name(one.key)}, {split_name(one.split)}"
-        charts.append(_lines(name, series([one]), facts))
+        name = f"{facts.metric(one.key).label}, {split_name(one.split)}"
+        charts.append(_lines(name, series([one], facts), facts))
     return details(f"Other logged values ({len(rest)})", f'<div class="row small">{"".join(charts)}</div>')
 
 

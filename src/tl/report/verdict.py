@@ -12,13 +12,10 @@ from tl.report.words import (
     duration,
     finite,
     interval,
-    lower_is_better,
     memory,
-    metric_name,
     number,
     some,
     split_name,
-    spoken_metric,
 )
 
 
@@ -30,24 +27,24 @@ def sentence(facts: Facts) -> str:
     where = some_of(verdict, facts.samples)
     if verdict.n == 0:
         return f"Nothing was measured: the {split_name(verdict.split)} split holds no {clean(facts.samples)}."
-    name = spoken_metric(verdict.metric)
+    name = facts.metric(verdict.metric).spoken
     if finite(verdict.value) is None:
         return f"The {name} could not be computed on {where}."
     ends = interval(verdict.low, verdict.high)
     score = f"{name} {number(verdict.value)}{f' ({LEVEL} {ends})' if ends else ''} on {where}"
     if facts.kind != "number" and len(facts.names) == 1:
         return f"All {clean(facts.samples)} belong to one group, so there was nothing to tell apart: {score}."
-    return f"{_skill(facts)} with {score}.{_doubt(verdict)}"
+    return f"{_skill(facts)} with {score}.{_doubt(verdict, facts.metric(verdict.metric).higher)}"
 
 
-def _doubt(verdict: Verdict) -> str:
+def _doubt(verdict: Verdict, higher: bool) -> str:
     """A second sentence where guessing does as well or better."""
     guess = finite(verdict.baseline)
     if guess is None:
         return ""
     if verdict.low is not None and verdict.high is not None and verdict.low <= guess <= verdict.high:
         return f" Guessing scores {number(guess)}: no clear difference."
-    worse = verdict.value > guess if lower_is_better(verdict.metric) else verdict.value < guess
+    worse = verdict.value < guess if higher else verdict.value > guess
     return f" Guessing does better: {number(guess)}." if worse else ""
 
 
@@ -66,7 +63,7 @@ def _skill(facts: Facts) -> str:
 
 def tiles(facts: Facts) -> str:
     """The numbers a reader looks for first; the ones that nobody knows are left out."""
-    shown = [_main_tile(facts.verdict, facts.samples)] if facts.verdict else []
+    shown = [_main_tile(facts.verdict, facts)] if facts.verdict else []
     sizes = facts.data.sizes if facts.data else {}
     if "train" in sizes:
         rest = [f"{count(n)} {split_name(split)}" for split, n in sizes.items() if split != "train"]
@@ -83,15 +80,15 @@ def tiles(facts: Facts) -> str:
     return f'<div class="tiles">{"".join(shown)}</div>' if shown else ""
 
 
-def _main_tile(verdict: Verdict, samples: str) -> str:
+def _main_tile(verdict: Verdict, facts: Facts) -> str:
     ends = interval(verdict.low, verdict.high)
     guess = finite(verdict.baseline)
     scale = [x for x in (verdict.value, verdict.low, verdict.high, guess) if x is not None]
-    bounded = not lower_is_better(verdict.metric) and all(0 <= x <= 1 for x in scale)
+    bounded = facts.metric(verdict.metric).higher and all(0 <= x <= 1 for x in scale)
     graph = interval_bar(verdict.value, verdict.low, verdict.high, guess) if bounded else ""
     notes = [f"{LEVEL} {ends}" if ends else "", f"guessing scores {number(guess)}" if guess is not None else ""]
     note = "; ".join(one for one in notes if one)
-    name = f"{metric_name(verdict.metric)} on {some_of(verdict, samples)}"
+    name = f"{facts.metric(verdict.metric).label} on {some_of(verdict, facts.samples)}"
     return tile(name, number(verdict.value), note, html=graph, main=True)
 
 
@@ -102,14 +99,14 @@ def results(facts: Facts) -> str:
     keys = list(dict.fromkeys(key for scores in facts.scores.values() for key in scores))
     rows = []
     for key in keys:
-        arrow = " ↓" if lower_is_better(key) else ""
-        cells = [td(f"{metric_name(key)}{arrow}")]
+        arrow = "" if facts.metric(key).higher else " ↓"
+        cells = [td(f"{facts.metric(key).label}{arrow}")]
         for scores in facts.scores.values():
             value, low, high = scores.get(key, (None, None, None))
             cells.append(score(value, low, high))
         rows.append(cells)
     head = ["metric", *(split_name(split) for split in facts.scores)]
     note = f"Small print: the {LEVEL}."
-    if any(lower_is_better(key) for key in keys):
+    if not all(facts.metric(key).higher for key in keys):
         note += " ↓: lower is better."
     return section("scores", "Scores", table("Scores by split", head, rows), paragraph(note, "note"))

@@ -6,16 +6,6 @@ import html
 import math
 import unicodedata
 
-_ACRONYMS = {
-    "f1": "F1", "ece": "ECE", "rmse": "RMSE", "mae": "MAE", "mse": "MSE", "r2": "R²", "nll": "NLL", "ap": "AP",
-    "map": "mAP", "auroc": "AUROC", "auc": "AUC", "lr": "learning rate", "mcc": "MCC",
-    "cer": "CER", "wer": "WER", "iou": "IoU",
-}  # fmt: skip
-_SPOKEN = {
-    "map": "mean average precision", "mae": "mean absolute error", "rmse": "root mean squared error",
-    "auroc": "area under the ROC curve", "mcc": "Matthews correlation", "top5": "top-5 accuracy",
-}  # fmt: skip
-_LOWER_IS_BETTER = {"loss", "ece", "rmse", "mae", "mse", "nll", "brier", "error", "cer", "wer"}
 _SPLITS = {"train": "training", "val": "validation"}
 DASH = "–"
 LEVEL = "95\u00a0%\u00a0interval"
@@ -125,18 +115,9 @@ def memory(size: int) -> str:
     return f"{size / 2**10:.0f} KiB"
 
 
-def metric_name(key: str) -> str:
-    """`macro_f1` as people write it: macro F1."""
-    return " ".join(_ACRONYMS.get(word.lower(), word) for word in clean(key).replace("_", " ").split(" "))
-
-
-def spoken_metric(key: str) -> str:
-    """The metric in words that fit into a sentence."""
-    return _SPOKEN.get(key, metric_name(key))
-
-
-def lower_is_better(key: str) -> bool:
-    return bool(_LOWER_IS_BETTER & set(key.lower().replace("/", "_").split("_")))
+def spaced(key: str) -> str:
+    """A logged key as words: grad_norm is grad norm."""
+    return clean(key).replace("_", " ")
 
 
 def split_name(split: str) -> str:
