@@ -26,18 +26,23 @@ class Model(nn.Module):
         super().__init__()
         self.backbone, self.adapter, self.head = backbone, adapter, head
         self.keep_statistics = keep_statistics
+        self.depth = backbone.depth
+        self._adapts = next(adapter.parameters(), None) is not None
         self._learning: frozenset[str] = frozenset(self.parts())
 
     def parts(self) -> dict[str, nn.Module]:
         """The parts by name, shallow to deep."""
         stages = {f"backbone.{i}": stage for i, stage in enumerate(self.backbone.stages())}
-        adapter = {"adapter": self.adapter} if next(self.adapter.parameters(), None) is not None else {}
+        adapter = {"adapter": self.adapter} if self._adapts else {}
         return {**stages, **adapter, "head": self.head}
 
     def features(self, x: Inputs, start: int = 0) -> Tensor:
-        """Features (B, dim) after the adapter; `start` is the first backbone stage still to run."""
-        adapted: Tensor = self.adapter(self.backbone(x, start))
-        return adapted
+        """Features (B, dim) after the adapter; `start` is the first backbone stage still to run.
+
+        At `start` = depth the inputs are pooled features already. An adapter without parameters passes them unchanged.
+        """
+        features: Tensor = x.values if start == self.depth else self.backbone(x, start)
+        return self.adapter(features) if self._adapts else features
 
     def forward(self, x: Inputs, start: int = 0) -> Tensor:
         """The head's outputs (B, space.dim)."""
@@ -57,9 +62,8 @@ class Model(nn.Module):
         return self._learning
 
     def cut(self, learning: Collection[str]) -> int:
-        """The first backbone stage among those parts; where there is none, what follows the pooling: stages + 1."""
-        stages = len(self.backbone.stages())
-        return next((i for i in range(stages) if f"backbone.{i}" in learning), stages + 1)
+        """The first backbone stage among these parts, from which a frozen prefix is cut off; `depth` where none is."""
+        return next((i for i in range(self.depth - 1) if f"backbone.{i}" in learning), self.depth)
 
     def train(self, mode: bool = True) -> Self:
         """Frozen parts stay in eval mode whatever is asked of the whole."""

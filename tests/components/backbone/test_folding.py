@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tl.components.backbone.folding import fold
+from tl.components.backbone.efficientnet_lite0 import SameConv2d
+from tl.components.backbone.folding import fold, unfold
 
 
 def _net(*, bias: bool) -> nn.Sequential:
@@ -77,3 +78,37 @@ def test_the_tensors_keep_their_names() -> None:
     names = list(net.state_dict())
     fold(net)
     assert list(net.state_dict()) == names
+
+
+def test_what_is_folded_is_seen() -> None:
+    net = _net(bias=False)
+    fold(net)
+    assert str(net).count("FoldedConv2d(") == str(net).count("FoldedBatchNorm2d(") == 2
+
+
+def test_unfolding_gives_the_network_back() -> None:
+    net = _net(bias=True)
+    types = [type(module) for module in net.modules()]
+    fold(net)
+    copied = copy.deepcopy(net)
+    for one in (net, copied):
+        plain = _net(bias=True)
+        unfold(one)
+        assert [type(module) for module in one.modules()] == types
+        assert "norm_after" not in vars(one[0])
+        assert list(one.state_dict()) == list(plain.state_dict())
+        x = torch.randn(2, 3, 8, 8)
+        for mode in (True, False):
+            torch.testing.assert_close(_results(one.train(mode), x), _results(plain.train(mode), x), rtol=0, atol=0)
+            one.zero_grad()
+            plain.zero_grad()
+
+
+def test_a_convolution_keeps_its_own_padding() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(SameConv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4)).eval()
+    x = torch.randn(1, 3, 7, 9)
+    before = net(x)
+    fold(net)
+    assert type(net[0]).__name__ == "FoldedSameConv2d"
+    torch.testing.assert_close(net(x), before)

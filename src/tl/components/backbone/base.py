@@ -26,6 +26,11 @@ class Backbone(nn.Module, ABC):
     def stages(self) -> Sequence[nn.Module]:
         """The modules that hold each stage's parameters, shallow to deep."""
 
+    @property
+    def depth(self) -> int:
+        """The number of stages with the pooling, which counts as the stage after the last: len(stages()) + 1."""
+        return len(self.stages()) + 1
+
     @abstractmethod
     def run(self, x: Inputs, start: int, stop: int) -> Inputs:
         """Run stages start..stop-1 on what stage start takes in: pixels or ids for 0, an activation after that."""
@@ -36,7 +41,7 @@ class Backbone(nn.Module, ABC):
 
     def forward(self, x: Inputs, start: int = 0) -> Tensor:
         """Features (B, dim); pooling counts as the stage after the last, so that `start` may also lie behind it."""
-        return self.between(x, start, len(self.stages()) + 1).values
+        return self.between(x, start, self.depth).values
 
     def between(self, x: Inputs, start: int, stop: int) -> Inputs:
         """Run stages start..stop-1, where pooling is the stage after the last."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.backbone.folding import fold
+from tl.components.backbone.recomputing import recomputed
 from tl.components.preprocess import ImagePreprocess
 
 
@@ -49,9 +47,8 @@ class Chain(Backbone):
         if not (self._checkpointing and self.training and torch.is_grad_enabled()):
             called: Tensor = stage(values)
             return called
-        contexts = partial(_contexts, stage)
-        recomputed: Tensor = checkpoint(stage, values, use_reentrant=False, context_fn=contexts)
-        return recomputed
+        again: Tensor = recomputed(stage, stage, values)
+        return again
 
 
 def scaled(preprocess: ImagePreprocess, size: int | None) -> ImagePreprocess:
@@ -68,23 +65,3 @@ def _channels_last(values: Tensor) -> Tensor:
     An activation read back from the cache is brought to it too: with another layout the bits would differ.
     """
     return values.contiguous(memory_format=torch.channels_last) if values.ndim == 4 else values
-
-
-def _contexts(stage: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    return nullcontext(), _still(stage)
-
-
-@contextmanager
-def _still(stage: nn.Module) -> Iterator[None]:
-    """Batch-norm statistics stay as they are: checkpointing runs a stage twice and must not count a batch twice."""
-    norms = [module for module in stage.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    before = [(norm.momentum, None if (n := norm.num_batches_tracked) is None else n.clone()) for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, (momentum, count) in zip(norms, before, strict=True):
-            norm.momentum = momentum
-            if norm.num_batches_tracked is not None and count is not None:
-                norm.num_batches_tracked.copy_(count)

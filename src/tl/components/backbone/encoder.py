@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.backbone.loading import load, read
 from tl.components.backbone.pretrained import ModelFolder, build
+from tl.components.backbone.recomputing import recomputed
 from tl.recipe.weights import Weights
 
 _NORMS = ("layernorm", "final_norm", "norm")
@@ -65,7 +65,7 @@ class Encoder(Backbone):
                 if not start <= stage < stop:
                     replaced.enter_context(_forward(layer, self._skip))
                 elif self._checkpointing and layer.training and torch.is_grad_enabled():
-                    replaced.enter_context(_forward(layer, partial(checkpoint, layer.forward, use_reentrant=False)))
+                    replaced.enter_context(_forward(layer, partial(recomputed, layer, layer.forward)))
             if stop < len(self._stages):
                 for module in self._chain.norms:
                     replaced.enter_context(_forward(module, _through))

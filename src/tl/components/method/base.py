@@ -13,7 +13,12 @@ from tl.components.model import Model
 
 
 class Method(nn.Module, ABC):
-    """Sees one batch of each of its streams per step. Its own parameters learn in every phase, at the head's rate."""
+    """Sees one batch of each of its streams per step. Its own parameters learn in every phase, at the head's rate.
+
+    A method may read the model's weights at any time. It may change them within `loss` only if the weights are the old
+    ones again when `loss` returns, and not together with loop.gradient_checkpointing: that computes activations again
+    in the backward pass, from the weights of that moment, and raises an error where these are others.
+    """
 
     streams: ClassVar[tuple[str, ...]] = ("train",)
     progress: Tensor
