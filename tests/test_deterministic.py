@@ -11,20 +11,20 @@ import torch
 from tests.conftest import SHORT, TEXT
 from tl.errors import TLError
 from tl.rng import deterministic
-from tl.training.trainer import Trainer
+from tl.training.step import Stepper
 
 
 @pytest.mark.parametrize("wanted", ["true", "false"])
 def test_a_run_is_held_to_it_from_the_first_step_to_the_last(
     wanted: str, train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen, step = set(), Trainer._backward
+    seen, step = set(), Stepper._backward
 
-    def looked(self: Trainer, *given: object) -> object:
+    def looked(self: Stepper, *given: object) -> object:
         seen.add(torch.are_deterministic_algorithms_enabled())
         return step(self, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Trainer, "_backward", looked)
+    monkeypatch.setattr(Stepper, "_backward", looked)
     train(*TEXT, *SHORT, f"loop.deterministic={wanted}")
     assert seen == {wanted == "true"}
     assert not torch.are_deterministic_algorithms_enabled()

@@ -41,7 +41,8 @@ def deterministic(on: bool) -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled()
     if on:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
-    torch.use_deterministic_algorithms(on)
+    if on != before:  # torch imports its compiler for this call, which takes most of a second
+        torch.use_deterministic_algorithms(on)
     try:
         yield
     except RuntimeError as error:
@@ -50,7 +51,8 @@ def deterministic(on: bool) -> Iterator[None]:
         text = f"loop.deterministic is true, but {str(error).partition(', but')[0]}: set it to false."
         raise TLError(text) from error
     finally:
-        torch.use_deterministic_algorithms(before)
+        if on != before:
+            torch.use_deterministic_algorithms(before)
 
 
 def seed_device(seed: int, device: torch.device) -> None:

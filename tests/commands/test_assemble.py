@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 
 from tests.conftest import TEXT
-from tl.commands.assemble import assemble, build_model
+from tl.commands.assemble import assemble
+from tl.commands.build_model import build_model
 from tl.recipe.recipe import load
 
 

@@ -53,10 +53,10 @@ def named(found: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def written(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    from tl.commands.extract_features import extract, save
+    from tl.commands.extract_features import extract_features, save
 
     folder = tmp_path_factory.mktemp("features")
-    found, space = extract(str(runs("image")), [], print)
+    found, space = extract_features(str(runs("image")), [], print)
     for ending in FORMATS:
         save(found, space, folder / f"f{ending}")
     return {ending: arrays(folder / f"f{ending}") for ending in FORMATS}

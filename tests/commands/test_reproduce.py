@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SHORT, TEXT
-from tl.cli.progress import Quiet
+from tl.cli.printing.progress import Quiet
 from tl.commands.reproduce import compare, reproduce, verify_resume
 from tl.errors import Stopped, TLError
 

@@ -16,7 +16,7 @@ from tests.conftest import IMAGE, SHORT, TEXT
 from tests.training.test_trainer import equal, interrupt
 from tl.errors import Stopped
 from tl.inputs.cache import Cache
-from tl.inputs.supply import needed
+from tl.inputs.supply import reads_of
 
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -135,8 +135,8 @@ def test_rounded_storage_stays_near(dtype: str, train: Train, rows: Rows, folder
 
 
 def test_a_cut_that_is_out_of_date_when_its_phase_comes_is_not_stored() -> None:
-    assert needed([4, 2, 3, 2, 0], [1, 1, 1, 1, 1]).reads == {4: 1, 2: 2}
-    assert needed([0, 3], [1, 1]).reads == {0: 1}
+    assert reads_of([4, 2, 3, 2, 0], [1, 1, 1, 1, 1]).counts == {4: 1, 2: 2}
+    assert reads_of([0, 3], [1, 1]).counts == {0: 1}
 
 
 def test_pictures_are_decoded_once(train: Train, rows: Rows, folder: Path) -> None:
@@ -238,7 +238,7 @@ def test_storing_pictures_goes_on_after_a_kill(
 ) -> None:
     """The disk gives out in the middle, as at a kill, and what was finished is not written again."""
     from tl.inputs import filling
-    from tl.inputs.rows import RowWriter
+    from tl.inputs.filling import RowWriter
 
     monkeypatch.setattr(filling, "_PICTURES", 2)
     recipe = [f"data.root={photos}", *RANDOM, "freeze=full", f"cache.folder={folder}"]
@@ -311,8 +311,8 @@ def test_the_prefix_gives_what_the_whole_model_computes(kind: list[str]) -> None
     import torch
 
     from tl.commands.assemble import assemble
-    from tl.inputs.items import Draw
-    from tl.inputs.prefix import Fresh, Prefix
+    from tl.inputs.frozen import ComputedActivations, FrozenStages
+    from tl.inputs.streams import Draw
     from tl.place import Place
     from tl.recipe.recipe import load
 
@@ -323,7 +323,9 @@ def test_the_prefix_gives_what_the_whole_model_computes(kind: list[str]) -> None
     with torch.no_grad():
         whole = model.features(batch.x)
         for cut in range(1, len(model.backbone.stages()) + 2):
-            (ready,) = Fresh(items, Prefix(model.backbone, [cut], Place(torch.device("cpu")))).batches(iter(plan))
+            (ready,) = ComputedActivations(
+                items, FrozenStages(model.backbone, [cut], Place(torch.device("cpu")))
+            ).batches(iter(plan))
             assert ready.start == cut
             assert torch.equal(ready.y, batch.y)
             torch.testing.assert_close(model.features(ready.x, ready.start), whole, rtol=1e-4, atol=1e-5)

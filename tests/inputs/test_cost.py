@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("depth, published", [("resnet18", 1.814e9), ("resnet50", 4.089e9)])
 def test_a_resnets_products_are_the_published_ones(depth: str, published: float) -> None:
     """Of torchvision's table (multiply-adds at 224 pixels), without the classifier that a backbone has not."""
-    from tl.commands.assemble import build_model
+    from tl.commands.build_model import build_model
     from tl.recipe.recipe import load
     from tl.space import Space
 

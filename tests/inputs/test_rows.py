@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from tl.inputs.cache import Cache, key
-from tl.inputs.rows import Layout, Rows, RowWriter
+from tl.inputs.filling import RowWriter, writing_rows
+from tl.inputs.rows import Layout, Rows
 
 A, B, C = (letter * 32 for letter in "abc")
 MB = 1024**2
@@ -27,7 +28,7 @@ def alone() -> None:
 
 def fill(cache: Cache, name: str, rows: int = 4, width: int = MB // 4) -> Rows:
     """An entry of `rows` MB; row i holds i."""
-    with cache.drafting(name, "numbers", Layout(rows, "float32", (width,)), rows, alone) as draft:
+    with writing_rows(cache, name, "numbers", Layout(rows, "float32", (width,)), rows, alone) as draft:
         assert draft is not None
         with draft.writing():
             for number in range(rows):
@@ -102,7 +103,7 @@ def test_what_was_least_recently_used_goes_first(tmp_path: Path) -> None:
 
 def test_an_entry_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     cache = Cache(tmp_path, 100 * MB)
-    with cache.drafting(A, "numbers", RAGGED, 4, alone) as draft:
+    with writing_rows(cache, A, "numbers", RAGGED, 4, alone) as draft:
         assert draft is not None
         assert cache.clear() == 0
         with draft.writing():
@@ -120,7 +121,7 @@ def test_a_second_writer_waits_and_then_reads(tmp_path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
 
         def second() -> None:
-            with Cache(tmp_path, 100 * MB).drafting(A, "numbers", RAGGED, 4, told.set) as draft:
+            with writing_rows(Cache(tmp_path, 100 * MB), A, "numbers", RAGGED, 4, told.set) as draft:
                 drafts.append(draft)
 
         thread = threading.Thread(target=second)
@@ -143,7 +144,8 @@ def test_reading_lets_memory_go(tmp_path: Path) -> None:
     code = f"""
 import os, resource, torch
 from pathlib import Path
-from tl.inputs.rows import RowWriter, Layout, Rows
+from tl.inputs.filling import RowWriter, writing_rows
+from tl.inputs.rows import Layout, Rows
 layout = Layout(600, "uint8", ({MB},))
 draft = RowWriter(Path({str(tmp_path)!r}), layout, 600)
 draft.begin()
@@ -188,7 +190,7 @@ def test_an_unfinished_draft_with_damage_begins_anew(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     cache = Cache(tmp_path, 100 * MB)
-    with pytest.raises(OSError), cache.drafting(A, "numbers", RAGGED, 4, alone):
+    with pytest.raises(OSError), writing_rows(cache, A, "numbers", RAGGED, 4, alone):
         raise OSError(28, "No space left on device")
     assert cache.entries() == []
 

@@ -7,8 +7,7 @@ import random
 import pytest
 
 from tests.conftest import TEXT
-from tl.inputs.items import Draw
-from tl.inputs.streams import Order
+from tl.inputs.streams import Draw, Order
 
 
 def numbers(order: Order, first: int, last: int) -> list[int]:

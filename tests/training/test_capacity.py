@@ -16,7 +16,9 @@ import torch
 
 from tests.conftest import IMAGE, SHORT, TEXT
 from tests.training.test_trainer import equal, interrupt
-from tl.commands.assemble import Assembly, assemble, open_run
+from tl.commands.assemble import Assembly, assemble
+from tl.commands.open_run import open_run
+from tl.commands.prepare import measure_capacity
 from tl.errors import Mistakes, Stopped
 from tl.place import Place, Share
 from tl.recipe.recipe import load
@@ -37,7 +39,7 @@ def free(monkeypatch: pytest.MonkeyPatch, bytes_: float) -> None:
 
 
 def found(assembly: Assembly) -> Capacity:
-    return assembly.capacity(assembly.streams(Share()), CPU)
+    return measure_capacity(assembly, assembly.streams(Share()), CPU)
 
 
 def kept(assembly: Assembly, samples: int) -> int:

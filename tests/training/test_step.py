@@ -18,7 +18,7 @@ from tests.training.test_trainer import losses, tiny_bert, weights
 from tl.commands.check import check
 from tl.errors import TLError
 from tl.recipe.recipe import load
-from tl.training.step import Warmup
+from tl.training.compiling import CompileTimer
 
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -28,19 +28,19 @@ PHASES = [*SHORT, "freeze.probe=50%", "optimizer.lr=0.0005"]
 def test_what_compiling_cost_is_said_once_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     clock = iter([0.0, 34.1, *(value for n in range(10) for value in (100.0 + n, 100.21 + n))])
-    monkeypatch.setattr("tl.training.step.time.perf_counter", lambda: next(clock))
-    warmup = Warmup("all", torch.device("cpu"), said.append)
+    monkeypatch.setattr("tl.training.compiling.time.perf_counter", lambda: next(clock))
+    warmup = CompileTimer("all", torch.device("cpu"), said.append)
     for _ in range(30):
         with warmup.step():
             pass
-    warmup.over()
+    warmup.end_phase()
     assert said == ["compile: the first step of 'all' took 34.1 s, the next ones 0.21 s."]
     clock = iter([0.0, 2.0])
-    short = Warmup("head", torch.device("cpu"), said.append)
+    short = CompileTimer("head", torch.device("cpu"), said.append)
     with short.step():
         pass
-    short.over()
-    Warmup("none", torch.device("cpu"), said.append).over()
+    short.end_phase()
+    CompileTimer("none", torch.device("cpu"), said.append).end_phase()
     assert said[1:] == ["compile: the first step of 'head' took 2.0 s, and there was no other."]
 
 

@@ -203,9 +203,9 @@ def test_watching_unfreezes_on_a_stall_and_stops_when_it_does_not_pay(train: Tra
 
 @pytest.mark.parametrize("kind", [TEXT, IMAGE], ids=["text", "image"])
 def test_the_finder_leaves_no_trace(kind: list[str], forget_accelerate: Callable[[], None]) -> None:
-    from tl.cli.progress import Quiet
+    from tl.cli.printing.progress import Quiet
     from tl.commands.finetune import find_rates
-    from tl.commands.prepared import prepare
+    from tl.commands.prepare import prepare
     from tl.recipe.recipe import load
     from tl.training.finder import find_rate
 
@@ -340,7 +340,7 @@ def test_out_of_memory_with_one_sample_is_a_mistake(train: Train, monkeypatch: p
 def test_a_bad_step_is_replayed_to_the_module_and_the_samples(
     train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forget_accelerate: Callable[[], None]
 ) -> None:
-    from tl.cli.progress import Quiet
+    from tl.cli.printing.progress import Quiet
     from tl.commands.replay import replay
     from tl.components.backbone.tiny_text import TinyText
 

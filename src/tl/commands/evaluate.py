@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from tl.commands.assemble import Trained, open_run
+from tl.commands.open_run import Trained, evaluator, open_run, own_splits
 from tl.components.data.base import DataSource
 from tl.components.data.faults import check_readable
 from tl.components.data.labels import check_targets
 from tl.components.data.splits import label_index
-from tl.components.data.splits import load as load_data
 from tl.components.sample import Sample
 from tl.errors import TLError, did_you_mean, nearest
-from tl.evaluation.evaluator import Evaluator
 from tl.evaluation.outcome import Outcome, outcome
 from tl.inputs.items import Items
-from tl.inputs.streams import forward_batch
 from tl.inputs.workers import processes
-from tl.place import Share
 from tl.recipe.build import build
-from tl.recipe.recipe import Node, Recipe
+from tl.recipe.recipe import Node
 
 
 def evaluate(path: Path, split: str, other: Path | None, say: Callable[[str], None]) -> Outcome:
@@ -37,25 +31,6 @@ def evaluate(path: Path, split: str, other: Path | None, say: Callable[[str], No
     by = evaluator(trained.recipe)
     answers = by.outputs(trained.model.to(by.device), items)
     return outcome(named, trained.model, items, answers, trained.temperature, loop.bootstrap)
-
-
-def evaluator(recipe: Recipe) -> Evaluator:
-    """An evaluator on the recipe's device, in this process alone."""
-    use_cuda = recipe.loop.device != "cpu" and torch.cuda.is_available()
-    device = torch.device("cuda" if use_cuda else "cpu")
-    return Evaluator(max(forward_batch(device), recipe.loop.at_once), Share(), device)
-
-
-def own_splits(trained: Trained) -> Mapping[str, tuple[Sample, ...]]:
-    """The splits of the run's own data; TLError when the data is not what it was trained on."""
-    data = load_data(build(trained.recipe.data))
-    known = trained.run.meta["data"]["fingerprint"]
-    if data.fingerprint != known:
-        raise TLError(
-            f"The data of '{trained.run.path}' changed since it was trained ({known} then, {data.fingerprint} now), so "
-            "its splits are no longer the same: bring it back, or evaluate on separate data with --data PATH."
-        )
-    return data.splits
 
 
 def _own_samples(trained: Trained, split: str, say: Callable[[str], None]) -> tuple[Sample, ...]:

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tl.commands.assemble import assemble, open_run, provenance
-from tl.commands.evaluate import evaluator, own_splits
+from tl.commands.assemble import assemble, provenance
+from tl.commands.open_run import evaluator, open_run, own_splits
 from tl.components.sample import Sample
 from tl.errors import TLError
 from tl.evaluation.evaluator import Evaluator
 from tl.evaluation.outcome import write_table
-from tl.inputs.activations import Activations, Need
+from tl.inputs.activations import Activations, Reads
 from tl.inputs.items import Items
 from tl.inputs.workers import processes
 from tl.place import Place
@@ -63,8 +63,8 @@ def extract_features(
 def _of(name: str, samples: tuple[Sample, ...], known: Activations, by: Evaluator, workers: int) -> Features:
     model = known.model
     items = Items(samples, model.head.space, model.backbone.preprocess, workers=workers)
-    after = len(model.backbone.stages()) + 1
-    features, targets = by.features(model, known.source(name, items, Need({after: 1.0})))
+    after = model.depth
+    features, targets = by.features(model, known.source(name, items, Reads({after: 1.0})))
     unknown = torch.tensor([sample.target is None for sample in samples])
     targets[unknown] = -1 if model.head.space.kind == "single" else torch.nan
     return Features(features, targets, tuple(sample.id for sample in samples))

@@ -11,8 +11,8 @@ from pathlib import Path
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from tl.commands.assemble import Assembly, as_run
-from tl.commands.prepared import Prepared, prepare
+from tl.commands.assemble import Assembly
+from tl.commands.prepare import Prepared, prepare
 from tl.commands.report import write_report
 from tl.components.preprocess import fingerprint, to_json
 from tl.errors import TLError
@@ -47,14 +47,13 @@ class Request:
 
 def finetune(request: Request, listener: Listener) -> Path:
     """Train as the recipe says and return the run's folder."""
-    recipe = _recipe(request)
-    with deterministic(recipe.loop.deterministic):
-        return _trained(request, recipe, listener)
+    with deterministic(request.recipe.loop.deterministic):
+        return _train(request, listener)
 
 
-def _trained(request: Request, recipe: Recipe, listener: Listener) -> Path:
+def _train(request: Request, listener: Listener) -> Path:
     began = time.monotonic()
-    ready = prepare(recipe)
+    ready = prepare(request.recipe, None if request.resume is None else Run.open(request.resume))
     recipe, assembly, accelerator = ready.recipe, ready.assembly, ready.accelerator
     run = _open(request, assembly, accelerator)
 
@@ -112,10 +111,6 @@ def find_rates(recipe: Recipe, listener: Listener) -> dict[str, RateSweep]:
             job, ready.plan, stretch.phase.train, ready.accelerator.device, (1e-6, 1.0)
         )
     return found
-
-
-def _recipe(request: Request) -> Recipe:
-    return request.recipe if request.resume is None else as_run(request.recipe, Run.open(request.resume))
 
 
 def _until(recipe: Recipe, began: float) -> float:

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tl.commands.assemble import as_run, own_cache
-from tl.commands.prepared import prepare
+from tl.commands.prepare import prepare
+from tl.commands.settle import without_cache_folder
 from tl.errors import Stopped, TLError
 from tl.inputs.streams import Stream
 from tl.recipe.recipe import load
@@ -54,7 +54,7 @@ def replay(path: Path, listener: Listener) -> Replay:
     run = Run.open(path)
     if not (path / BAD_STEP).is_file():
         raise TLError(f"'{path}' holds no {BAD_STEP}: no step of it had a loss that is not finite.")
-    ready = prepare(own_cache(as_run(load(str(path / RECIPE)), run)))
+    ready = prepare(without_cache_folder(load(str(path / RECIPE))), run)
     if run.meta["data"]["fingerprint"] != ready.assembly.data.fingerprint:
         raise TLError(f"The data changed since '{path}' began, so its step cannot be taken again.")
     supply = ready.supply(listener.note)
@@ -70,7 +70,7 @@ def replay(path: Path, listener: Listener) -> Replay:
         try:
             trainer.fit(Never())
         except TLError:
-            found.came = (trainer.watch.first_step() or 0) == found.step
+            found.came = (trainer.stepper.watch.first_step() or 0) == found.step
     return found
 
 
@@ -89,7 +89,7 @@ def _watched(trainer: Trainer, found: Replay) -> Iterator[None]:
             piece[0] = -1
         elif not found.module and module in names and (bad := _bad(output)) is not None:
             found.module = names[module]
-            found.samples = _ids(trainer.streams["train"], found.step - 1, piece[0], bad)
+            found.samples = _ids(trainer.stepper.streams["train"], found.step - 1, piece[0], bad)
 
     hooks = [
         nn.modules.module.register_module_forward_pre_hook(begins),

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tl.commands.assemble import as_run, own_cache
 from tl.commands.finetune import Request, finetune
+from tl.commands.settle import settle, without_cache_folder
 from tl.errors import TLError
 from tl.recipe.recipe import load
 from tl.recipe.weights import RUN_MODEL
@@ -52,7 +52,7 @@ def reproduce(path: Path, root: Path, listener: Listener) -> Comparison:
     run = Run.open(path)
     if run.meta["status"] != "done":
         raise TLError(f"'{path}' is {run.meta['status']}, so there is nothing to compare with: resume it first.")
-    recipe = own_cache(as_run(load(str(path / RECIPE)), run))
+    recipe = without_cache_folder(settle(load(str(path / RECIPE)), run))
     return compare(path, finetune(Request(recipe, root, None, f"tl reproduce {path}"), listener))
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from tl.commands.assemble import Assembly, assemble, precise
+from tl.commands.assemble import Assembly, assemble
+from tl.commands.prepare import measure_capacity
+from tl.commands.settle import device_of, settle
 from tl.components.optimizer.groups import groups
 from tl.inputs.streams import in_order, to_device
 from tl.place import Place, Share
@@ -38,8 +40,8 @@ class Timing:
 
 def measure(recipe: Recipe) -> Timing:
     """Assemble the recipe and run three steps after one to warm up; nothing is written."""
-    assembly = assemble(precise(recipe))
-    device = torch.device("cuda" if recipe.loop.device != "cpu" and torch.cuda.is_available() else "cpu")
+    assembly = assemble(settle(recipe))
+    device = device_of(recipe)
     return Timing(
         device=machine(device),
         weights=sum(p.numel() for p in assembly.model.parameters()),
@@ -53,7 +55,7 @@ def measure(recipe: Recipe) -> Timing:
 def _seconds_of_step(assembly: Assembly, device: torch.device) -> float:
     model, loop, streams = assembly.model, assembly.recipe.loop, assembly.streams(Share())
     if loop.device_batch == "auto":
-        found = assembly.capacity(streams, Place(device, loop.precision))
+        found = measure_capacity(assembly, streams, Place(device, loop.precision))
         streams = {name: replace(stream, device_batch=found.samples) for name, stream in streams.items()}
     model.learn({part for phase in assembly.phases for part in phase.train})
     step = Step(model, assembly.method).to(device)

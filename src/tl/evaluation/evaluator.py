@@ -1,4 +1,4 @@
-"""Evaluation over exactly a split, however many processes share it, and closed-form starts from its features."""
+"""A model's outputs and features over exactly the samples of a split, however many processes share the work."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from torch import Tensor
 
 from tl.batch import Inputs
 from tl.components.model import Model
-from tl.inputs.items import Source
-from tl.inputs.streams import by_length, to_device
+from tl.inputs.streams import Source, by_length, to_device
 from tl.metrics import catalogue as metrics
 from tl.place import Share
 from tl.space import Space
@@ -21,7 +20,7 @@ from tl.space import Space
 
 @dataclass(frozen=True)
 class Outputs:
-    """Outputs (N, C), targets and ids of a split, in the split's order."""
+    """A model's outputs (N, C) for a split, with targets and ids, in the order of the split."""
 
     outputs: Tensor
     targets: Tensor
@@ -33,13 +32,13 @@ class Outputs:
         return np.asarray(scores.double().cpu().numpy())
 
     def metrics(self, model: Model, temperature: float = 1.0) -> dict[str, float]:
-        """Every metric of the model's kind of output."""
+        """The value of every metric for the model's kind of output."""
         space = model.head.space
         return metrics.compute_metrics(space.kind, self.scores(model, temperature), self.targets.numpy(), space.names)
 
 
 class Evaluator:
-    """Runs a model over samples in order, in eval mode, and puts the answers of all processes together."""
+    """Runs a model in eval mode over samples, and gathers the results of all processes."""
 
     def __init__(self, batch: int, share: Share, device: torch.device) -> None:
         self.batch, self.share, self.device = batch, share, device
@@ -50,7 +49,7 @@ class Evaluator:
         return Outputs(outputs, targets, tuple(sample.id for sample in items.samples))
 
     def features(self, model: Model, items: Source) -> tuple[Tensor, Tensor]:
-        """Features (N, dim) after the adapter, with targets."""
+        """The features (N, dim) after the adapter, and the targets."""
         return self._run(model, items, _Features(model))
 
     @torch.no_grad()
@@ -95,7 +94,7 @@ def _nothing(model: Model) -> Sequence[Tensor]:
 
 
 def best_metric(name: str, space: Space) -> str:
-    """The metric that picks the best checkpoint; TLError for one that this kind of output does not have."""
+    """The metric that picks the best checkpoint; TLError where this kind of output does not have the named metric."""
     if name == "auto":
         return metrics.default_metric(space.kind)
     metrics.unknown_metric(name, space.kind)

@@ -1,4 +1,4 @@
-"""What the split that judges a run says of it: verdict, confidence, and where it errs most."""
+"""What the report tells of a run's judging split: the verdict, the calibration, and the worst mistakes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def verdict_of(metric: str, judged: Outcome) -> Verdict:
 
 
 def baseline(metric: str, judged: Outcome) -> float | None:
-    """What the same answer for every sample scores: the split's own class shares, or its mean; None if undefined."""
+    """The metric of one constant prediction: the split's own class shares, or its mean; None where it is undefined."""
     space, targets = judged.space, judged.targets
     truth = np.eye(space.dim)[targets] if space.kind == "single" else targets.astype(np.float64)
     same = np.tile(truth.mean(axis=0), (len(targets), 1))
@@ -89,7 +89,7 @@ def _mistakes(judged: Outcome) -> list[Mistake]:
 
 
 def _wrong_decisions(judged: Outcome) -> list[Mistake]:
-    """Labels given or withheld wrongly, the surest first; a sample can be there once for each of its labels."""
+    """Labels wrongly predicted or left out, the most confident first; a sample may appear for several labels."""
     wrong = decisions(judged.space, judged.scores) != judged.targets
     sureness = np.where(judged.targets > 0.5, 1 - judged.scores, judged.scores)
     order = np.argsort(-np.where(wrong, sureness, -1.0), axis=None)[: min(_SHOWN, int(wrong.sum()))]

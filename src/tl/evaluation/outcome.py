@@ -1,4 +1,4 @@
-"""What a model does on a split: every metric with its interval, and a row for each sample."""
+"""How a model did on a split: every metric with its 95 % interval, and a row of predictions for each sample."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tl.metrics.catalogue import compute_metrics
 from tl.space import Space
 
 MOST_COLUMNS = 1000
-"""A run's own tables of answers have a column for each class only up to so many."""
+"""A run's own tables of predictions have a column for each class only up to this number of classes."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`scores` are probabilities (N, C) or numbers (N, K); `raw` the same before temperature scaling."""
+    """`scores` are probabilities (N, C) or numbers (N, K); `raw` are the same scores before temperature scaling."""
 
     split: str
     space: Space
@@ -41,7 +41,7 @@ class Outcome:
     intervals: dict[str, tuple[float, float]]
 
     def as_json(self) -> dict[str, Any]:
-        """The metrics as data."""
+        """The metrics with their intervals as plain data."""
         found = {
             name: {"value": value, "low": self.intervals[name][0], "high": self.intervals[name][1]}
             for name, value in self.values.items()
@@ -49,9 +49,9 @@ class Outcome:
         return {"split": self.split, "samples": len(self.samples), "metrics": found}
 
     def rows(self, most: float = math.inf) -> tuple[list[str], list[list[Any]]]:
-        """A header, and for each sample its id, what is true, what is answered and every score.
+        """A header, and for each sample its id, its target, the prediction and every score.
 
-        Of more than `most` classes, only the scores of the true and the answered one.
+        Where there are more than `most` classes, only the scores of the true and the predicted class.
         """
         names = list(self.space.names)
         if self.space.kind == "number":
@@ -73,14 +73,14 @@ class Outcome:
 
 
 def decisions(space: Space, scores: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
-    """Class numbers (N,), 0/1 decisions at one half (N, C), or the numbers themselves."""
+    """The predictions: class numbers (N,), 0/1 decisions at probability one half (N, C), or the numbers themselves."""
     if space.kind == "single":
         return np.asarray(scores.argmax(-1))
     return (scores >= 0.5).astype(int) if space.kind == "multi" else scores
 
 
 def outcome(split: str, model: Model, items: Items, found: Outputs, temperature: float, resamples: int) -> Outcome:
-    """What the answers over a split are worth, with 95 % bootstrap intervals."""
+    """The outcome of a model's outputs over a split, with 95 % bootstrap intervals from `resamples` resamples."""
     space, targets = items.space, found.targets.numpy()
     scores = found.scores(model, temperature)
     values = compute_metrics(space.kind, scores, targets, space.names)
@@ -89,7 +89,7 @@ def outcome(split: str, model: Model, items: Items, found: Outputs, temperature:
 
 
 def csv_text(header: list[str], rows: list[list[Any]]) -> str:
-    """Rows as CSV."""
+    """The rows as the text of a CSV file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -102,7 +102,7 @@ def _short(value: Any) -> Any:
 
 
 def check_writable(key: str, path: Path, endings: Sequence[str] = (".csv", ".parquet")) -> None:
-    """Before the work: can a file of that name be written? Makes its folder; TLError otherwise."""
+    """Check, before the work begins, that a file can be written there, and make its folder; TLError where it cannot."""
     if path.suffix not in endings:
         raise TLError(f"{key} '{path}' ends in none of {', '.join(endings)}.")
     if path.suffix == ".parquet" and find_spec("pyarrow") is None:
@@ -118,7 +118,7 @@ def check_writable(key: str, path: Path, endings: Sequence[str] = (".csv", ".par
 
 
 def write_table(path: Path, header: list[str], rows: list[list[Any]]) -> None:
-    """Write rows as .csv or .parquet, by the name's ending, which `check_writable` has approved."""
+    """Write rows as .csv or .parquet, by the ending of the name (`check_writable` refuses other endings)."""
     if path.suffix == ".csv":
         path.write_text(csv_text(header, rows), encoding="utf-8")
         return

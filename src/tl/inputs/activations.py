@@ -1,4 +1,8 @@
-"""What frozen stages make of each sample: computed once, kept in the cache, read back at every later step."""
+"""What frozen stages make of each sample: computed once, kept in the cache, read back at every later step.
+
+Here it is decided whether a split's activations are cached (`_worth_storing`), and at which cuts: a cut is the first
+backbone stage that still has to run.
+"""
 
 from __future__ import annotations
 
@@ -16,46 +20,52 @@ from tl.components.preprocess import fingerprint
 from tl.errors import TLError
 from tl.inputs import cost
 from tl.inputs.cache import key
-from tl.inputs.filling import Making, Wanted
-from tl.inputs.items import Draw, Items, Source, Stored
-from tl.inputs.keeping import Keeper, versions
+from tl.inputs.filling import RowMaker, RowRequest
+from tl.inputs.frozen import ComputedActivations, FrozenStages
+from tl.inputs.items import Items
+from tl.inputs.keeper import Keeper, versions
 from tl.inputs.pictures import Pictures
-from tl.inputs.prefix import Fresh, Prefix
-from tl.inputs.rows import Rows
-from tl.inputs.streams import fixed_view, to_device
+from tl.inputs.rows import CachedActivations, Rows
+from tl.inputs.streams import Draw, Source, fixed_view, to_device
 from tl.place import Place
 from tl.recipe.recipe import CacheRules
 
 
 @dataclass(frozen=True)
-class Views:
-    """The fixed views of each sample that a recipe asks for, by the seed of its stream; `count` is None for none."""
+class FixedViews:
+    """The fixed augmented views of each sample that a recipe asks for, drawn from `seed`; `count` is None for none."""
 
     count: int | None = None
     seed: int = 0
 
 
 @dataclass(frozen=True)
-class Need:
-    """How often each cut of a split will be read, the one that is wanted now first."""
+class Reads:
+    """How often a split's activations will be read at each cut in the coming phases; the present cut comes first."""
 
-    reads: Mapping[int, float]
+    counts: Mapping[int, float]
 
     @property
     def cut(self) -> int:
-        return next(iter(self.reads))
+        """The present phase's cut."""
+        return next(iter(self.counts))
+
+    @property
+    def total(self) -> float:
+        """How often each sample is read in all, whatever the cut."""
+        return sum(self.counts.values())
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What tells apart backbones that could hold the same weights, and augmentations, each in words."""
+    """Hashes of what activations follow from beside weights and seeds: options, files and code of the two parts."""
 
     backbone: str
     augment: str
 
 
 class Activations:
-    """Sources that start where the frozen stages end, where that pays; `say` hears what was done, or why not."""
+    """Gives sources that start behind the frozen stages; `say` gets a line on what was cached, or why it was not."""
 
     def __init__(
         self, model: Model, provenance: Provenance, rules: CacheRules, place: Place, say: Callable[[str], None]
@@ -63,173 +73,181 @@ class Activations:
         self.model, self.provenance, self.rules, self.place = model, provenance, rules, place
         self.keeper = Keeper(rules, place.share, say)
         self.pictures = Pictures(self.keeper, place)
-        self._sums: dict[str, str] = {}
+        self._checksums: dict[str, str] = {}
 
-    def source(self, name: str, items: Items, need: Need, views: Views | None = None, precision: str = "no") -> Source:
-        """Samples from stage `need.cut` on if they are the same at every reading, else as they are."""
+    def source(
+        self, name: str, items: Items, reads: Reads, views: FixedViews | None = None, precision: str = "no"
+    ) -> Source:
+        """The samples as activations at the cut `reads.cut`, cached or computed; else the samples as they are.
+
+        Activations serve where a sample looks the same at every reading, or has fixed views.
+        """
         what = f"the activations of {name}"
-        wanted = self._wanted(name, items, views or Views(), precision, what) if need.cut else None
-        if wanted is None:
-            return self.pictures.source(name, items, sum(need.reads.values()))
-        found = None if self.rules.use == "never" else self._found(wanted, need)
-        if found is not None:
-            return self._stored(wanted, found, need.cut)
-        seen = self.pictures.source(name, items, sum(need.reads.values()))
-        return Fresh(seen, Prefix(self.model.backbone, [need.cut], wanted.place))
+        request = self._request(name, items, views or FixedViews(), precision, what) if reads.cut else None
+        if request is None:
+            return self.pictures.source(name, items, reads.total)
+        rows = None if self.rules.use == "never" else self._rows(request, reads)
+        if rows is not None:
+            return self._cached(request, rows, reads.cut)
+        samples = self.pictures.source(name, items, reads.total)
+        return ComputedActivations(samples, FrozenStages(self.model.backbone, [reads.cut], request.place))
 
-    def tell_rounding(self, name: str, stored: Source, items: Items, draws: list[Draw], precision: str) -> None:
-        """Say what rounding does to the loss of some samples."""
-        model = self.model.eval()
-        place = Place(self.place.device, precision, self.place.share)
-        (rounded,) = stored.batches(iter([draws]))
-        (exact,) = Fresh(items, Prefix(model.backbone, [rounded.start], place)).batches(iter([draws]))
-        with torch.no_grad(), place.context():
-            moved = [to_device(batch, place.device) for batch in (rounded, exact)]
-            losses = [float(model.head.loss(model(batch.x, batch.start), batch.y)) for batch in moved]
-        where = _depth(rounded.start, model)
-        text = f"the loss of {len(draws)} samples is {losses[0]:.6g} with it and {losses[1]:.6g} without"
-        self.keeper.tell(f"cache: {name}, stored as {self.rules.dtype} where {where} ends: {text}.", f"{name} {where}")
-
-    def _found(self, wanted: Wanted, need: Need) -> Rows | None:
-        names = {cut: self._name(cut, wanted) for cut in need.reads}
-
-        def computed() -> Rows | None:
-            chosen = self.keeper.agreed(self._worthwhile(wanted, need))
-            return self._computed(wanted, {c: names[c] for c in chosen}, need.cut) if need.cut in chosen else None
-
-        return self.keeper.rows(wanted.name, names[need.cut], computed)
-
-    def teacher_outputs(self, name: str, items: Items, teacher: Model, views: Views, precision: str) -> Rows | None:
-        """A teacher's answers to the items; None where they cannot be read back."""
+    def teacher_outputs(
+        self, name: str, items: Items, teacher: Model, views: FixedViews, precision: str
+    ) -> Rows | None:
+        """The outputs of a teacher for the items; None where they cannot be cached."""
         what = f"the teacher's answers to {name}"
-        wanted = self._wanted(what, items, views, precision, what)
-        if wanted is None or self.rules.use == "never":
+        request = self._request(what, items, views, precision, what)
+        if request is None or self.rules.use == "never":
             return None
         teacher = teacher.to(self.place.device)
-        label = self._key("teacher", checksum(teacher), wanted)
+        entry = self._key("teacher", checksum(teacher), request=request)
 
-        def computed() -> Rows | None:
-            making = _each(self._seen(name, wanted), partial(_answers, teacher, wanted.place))
-            return self.keeper.filled(wanted, {0: label}, making)
+        def compute() -> Rows | None:
+            make_rows = _rows_of(self._samples(name, request), partial(_outputs, teacher, request.place))
+            return self.keeper.fill(request, {0: entry}, make_rows)
 
-        return self.keeper.rows(what, label, computed)
+        return self.keeper.rows(what, entry, compute)
 
-    def _seen(self, name: str, wanted: Wanted) -> Source:
-        """What one pass over all views reads."""
-        return self.pictures.source(name, wanted.items, len(wanted.draws) / len(wanted.items))
+    def learnt(self, parts: Iterable[str]) -> None:
+        """The weights of these parts may have changed: their checksums are computed anew when they are next needed."""
+        for part in parts:
+            self._checksums.pop(part, None)
 
     @property
     def rounds(self) -> bool:
-        """Whether rows are stored with fewer bits than they were computed with."""
+        """True where rows are stored in a smaller number type than they were computed in."""
         return self.rules.dtype != "same"
 
-    def _wanted(self, name: str, items: Items, views: Views, precision: str, what: str) -> Wanted | None:
-        """Every view of every sample, in the order of the rows; None where there are no fixed ones of `what`."""
+    def tell_rounding(self, name: str, stored: Source, items: Items, draws: list[Draw], precision: str) -> None:
+        """Tell the user how the rounding of cached activations changes the loss of some samples."""
+        model = self.model.eval()
+        place = Place(self.place.device, precision, self.place.share)
+        (rounded,) = stored.batches(iter([draws]))
+        frozen = FrozenStages(model.backbone, [rounded.start], place)
+        (exact,) = ComputedActivations(items, frozen).batches(iter([draws]))
+        with torch.no_grad(), place.context():
+            moved = [to_device(batch, place.device) for batch in (rounded, exact)]
+            losses = [float(model.head.loss(model(batch.x, batch.start), batch.y)) for batch in moved]
+        where = _depth_in_words(rounded.start, model)
+        text = f"the loss of {len(draws)} samples is {losses[0]:.6g} with it and {losses[1]:.6g} without"
+        self.keeper.tell(f"cache: {name}, stored as {self.rules.dtype} where {where} ends: {text}.", f"{name} {where}")
+
+    def _request(self, name: str, items: Items, views: FixedViews, precision: str, what: str) -> RowRequest | None:
+        """All views of all samples, in the order of their rows; None, and a line on `what`, where no view is fixed."""
         if not len(items):
             return None
         place = Place(self.place.device, precision, self.place.share)
         if items.fixed:
-            return Wanted(name, items, [Draw(number, 0) for number in range(len(items))], place)
-        mixes = items.augment is not None and items.augment.mixes
-        if mixes or views.count is None:
+            return RowRequest(name, items, [Draw(number, 0) for number in range(len(items))], place)
+        if items.mixes or views.count is None:
             anew = "each reading is augmented anew; loop.views=4 would fix 4 views"
             if self.rules.use != "never":
-                why = "mixup and cutmix need the inputs at every step" if mixes else anew
+                why = "mixup and cutmix need the inputs at every step" if items.mixes else anew
                 self.keeper.tell(f"cache: not used for {what}: {why}.")
             return None
         draws = [fixed_view(views.seed, n, v) for n in range(len(items)) for v in range(views.count)]
-        return Wanted(name, items, draws, place)
+        return RowRequest(name, items, draws, place)
 
-    def _name(self, cut: int, wanted: Wanted) -> str:
-        """The cache's name for a cut: all that its rows follow from."""
-        stages = [f"backbone.{i}" for i in range(min(cut, len(self.model.backbone.stages())))]
-        return self._key(self.provenance.backbone, cut, [self._checksum(stage) for stage in stages], wanted)
+    def _rows(self, request: RowRequest, reads: Reads) -> Rows | None:
+        entries = {cut: self._entry(cut, request) for cut in reads.counts}
 
-    def _key(self, *facts: object) -> str:
-        *others, wanted = facts
-        assert isinstance(wanted, Wanted)
-        items, place = wanted.items, wanted.place
-        seen = None if items.fixed else (self.provenance.augment, [draw.seed for draw in wanted.draws])
-        where = (place.device.type, place.precision, versions())
-        return key(*others, self.keeper.digest(items), fingerprint(items.preprocess), seen, self.rules.dtype, where)
+        def compute() -> Rows | None:
+            chosen = self.keeper.agreed(self._worth_storing(request, reads))
+            if reads.cut not in chosen:
+                return None
+            return self._compute(request, {cut: entries[cut] for cut in chosen}, reads.cut)
 
-    def _checksum(self, stage: str) -> str:
-        if stage not in self._sums:
-            self._sums[stage] = checksum(self.model.parts()[stage])
-        return self._sums[stage]
+        return self.keeper.rows(request.name, entries[reads.cut], compute)
 
-    def learnt(self, parts: Iterable[str]) -> None:
-        """The weights of these parts may have changed: look at them again."""
-        for part in parts:
-            self._sums.pop(part, None)
-
-    def _worthwhile(self, wanted: Wanted, need: Need) -> list[int]:
-        """The cuts that one pass is to store."""
-        probe = next(wanted.items.batches(iter([_typical(wanted)])))
+    def _worth_storing(self, request: RowRequest, reads: Reads) -> list[int]:
+        """The cuts whose activations one pass is to store: those that fit into the cache and save time."""
+        probe = next(request.items.batches(iter([_typical(request)])))
         stages = cost.stage_costs(self.model.eval().backbone, to_device(probe, self.place.device).x)
         chosen: list[int] = []
         total = 0
-        for cut, reads in need.reads.items():
-            size = stages[cut - 1].bytes * len(wanted.draws) / (2 if self.rounds else 1)
-            what = f"{wanted.name}, stored where {_depth(cut, self.model)} ends"
-            # Pooled features are small, and the next run will read them too; a later phase's cost no pass of their own.
-            expected = reads + (cut == len(stages)) + (cut != need.cut)
+        for cut, count in reads.counts.items():
+            size = stages[cut - 1].bytes * len(request.draws) / (2 if self.rounds else 1)
+            what = f"{request.name}, stored where {_depth_in_words(cut, self.model)} ends"
+            # Pooled features are small, and the next run reads them too. A later phase's cut needs no pass of its own.
+            expected = count + (cut == len(stages)) + (cut != reads.cut)
             if not self.keeper.cache.fits(total + int(size)):
                 self.keeper.tell_size(what, size)
             elif self.rules.use == "always" or cost.saved(stages[:cut], expected, self.place.device) > 0:
                 chosen.append(cut)
                 total += int(size)
-            elif cut == need.cut and reads > 1:
+            elif cut == reads.cut and count > 1:
                 slower = "would take longer to read back than to compute (cache.use=always does it)"
                 self.keeper.tell(f"cache: {what}, {slower}.")
         return chosen
 
-    def _computed(self, wanted: Wanted, names: Mapping[int, str], cut: int) -> Rows | None:
-        """Fill what is missing in one pass, each cut from the one before it, the first from the nearest stored one."""
-        cuts = sorted(names)
-        prefix = Prefix(self.model.eval().backbone, cuts, wanted.place)
-        origin = self._origin(wanted, cuts[0])
-        if self.keeper.filled(wanted, {each: names[each] for each in cuts}, _each(origin, prefix.rows)) is None:
+    def _compute(self, request: RowRequest, entries: Mapping[int, str], cut: int) -> Rows | None:
+        """Fill the entries in one pass: each cut from the cut before it, the first from the nearest cached cut."""
+        cuts = sorted(entries)
+        frozen = FrozenStages(self.model.eval().backbone, cuts, request.place)
+        make_rows = _rows_of(self._nearest(request, cuts[0]), frozen.rows)
+        if self.keeper.fill(request, {each: entries[each] for each in cuts}, make_rows) is None:
             return None
-        return self.keeper.cache.find(names[cut])
+        return self.keeper.cache.find(entries[cut])
 
-    def _origin(self, wanted: Wanted, below: int) -> Source:
+    def _nearest(self, request: RowRequest, below: int) -> Source:
+        """The deepest cached activations below a cut; the samples themselves where none are cached."""
         for cut in range(below - 1, 0, -1) if not self.rounds else ():
-            found = self.keeper.cache.find(self._name(cut, wanted))
-            if self.keeper.agreed(found is not None):
-                if found is None:
+            rows = self.keeper.cache.find(self._entry(cut, request))
+            if self.keeper.agreed(rows is not None):
+                if rows is None:
                     raise TLError(f"{self.keeper.cache.folder} was emptied while this run began: start it again.")
-                return self._stored(wanted, found, cut)
-        return self._seen(wanted.name, wanted)
+                return self._cached(request, rows, cut)
+        return self._samples(request.name, request)
 
-    def _stored(self, wanted: Wanted, rows: Rows, cut: int) -> Stored:
-        return Stored(wanted.items, rows, cut, widen=self.rounds)
+    def _samples(self, name: str, request: RowRequest) -> Source:
+        """The samples that one pass over all views reads."""
+        return self.pictures.source(name, request.items, len(request.draws) / len(request.items))
+
+    def _cached(self, request: RowRequest, rows: Rows, cut: int) -> CachedActivations:
+        return CachedActivations(request.items, rows, cut, widen=self.rounds)
+
+    def _entry(self, cut: int, request: RowRequest) -> str:
+        """The name of the cache entry for a cut: a hash of all that its rows follow from."""
+        stages = [f"backbone.{i}" for i in range(min(cut, self.model.depth - 1))]
+        return self._key(self.provenance.backbone, cut, [self._checksum(stage) for stage in stages], request=request)
+
+    def _key(self, *facts: object, request: RowRequest) -> str:
+        items, place = request.items, request.place
+        seen = None if items.fixed else (self.provenance.augment, [draw.seed for draw in request.draws])
+        where = (place.device.type, place.precision, versions())
+        return key(*facts, self.keeper.digest(items), fingerprint(items.preprocess), seen, self.rules.dtype, where)
+
+    def _checksum(self, stage: str) -> str:
+        if stage not in self._checksums:
+            self._checksums[stage] = checksum(self.model.parts()[stage])
+        return self._checksums[stage]
 
 
-def _each(origin: Source, rows: Callable[[Batch], list[list[Tensor]]]) -> Making:
-    """The rows of each batch of a source."""
+def _rows_of(source: Source, rows: Callable[[Batch], list[list[Tensor]]]) -> RowMaker:
+    """Makes the rows of each batch that a source reads."""
 
-    def making(plans: Iterator[list[Draw]]) -> Iterator[list[list[Tensor]]]:
-        return map(rows, origin.batches(plans))
+    def make_rows(plans: Iterator[list[Draw]]) -> Iterator[list[list[Tensor]]]:
+        return map(rows, source.batches(plans))
 
-    return making
+    return make_rows
 
 
 @torch.inference_mode()
-def _answers(teacher: Model, place: Place, batch: Batch) -> list[list[Tensor]]:
+def _outputs(teacher: Model, place: Place, batch: Batch) -> list[list[Tensor]]:
     with place.context():
         return [list(teacher(to_device(batch, place.device).x))]
 
 
-def _typical(wanted: Wanted) -> list[Draw]:
-    """Two samples of about the mean size."""
-    lengths = wanted.items.lengths
+def _typical(request: RowRequest) -> list[Draw]:
+    """Two samples of about the mean length."""
+    lengths = request.items.lengths
     if lengths is None:
-        return wanted.draws[:2]
+        return request.draws[:2]
     mean = sum(lengths) / len(lengths)
-    return sorted(wanted.draws, key=lambda draw: abs(lengths[draw.number] - mean))[:2]
+    return sorted(request.draws, key=lambda draw: abs(lengths[draw.number] - mean))[:2]
 
 
-def _depth(cut: int, model: Model) -> str:
-    stages = len(model.backbone.stages())
-    return "the pooled backbone" if cut > stages else "the backbone" if cut == stages else f"backbone.{cut - 1}"
+def _depth_in_words(cut: int, model: Model) -> str:
+    named = {model.depth: "the pooled backbone", model.depth - 1: "the backbone"}
+    return named.get(cut, f"backbone.{cut - 1}")

@@ -1,7 +1,8 @@
-"""The cache: whatever is the same every time it is computed, kept under a hash of all that it follows from.
+"""The cache on the disk: results that are the same every time, each kept under a hash of all that it follows from.
 
-Entries are folders of rows. A finished one appears by a rename; an unfinished one is locked by its writer and goes on
-where a killed writer stopped. Readers of an entry that is removed keep what they have mapped.
+An entry is a folder of rows (rows.py). A finished entry appears by a rename. An unfinished entry is locked by its
+writer; where the writer was killed, the next writer goes on from the last finished chunk. A reader of an entry that is
+removed meanwhile keeps the file that it has mapped.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tl.inputs.rows import Layout, Rows, RowWriter
+if TYPE_CHECKING:
+    from tl.inputs.rows import Rows
 
 GB = 1024**3
 _RESERVE = GB  # of the disk, for checkpoints
@@ -27,19 +30,19 @@ _NAME = re.compile(r"[0-9a-f]{32}(\.part)?")
 
 
 def key(*facts: object) -> str:
-    """The name of what follows from these facts."""
+    """The name of the cache entry that follows from these facts."""
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
 
 def default_folder() -> Path:
-    """Where the cache is unless a recipe says otherwise: TL_CACHE, or `tl` in the user's cache."""
+    """The cache's folder unless a recipe names another: $TL_CACHE, or `tl` in the user's cache folder."""
     named = os.environ.get("TL_CACHE")
     return Path(named or os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / ("" if named else "tl")
 
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """A finished or unfinished entry: what it holds in words, its size, and when it was last read (Unix seconds)."""
+    """A finished or unfinished entry: its contents in words, its bytes, and when it was last read (Unix seconds)."""
 
     folder: Path
     what: str
@@ -48,28 +51,31 @@ class CacheEntry:
 
     @property
     def finished(self) -> bool:
+        """True where all rows are written."""
         return self.folder.suffix != _PART
 
 
 class Cache:
-    """A folder of entries, at most `max_bytes` of them: those least recently used go first."""
+    """A folder of entries, at most `max_bytes` in all; the least recently used entries are removed first."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.folder, self.max_bytes = folder, max_bytes
 
     def find(self, name: str) -> Rows | None:
-        """The rows of a finished entry, which counts as used now; a damaged one is none."""
+        """The rows of a finished entry, which counts as used now; None where the entry is not there or damaged."""
+        from tl.inputs.rows import Rows
+
         place = self.folder / name
         try:
             rows = Rows(place)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        with suppress(OSError):  # another user's, or one on a read-only disk
+        with suppress(OSError):  # the entry may be another user's, or on a read-only disk
             os.utime(place)
         return rows
 
     def fits(self, size: int) -> bool:
-        """Whether so many bytes may be kept: within the bound, and on the disk when older entries have gone."""
+        """True where an entry of so many bytes fits: into `max_bytes`, and on the disk once older entries are gone."""
         if size > self.max_bytes:
             return False
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -77,12 +83,10 @@ class Cache:
         return size < free + sum(entry.bytes for entry in self.entries())
 
     @contextmanager
-    def drafting(
-        self, name: str, what: str, layout: Layout, chunks: int, waits: Callable[[], None]
-    ) -> Iterator[RowWriter | None]:
-        """A draft to be filled, which becomes an entry afterwards; None where another process finished it meanwhile.
+    def writing(self, name: str, what: str, size: int, waits: Callable[[], None]) -> Iterator[Path | None]:
+        """The folder of an unfinished entry, which becomes the entry `name` when the context ends.
 
-        `waits` is called where another process is at it, whose end is waited for.
+        None where another process finished the entry meanwhile. `waits` is called before waiting for such a process.
         """
         part = self.folder / f"{name}{_PART}"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -91,21 +95,19 @@ class Cache:
                 yield None
                 return
             shutil.rmtree(self.folder / name, ignore_errors=True)
-            self._make_room(layout.bytes, part)
-            draft = RowWriter(part, layout, chunks)
-            draft.begin()
+            self._make_room(size, part)
+            part.mkdir(exist_ok=True)
             (part / _WHAT).write_text(json.dumps({"what": what}), encoding="utf-8")
             try:
-                yield draft
+                yield part
             except OSError:
-                shutil.rmtree(part, ignore_errors=True)  # the disk may be full: what comes next needs the room
+                shutil.rmtree(part, ignore_errors=True)  # the disk may be full: the run needs the room
                 raise
-            draft.finish()
             part.rename(self.folder / name)
 
     @contextmanager
     def _locked(self, name: str, waits: Callable[[], None]) -> Iterator[None]:
-        """One writer of an entry at a time; a killed one's lock is gone with it."""
+        """Hold the entry's lock, so that it has one writer at a time; a killed writer's lock ends with its process."""
         with self._lock(name).open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,7 +122,7 @@ class Cache:
         return locks / name
 
     def _make_room(self, size: int, own: Path) -> None:
-        """Remove what was least recently used until the new entry fits the bound and the disk."""
+        """Remove the least recently used entries until the new one fits into `max_bytes` and on the disk."""
         entries = sorted((e for e in self.entries() if e.folder != own), key=lambda e: e.used)
         total = sum(entry.bytes for entry in entries)
         for entry in entries:
@@ -130,7 +132,7 @@ class Cache:
                 total -= entry.bytes
 
     def _remove(self, entry: CacheEntry) -> bool:
-        """False for an entry that another process is writing."""
+        """Remove an entry; False where another process is writing it."""
         with self._lock(entry.folder.stem).open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -140,14 +142,14 @@ class Cache:
             return not entry.folder.exists()
 
     def entries(self) -> list[CacheEntry]:
-        """What the cache holds, most recently used first; what else lies in its folder is none of its own."""
+        """All entries, the most recently used first; files of other names in the folder are not the cache's."""
         places = self.folder.glob("*") if self.folder.is_dir() else ()
         named = (place for place in places if _NAME.fullmatch(place.name) and not place.is_symlink())
         found = [entry for place in named if (entry := self._entry(place)) is not None]
         return sorted(found, key=lambda entry: -entry.used)
 
     def _entry(self, place: Path) -> CacheEntry | None:
-        """None for what another run has just removed or renamed."""
+        """The entry in a folder; None where another run has just removed or renamed it."""
         try:
             size = sum(file.stat().st_blocks * 512 for file in place.iterdir())
             used = place.stat().st_mtime
@@ -160,6 +162,6 @@ class Cache:
         return CacheEntry(place, what, size, used)
 
     def clear(self, older_than: float = 0.0) -> int:
-        """Remove what was not used for so many seconds; gives the bytes that became free."""
+        """Remove the entries that were not used for so many seconds; gives the bytes that became free."""
         old = (entry for entry in self.entries() if time.time() - entry.used >= older_than)
         return sum(entry.bytes for entry in old if self._remove(entry))

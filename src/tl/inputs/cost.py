@@ -1,4 +1,4 @@
-"""How much work each backbone stage is for one sample, and how much it gives: counted, so always the same."""
+"""What each backbone stage costs for one sample, and how large its activation is: counted, hence always the same."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from torch import Tensor, nn
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
 
-# What a core of a CPU and a GPU do in a second of such work, and what comes from a memory-mapped file: orders of
+# Operations per second of a CPU core and of a GPU, and bytes per second from a memory-mapped file: orders of
 # magnitude, which only decide whether storing pays.
 _CORE, _GPU, _FILE = 2e10, 3e13, 1e9
 
 
 @dataclass(frozen=True)
 class StageCost:
-    """Floating-point operations of the stage, and the bytes it gives, for one sample."""
+    """The floating-point operations of a stage, and the bytes of its activation, for one sample."""
 
     flops: float
     bytes: float
 
 
 def stage_costs(backbone: Backbone, x: Inputs) -> list[StageCost]:
-    """Every stage in order, the last one is the pooling; matrix products and convolutions are counted."""
+    """The cost of every stage in order, of which the pooling is the last; counts matrix products and convolutions."""
     found, samples = [], len(x.values)
     with torch.inference_mode():
-        for number in range(len(backbone.stages()) + 1):
+        for number in range(backbone.depth):
             with _counting(backbone) as products:
                 x = backbone.between(x, number, number + 1)
             real = 1.0 if x.mask is None else float(x.mask.float().mean())
@@ -57,11 +57,11 @@ def _counting(module: nn.Module) -> Iterator[list[float]]:
 
 
 def seconds(flops: float, device: torch.device) -> float:
-    """About how long so many operations take."""
+    """About how long so many floating-point operations take on a device."""
     return flops / (_GPU if device.type == "cuda" else _CORE * torch.get_num_threads())
 
 
 def saved(below: Sequence[StageCost], reads: float, device: torch.device) -> float:
-    """About how many seconds a sample saves when what the stages `below` give is stored and read so many times."""
+    """About how many seconds a sample saves where the activation after the stages `below` is read `reads` times."""
     computed = seconds(sum(stage.flops for stage in below), device)
     return computed * (reads - 1) - below[-1].bytes / _FILE * (reads + 1)

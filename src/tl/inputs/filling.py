@@ -1,31 +1,128 @@
-"""One pass over a split that writes what a frozen function makes of each sample, shared out between the processes."""
+"""Filling the cache: one pass over a split that computes rows and writes them, shared out between the processes."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from tl.inputs.cache import Cache
-from tl.inputs.items import Draw, Items, channels_last
-from tl.inputs.rows import Layout, RowWriter
-from tl.inputs.streams import evenly, forward_batch
+from tl.inputs.items import Items
+from tl.inputs.rows import DONE, LAYOUT, ROWS, Layout, channels_last
+from tl.inputs.streams import Draw, evenly, forward_batch
 from tl.place import Place
 
-_TOKENS = 2
-_PICTURES = 16  # whole ones at once: each may be many megabytes, and processes read ahead
+_SYNC_EVERY = 64 * 1024**2
+_TOKENS = 2  # axes of a text's activation: (T, D)
+_PICTURES = 16  # decoded pictures at once: each may be many megabytes, and processes read ahead
 _Todo = list[tuple[Path, list[int]] | None]
-Making = Callable[[Iterator[list[Draw]]], Iterator[list[list[Tensor]]]]
-"""For each list of draws the rows of each entry, one for each draw."""
+RowMaker = Callable[[Iterator[list[Draw]]], Iterator[list[list[Tensor]]]]
+"""For each list of draws: the rows of each entry that is filled, one row for each draw."""
+
+
+class RowWriter:
+    """Writes a cache entry's rows in numbered chunks; a chunk that was finished before a kill is not written again."""
+
+    def __init__(self, folder: Path, layout: Layout, chunks: int) -> None:
+        self.folder, self.layout, self.chunks = folder, layout, chunks
+        self._unsynced: list[int] = []
+        self._written = 0
+
+    def begin(self) -> None:
+        """Make the files, or keep those that an earlier writer of the same layout left."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        there = self.folder / LAYOUT
+        if self._continues():
+            return
+        there.unlink(missing_ok=True)
+        for name, size in ((ROWS, self.layout.bytes), (DONE, self.chunks)):
+            with (self.folder / name).open("wb") as file:
+                file.truncate(size)
+        with there.open("w", encoding="utf-8") as file:
+            json.dump(asdict(self.layout), file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _continues(self) -> bool:
+        try:
+            same = Layout.read(self.folder) == self.layout
+        except (OSError, ValueError, KeyError):
+            return False
+        return same and (self._size(ROWS), self._size(DONE)) == (self.layout.bytes, self.chunks)
+
+    def _size(self, name: str) -> int:
+        path = self.folder / name
+        return path.stat().st_size if path.is_file() else -1
+
+    def missing(self) -> list[int]:
+        """The numbers of the chunks still to be written."""
+        done = (self.folder / DONE).read_bytes()
+        return [number for number, byte in enumerate(done) if not byte]
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Open the files; inside the context `write` may be called."""
+        self._rows = os.open(self.folder / ROWS, os.O_RDWR)
+        self._done = os.open(self.folder / DONE, os.O_RDWR)
+        try:
+            yield
+            self._sync()
+        finally:
+            os.close(self._rows)
+            os.close(self._done)
+
+    def write(self, chunk: int, numbers: Sequence[int], rows: Sequence[Tensor]) -> None:
+        """Write a chunk: the rows with these numbers, in the layout's type, on the CPU."""
+        for number, row in zip(numbers, rows, strict=True):
+            content = row.contiguous().view(-1).view(torch.uint8).numpy().data
+            position = self.layout.span(number)[0] * self.layout.unit * self.layout.itemsize
+            while content:
+                written = os.pwrite(self._rows, content, position)
+                content, position = content[written:], position + written
+                self._written += written
+        self._unsynced.append(chunk)
+        if self._written > _SYNC_EVERY:
+            self._sync()
+
+    def _sync(self) -> None:
+        """Mark the chunks as done, after their rows are on the disk."""
+        os.fsync(self._rows)
+        for chunk in self._unsynced:
+            os.pwrite(self._done, b"\1", chunk)
+        self._unsynced, self._written = [], 0
+
+    def finish(self) -> None:
+        """All chunks are done: leave the files that `Rows` reads."""
+        (self.folder / DONE).unlink()
+
+
+@contextmanager
+def writing_rows(
+    cache: Cache, name: str, what: str, layout: Layout, chunks: int, waits: Callable[[], None]
+) -> Iterator[RowWriter | None]:
+    """A writer of the rows of the entry `name`, which is finished when the context ends; see `Cache.writing`."""
+    with cache.writing(name, what, layout.bytes, waits) as folder:
+        writer = None if folder is None else RowWriter(folder, layout, chunks)
+        if writer is not None:
+            writer.begin()
+        yield writer
+        if writer is not None:
+            writer.finish()
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which rows: all views of all samples of a split, computed so; `lengths` of plain rows that are not of one."""
+class RowRequest:
+    """The rows that are asked for: one for each of the `draws` of `items`, all views of all samples of a split.
+
+    `name` is how the user is told of them, `place` where they are computed. `lengths` are the lengths of rows that are
+    not texts and differ in length (decoded pictures).
+    """
 
     name: str
     items: Items
@@ -35,72 +132,72 @@ class Wanted:
 
 
 class Filling:
-    """One pass over a split that writes the rows of several entries, shared out between the processes."""
+    """One pass over a split that writes the rows of several cache entries, shared out between the processes."""
 
     def __init__(
-        self, cache: Cache, wanted: Wanted, keys: Sequence[str], dtype: str, say: Callable[[str], None]
+        self, cache: Cache, request: RowRequest, keys: Sequence[str], dtype: str, say: Callable[[str], None]
     ) -> None:
-        self.cache, self.wanted, self.keys, self.say = cache, wanted, keys, say
+        self.cache, self.request, self.keys, self.say = cache, request, keys, say
         self.dtype = {"same": None, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
         self.lengths = self._lengths()
-        # Texts of like length together, the longest first: too little memory shows at once.
-        order = range(len(wanted.draws))
+        # Texts of similar length share a chunk, the longest come first: too little memory shows at once.
+        order = range(len(request.draws))
         by_length = sorted(order, key=lambda i: -self.lengths[i]) if self.lengths else list(order)
-        at_once = _PICTURES if wanted.lengths else forward_batch(wanted.place.device)
-        chunks = evenly([wanted.draws[i] for i in by_length], at_once)
+        at_once = _PICTURES if request.lengths else forward_batch(request.place.device)
+        chunks = evenly([request.draws[i] for i in by_length], at_once)
         numbers = iter(by_length)
         self.chunks = [(draws, [next(numbers) for _ in draws]) for draws in chunks]
 
     def _lengths(self) -> tuple[int, ...]:
-        items = self.wanted.items
+        items = self.request.items
         if items.lengths is None:
-            return self.wanted.lengths
+            return self.request.lengths
         if items.fixed:
             return items.lengths
-        return tuple(len(items[draw].values) for draw in self.wanted.draws)
+        return tuple(len(items[draw].values) for draw in self.request.draws)
 
-    def fill(self, making: Making) -> None:
+    def fill(self, make_rows: RowMaker) -> None:
         """Write every row that no process has written before."""
-        share = self.wanted.place.share
-        layouts = self._layouts(making)
+        share = self.request.place.share
+        layouts = self._layouts(make_rows)
         with ExitStack() as stack:
-            drafts: list[RowWriter | None] = [None] * len(layouts)
+            writers: list[RowWriter | None] = [None] * len(layouts)
             if share.rank == 0:
-                what = f"{self.wanted.name}: {len(self.wanted.draws)} rows"
                 for name, i in sorted(zip(self.keys, range(len(layouts)), strict=True)):
-                    draft = self.cache.drafting(name, what, layouts[i], len(self.chunks), self._waits)
-                    drafts[i] = stack.enter_context(draft)
-            todo = share.broadcast([(d.folder, d.missing()) if d is not None else None for d in drafts])
-            self._write(making, layouts, todo)
+                    what = f"{self.request.name}: {len(self.request.draws)} rows"
+                    entry = writing_rows(self.cache, name, what, layouts[i], len(self.chunks), self._waits)
+                    writers[i] = stack.enter_context(entry)
+            todo = share.broadcast([(w.folder, w.missing()) if w is not None else None for w in writers])
+            self._write(make_rows, layouts, todo)
             share.wait()
         share.wait()
 
     def _waits(self) -> None:
-        self.say(f"cache: another run is computing {self.wanted.name}: waiting for it.")
+        self.say(f"cache: another run is computing {self.request.name}: waiting for it.")
 
-    def _layouts(self, making: Making) -> list[Layout]:
+    def _layouts(self, make_rows: RowMaker) -> list[Layout]:
         (draws, numbers), found = self.chunks[-1], []
-        for (row,) in next(making(iter([draws[:1]]))):
+        for (row,) in next(make_rows(iter([draws[:1]]))):
             dtype = str(row.dtype if self.dtype is None else self.dtype).removeprefix("torch.")
-            axes = 1 if self.wanted.lengths else _TOKENS
+            axes = 1 if self.request.lengths else _TOKENS
             ragged = bool(self.lengths) and row.ndim == axes and len(row) == self.lengths[numbers[0]]
             shape = channels_last(row).shape[1 if ragged else 0 :]
-            found.append(Layout(len(self.wanted.draws), dtype, tuple(shape), self.lengths if ragged else None))
+            found.append(Layout(len(self.request.draws), dtype, tuple(shape), self.lengths if ragged else None))
         return found
 
-    def _write(self, making: Making, layouts: Sequence[Layout], todo: _Todo) -> None:
+    def _write(self, make_rows: RowMaker, layouts: Sequence[Layout], todo: _Todo) -> None:
         pairs = zip(todo, layouts, strict=True)
-        drafts = [RowWriter(one[0], layout, len(self.chunks)) if one else None for one, layout in pairs]
-        share = self.wanted.place.share
+        writers = [RowWriter(one[0], layout, len(self.chunks)) if one else None for one, layout in pairs]
+        share = self.request.place.share
         mine = sorted({chunk for one in todo if one for chunk in one[1]})[share.rank :: share.world]
         with ExitStack() as stack:
-            for draft in drafts:
-                if draft is not None:
-                    stack.enter_context(draft.writing())
-            for chunk, rows in zip(mine, making(self.chunks[c][0] for c in mine), strict=True):
-                for draft, made in zip(drafts, rows, strict=True):
-                    if draft is not None:
-                        draft.write(chunk, self.chunks[chunk][1], [self._stored(row) for row in made])
+            for writer in writers:
+                if writer is not None:
+                    stack.enter_context(writer.writing())
+            for chunk, rows in zip(mine, make_rows(self.chunks[c][0] for c in mine), strict=True):
+                for writer, made in zip(writers, rows, strict=True):
+                    if writer is not None:
+                        writer.write(chunk, self.chunks[chunk][1], [self._stored(row) for row in made])
 
     def _stored(self, row: Tensor) -> Tensor:
         row = channels_last(row).cpu()

@@ -1,12 +1,11 @@
-"""What a batch is read from: raw samples, or rows that were computed from them before."""
+"""Raw samples as tensors: pictures decoded, cropped and normalised, texts tokenised; both augmented for training."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import cached_property
-from itertools import tee
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -21,67 +20,23 @@ from tl.components.data.splits import label_index
 from tl.components.picture import open_image, unpacked
 from tl.components.preprocess import ImagePreprocess, Preprocess, TextPreprocess
 from tl.components.sample import Picture, Sample
-from tl.inputs.rows import Rows
+from tl.inputs.rows import Rows, channels_first, length_mask
+from tl.inputs.streams import Draw, Source
 from tl.inputs.workers import spread
 from tl.rng import seeded
 from tl.space import Space
 
 
-class Draw(NamedTuple):
-    """One sample to be read, the seed of its augmentation, and which of its fixed views that is."""
-
-    number: int
-    seed: int
-    view: int = 0
-
-
 class Item(NamedTuple):
-    """One sample as tensors: an image (3, H, W), or token ids (T,) with segments (T,)."""
+    """One sample as tensors: an image (3, H, W), or token ids (T,) with segment ids (T,); and its target."""
 
     values: Tensor
     segments: Tensor | None
     target: Tensor
 
 
-class Source(ABC):
-    """Samples that can be read in batches."""
-
-    def __init__(self, samples: Sequence[Sample], space: Space) -> None:
-        self.samples, self.space = samples, space
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    @abstractmethod
-    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
-        """A batch for each list of draws."""
-
-    @property
-    def lengths(self) -> tuple[int, ...] | None:
-        """Tokens of each text before augmentation; None, as here, for pictures."""
-        return None
-
-    def truncation(self) -> str | None:
-        """A line on texts that are longer than what is read of them, if there are any."""
-        return None
-
-    @property
-    def rounded(self) -> bool:
-        """Whether it was stored with fewer bits than it was computed with; not so here."""
-        return False
-
-    def mixed(self, batch: Batch) -> Batch:
-        """The batch as training sees it; the default leaves it."""
-        return batch
-
-    @cached_property
-    def targets(self) -> Tensor:
-        """All targets, as a head takes them."""
-        return torch.stack([_target(sample, self.space) for sample in self.samples])
-
-
 class Reader(Source):
-    """A source that reads batch by batch, in `workers` processes ahead of time, or in this one where that is 0."""
+    """A source that makes each batch by itself: in `workers` processes that read ahead, or in this process for 0."""
 
     def __init__(self, samples: Sequence[Sample], space: Space, workers: int = 0) -> None:
         super().__init__(samples, space)
@@ -89,14 +44,17 @@ class Reader(Source):
 
     @abstractmethod
     def batch(self, draws: list[Draw]) -> Batch:
-        """One batch."""
+        """The batch of these draws."""
 
     def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
         return spread(self.batch, plans, self.workers, pin=True)
 
 
 class Items(Reader):
-    """Samples as tensors, augmented when an `augment` is given; `workers` processes read pictures."""
+    """The samples of a split; augmented where `augment` is given, and as evaluation sees them otherwise.
+
+    Only pictures are read by `workers` processes; texts are tokenised at once, on all cores.
+    """
 
     _decoded: Rows | None = None
 
@@ -112,15 +70,19 @@ class Items(Reader):
         self.preprocess, self.augment = preprocess, augment
 
     def decoded(self, rows: Rows) -> Items:
-        """The same, with its pictures read back from rows."""
+        """The same samples, whose decoded pictures are read from the cache's rows instead of files."""
         other = copy(self)
         other._decoded = rows
         return other
 
     @property
     def fixed(self) -> bool:
-        """Whether a sample looks the same at every reading."""
+        """True where a sample looks the same at every reading."""
         return self.augment is None or self.augment.deterministic
+
+    @cached_property
+    def targets(self) -> Tensor:  # type: ignore[override]
+        return torch.stack([_target(sample, self.space) for sample in self.samples])
 
     @cached_property
     def lengths(self) -> tuple[int, ...] | None:
@@ -136,13 +98,17 @@ class Items(Reader):
 
     @cached_property
     def _tokens(self) -> tuple[list[tuple[list[int], list[int]]], int]:
-        """Every text, tokenised once; and how many were cut."""
+        """The token ids and segment ids of every text, and how many texts were cut at the longest length."""
         return cast(TextPreprocess, self.preprocess).all_ids(
             [cast("str | tuple[str, str]", s.input) for s in self.samples]
         )
 
     def batch(self, draws: list[Draw]) -> Batch:
         return self.collate([self[draw] for draw in draws])
+
+    @property
+    def mixes(self) -> bool:
+        return self.augment is not None and self.augment.mixes
 
     def mixed(self, batch: Batch) -> Batch:
         return batch if self.augment is None else self.augment.batch(batch, self.space)
@@ -154,7 +120,7 @@ class Items(Reader):
             return self._item(draw.number)
 
     def picture(self, number: int) -> Image:
-        """A picture as everything that sees it does: upright, in colour, not larger than the preprocessing needs."""
+        """A picture before it is cropped: upright, in RGB, and decoded no larger than the preprocessing needs."""
         if self._decoded is not None:
             (row,) = self._decoded.ragged([number])
             return unpacked(row.numpy())
@@ -179,7 +145,7 @@ class Items(Reader):
                 return Item(torch.tensor(ids), torch.tensor(segments), target)
 
     def collate(self, items: list[Item]) -> Batch:
-        """Stack items; texts are padded to the longest of them, with a mask of the real tokens."""
+        """Items as one batch; texts are padded to the longest of them, and a mask marks the real tokens."""
         y = torch.stack([item.target for item in items])
         match self.preprocess:
             case ImagePreprocess():
@@ -187,80 +153,35 @@ class Items(Reader):
             case TextPreprocess():
                 ids, segments = [i.values for i in items], [i.segments for i in items if i.segments is not None]
                 values = pad_sequence(ids, batch_first=True, padding_value=self.preprocess.pad_id)
-                return Batch(Inputs(values, _mask(ids), pad_sequence(segments, batch_first=True)), y)
+                return Batch(Inputs(values, length_mask(ids), pad_sequence(segments, batch_first=True)), y)
 
 
-class Stored(Reader):
-    """What the stages below `start` made of every view of each item, as rows; `widen` those rounded to 16 bits."""
+class CroppedPictures(Reader):
+    """Pictures cropped as evaluation sees them, before they are normalised: bytes (B, 3, size, size)."""
 
-    def __init__(self, items: Items, rows: Rows, start: int, *, widen: bool) -> None:
-        super().__init__(items.samples, items.space)
-        self.items, self.rows, self.start, self.widen = items, rows, start, widen
-        self.views = rows.layout.n // len(items)
-        self.targets = items.targets
-
-    @property
-    def lengths(self) -> tuple[int, ...] | None:
-        return self.items.lengths
-
-    @property
-    def rounded(self) -> bool:
-        return self.widen
+    def __init__(self, items: Items) -> None:
+        super().__init__(items.samples, items.space, items.workers)
+        self.items, self.targets = items, items.targets
 
     def batch(self, draws: list[Draw]) -> Batch:
-        numbers = [draw.number * self.views + draw.view for draw in draws]
-        return Batch(self._inputs(numbers), self.targets[[draw.number for draw in draws]], self.start)
+        from torchvision.transforms.v2.functional import pil_to_tensor
 
-    def _inputs(self, numbers: list[int]) -> Inputs:
-        if self.rows.layout.lengths is None:
-            x = Inputs(channels_first(self.rows.take(numbers)))
-        else:
-            x = joined(self.rows.ragged(numbers), ragged=True)
-        return x._replace(values=x.values.float()) if self.widen else x
+        preprocess = cast(ImagePreprocess, self.items.preprocess)
+        crops = [pil_to_tensor(preprocess.crop(self.items.picture(draw.number))) for draw in draws]
+        return Batch(Inputs(torch.stack(crops)), self.targets[[draw.number for draw in draws]])
 
 
-class WithTeacher(Source):
-    """A source whose batches bring along a teacher's answers, as rows of each view of each sample."""
+class CachedPictures(Reader):
+    """Cropped pictures that are read back from the cache's rows of bytes, and normalised."""
 
-    def __init__(self, source: Source, rows: Rows, *, widen: bool) -> None:
-        super().__init__(source.samples, source.space)
-        self.source, self.rows, self.widen = source, rows, widen
-        self.views = rows.layout.n // len(source)
-        self.targets = source.targets
+    def __init__(self, items: Items, rows: Rows) -> None:
+        super().__init__(items.samples, items.space)
+        self.rows, self.preprocess, self.targets = rows, cast(ImagePreprocess, items.preprocess), items.targets
 
-    @property
-    def lengths(self) -> tuple[int, ...] | None:
-        return self.source.lengths
-
-    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
-        mine, theirs = tee(plans)
-        for draws, batch in zip(mine, self.source.batches(theirs), strict=True):
-            answers = self.rows.take([draw.number * self.views + draw.view for draw in draws])
-            yield batch._replace(teacher_outputs=answers.float() if self.widen else answers)
-
-
-def joined(rows: Sequence[Tensor], *, ragged: bool) -> Inputs:
-    """Rows of samples as one batch; those of texts (T, D) are padded with zeros and get a mask."""
-    if not ragged:
-        return Inputs(torch.stack(list(rows)))
-    mask = _mask(rows).to(rows[0].device)
-    return Inputs(pad_sequence(list(rows), batch_first=True), mask)
-
-
-def channels_last(row: Tensor) -> Tensor:
-    """A feature map (C, H, W) as (H, W, C), the order in which it lies in memory; all else unchanged."""
-    return row.permute(1, 2, 0) if row.ndim == 3 else row
-
-
-def channels_first(rows: Tensor) -> Tensor:
-    """(B, H, W, C) to (B, C, H, W); all else unchanged."""
-    return rows.permute(0, 3, 1, 2) if rows.ndim == 4 else rows
-
-
-def _mask(rows: Sequence[Tensor]) -> Tensor:
-    """Ones (B, T) where a row has an entry."""
-    lengths = torch.tensor([len(row) for row in rows])
-    return (torch.arange(int(lengths.max()))[None] < lengths[:, None]).long()
+    def batch(self, draws: list[Draw]) -> Batch:
+        numbers = [draw.number for draw in draws]
+        pixels = channels_first(self.rows.take(numbers))
+        return Batch(Inputs(self.preprocess.normal(pixels)), self.targets[numbers])
 
 
 def _target(sample: Sample, space: Space) -> Tensor:

@@ -1,6 +1,7 @@
-"""Rows of numbers in one memory-mapped file: written in any order, in chunks that survive a kill, read by number.
+"""Rows that were computed before: one memory-mapped file, read by number, as batches that start late.
 
-A folder holds `rows.bin` and `layout.json`; while it is written, also `done.bin` with a byte for each finished chunk.
+A cache entry is a folder with `rows.bin` (the numbers), `layout.json` (their shape and type) and, while it is written,
+`done.bin` (a byte for each finished chunk). Writing is in filling.py.
 """
 
 from __future__ import annotations
@@ -10,25 +11,26 @@ import mmap
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, tee
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import Tensor
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-LAYOUT, _ROWS, _DONE = "layout.json", "rows.bin", "done.bin"
+from tl.batch import Batch, Inputs
+from tl.inputs.streams import Draw, Source
+
+LAYOUT, ROWS, DONE = "layout.json", "rows.bin", "done.bin"
 # Pages that were read count as this process's memory until they are let go.
 _RESIDENT, _READAHEAD = 256 * 1024**2, 64 * 1024
-_SYNC_EVERY = 64 * 1024**2
 
 
 @dataclass(frozen=True)
 class Layout:
-    """`n` rows of `shape`; with `lengths`, row i is (lengths[i], *shape). `dtype` is torch's name for it."""
+    """`n` rows of `shape`; with `lengths`, row i has the shape (lengths[i], *shape). `dtype` is torch's name."""
 
     n: int
     dtype: str
@@ -37,7 +39,7 @@ class Layout:
 
     @cached_property
     def unit(self) -> int:
-        """Numbers in a row, or in each entry of a row that has a length."""
+        """How many numbers a row holds, or each entry of a row that has a length."""
         total = 1
         for size in self.shape:
             total *= size
@@ -45,22 +47,20 @@ class Layout:
 
     @cached_property
     def itemsize(self) -> int:
-        import torch
-
         return int(torch.empty(0, dtype=getattr(torch, self.dtype)).element_size())
 
     @cached_property
     def offsets(self) -> tuple[int, ...] | None:
-        """Where each row begins, in entries; None where all rows are of one size."""
+        """The entry at which each row begins; None where all rows have the same size."""
         return None if self.lengths is None else tuple(accumulate(self.lengths, initial=0))
 
     @property
     def bytes(self) -> int:
-        """The size of all rows."""
+        """The bytes of all rows together."""
         return (self.n if self.lengths is None else sum(self.lengths)) * self.unit * self.itemsize
 
     def span(self, number: int) -> tuple[int, int]:
-        """First and last entry of a row."""
+        """The first entry of a row, and the entry after its last one."""
         return (number, number + 1) if self.offsets is None else (self.offsets[number], self.offsets[number + 1])
 
     @classmethod
@@ -71,37 +71,33 @@ class Layout:
 
 
 class Rows:
-    """Finished rows; ValueError, KeyError or OSError where the folder does not hold all of them."""
+    """The rows of a finished cache entry; ValueError, KeyError or OSError where the folder lacks some of them."""
 
     def __init__(self, folder: Path) -> None:
-        import torch
-
         self.folder, self.layout = folder, Layout.read(folder)
-        with (folder / _ROWS).open("rb") as file:
+        with (folder / ROWS).open("rb") as file:
             if os.fstat(file.fileno()).st_size != self.layout.bytes:
                 raise ValueError(f"{folder} does not hold all of its rows")
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         with warnings.catch_warnings():
-            # It may not be written to; a private map that may would need as much memory as the file is long.
+            # The buffer is read-only; a private writable map would need as much memory as the file is long.
             warnings.filterwarnings("ignore", "The given buffer is not writable")
             flat = torch.frombuffer(self._map, dtype=getattr(torch, self.layout.dtype))
         self._flat = flat.view(-1, *self.layout.shape)
         self._touched = 0
 
     def __reduce__(self) -> tuple[type[Rows], tuple[Path]]:
-        """A process that is not forked maps the file itself."""
+        """A process that is not forked maps the file by itself."""
         return Rows, (self.folder,)
 
     def take(self, numbers: Sequence[int]) -> Tensor:
         """Rows of one size, stacked: (len(numbers), *shape)."""
-        import torch
-
         taken = self._flat[torch.tensor(numbers, dtype=torch.long)]
         self._let_go(len(numbers), taken.nbytes)
         return taken
 
     def ragged(self, numbers: Sequence[int]) -> list[Tensor]:
-        """Rows with lengths, each (length, *shape); what is done with them must be done before the next call."""
+        """Rows that have lengths, each (length, *shape); each row is valid until the next call only."""
         found = [self._flat[slice(*self.layout.span(number))] for number in numbers]
         self._let_go(len(numbers), sum(row.nbytes for row in found))
         return found
@@ -113,79 +109,78 @@ class Rows:
             self._touched = 0
 
 
-class RowWriter:
-    """Rows being written, in numbered chunks; one that was finished before a kill need not be written again."""
+class CachedActivations(Source):
+    """What the stages below `start` made of every view of every sample, read back from the cache.
 
-    def __init__(self, folder: Path, layout: Layout, chunks: int) -> None:
-        self.folder, self.layout, self.chunks = folder, layout, chunks
-        self._unsynced: list[int] = []
-        self._written = 0
+    With `widen`, rows that were stored in 16 bits become float32.
+    """
 
-    def begin(self) -> None:
-        """Make the files, or keep those of a draft of the same layout."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        there = self.folder / LAYOUT
-        if self._continues():
-            return
-        there.unlink(missing_ok=True)
-        for name, size in ((_ROWS, self.layout.bytes), (_DONE, self.chunks)):
-            with (self.folder / name).open("wb") as file:
-                file.truncate(size)
-        with there.open("w", encoding="utf-8") as file:
-            json.dump(asdict(self.layout), file)
-            file.flush()
-            os.fsync(file.fileno())
+    def __init__(self, source: Source, rows: Rows, start: int, *, widen: bool) -> None:
+        super().__init__(source.samples, source.space)
+        self.source, self.rows, self.start, self.widen = source, rows, start, widen
+        self.views = rows.layout.n // len(source)
+        self.targets = source.targets
 
-    def _continues(self) -> bool:
-        try:
-            same = Layout.read(self.folder) == self.layout
-        except (OSError, ValueError, KeyError):
-            return False
-        return same and (self._size(_ROWS), self._size(_DONE)) == (self.layout.bytes, self.chunks)
+    @cached_property
+    def lengths(self) -> tuple[int, ...] | None:
+        return self.source.lengths
 
-    def _size(self, name: str) -> int:
-        path = self.folder / name
-        return path.stat().st_size if path.is_file() else -1
+    @property
+    def rounded(self) -> bool:
+        return self.widen
 
-    def missing(self) -> list[int]:
-        """The chunks still to be written."""
-        done = (self.folder / _DONE).read_bytes()
-        return [number for number, byte in enumerate(done) if not byte]
+    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
+        return map(self._batch, plans)
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Inside, `write` may be called."""
-        self._rows = os.open(self.folder / _ROWS, os.O_RDWR)
-        self._done = os.open(self.folder / _DONE, os.O_RDWR)
-        try:
-            yield
-            self._sync()
-        finally:
-            os.close(self._rows)
-            os.close(self._done)
+    def _batch(self, draws: list[Draw]) -> Batch:
+        numbers = [draw.number * self.views + draw.view for draw in draws]
+        if self.rows.layout.lengths is None:
+            x = Inputs(channels_first(self.rows.take(numbers)))
+        else:
+            x = joined(self.rows.ragged(numbers), ragged=True)
+        x = x._replace(values=x.values.float()) if self.widen else x
+        return Batch(x, self.targets[[draw.number for draw in draws]], self.start)
 
-    def write(self, chunk: int, numbers: Sequence[int], rows: Sequence[Tensor]) -> None:
-        """Write a chunk: the rows of these numbers, in the layout's type, on the CPU."""
-        import torch
 
-        for number, row in zip(numbers, rows, strict=True):
-            content = row.contiguous().view(-1).view(torch.uint8).numpy().data
-            position = self.layout.span(number)[0] * self.layout.unit * self.layout.itemsize
-            while content:
-                written = os.pwrite(self._rows, content, position)
-                content, position = content[written:], position + written
-                self._written += written
-        self._unsynced.append(chunk)
-        if self._written > _SYNC_EVERY:
-            self._sync()
+class WithTeacher(Source):
+    """A source whose batches also hold the teacher's outputs, which are rows: one for each view of each sample."""
 
-    def _sync(self) -> None:
-        """A chunk counts as done only when its rows are on the disk."""
-        os.fsync(self._rows)
-        for chunk in self._unsynced:
-            os.pwrite(self._done, b"\1", chunk)
-        self._unsynced, self._written = [], 0
+    def __init__(self, source: Source, rows: Rows, *, widen: bool) -> None:
+        super().__init__(source.samples, source.space)
+        self.source, self.rows, self.widen = source, rows, widen
+        self.views = rows.layout.n // len(source)
+        self.targets = source.targets
 
-    def finish(self) -> None:
-        """What is left is what `Rows` reads."""
-        (self.folder / _DONE).unlink()
+    @property
+    def lengths(self) -> tuple[int, ...] | None:
+        return self.source.lengths
+
+    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
+        mine, theirs = tee(plans)
+        for draws, batch in zip(mine, self.source.batches(theirs), strict=True):
+            outputs = self.rows.take([draw.number * self.views + draw.view for draw in draws])
+            yield batch._replace(teacher_outputs=outputs.float() if self.widen else outputs)
+
+
+def joined(rows: Sequence[Tensor], *, ragged: bool) -> Inputs:
+    """The rows of samples as one batch; ragged rows, of texts (T, D), are padded with zeros and get a mask."""
+    if not ragged:
+        return Inputs(torch.stack(list(rows)))
+    mask = length_mask(rows).to(rows[0].device)
+    return Inputs(pad_sequence(list(rows), batch_first=True), mask)
+
+
+def length_mask(rows: Sequence[Tensor]) -> Tensor:
+    """A mask (B, T): 1 where a row has an entry, 0 where it is padded to the longest row."""
+    lengths = torch.tensor([len(row) for row in rows])
+    return (torch.arange(int(lengths.max()))[None] < lengths[:, None]).long()
+
+
+def channels_last(row: Tensor) -> Tensor:
+    """A feature map (C, H, W) as (H, W, C), the order in which it lies in memory; any other row unchanged."""
+    return row.permute(1, 2, 0) if row.ndim == 3 else row
+
+
+def channels_first(rows: Tensor) -> Tensor:
+    """(B, H, W, C) to (B, C, H, W); any other rows unchanged."""
+    return rows.permute(0, 3, 1, 2) if rows.ndim == 4 else rows

@@ -1,40 +1,98 @@
-"""From samples to batches: what a step sees depends on the seed and the step's number alone, so steps can be sought."""
+"""From samples to batches: which samples a step sees follows from the seed and the step's number alone.
+
+So a resumed run reads on from any step at once, without reading the steps before it.
+"""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby, pairwise, tee
+from itertools import chain, pairwise, tee
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from tl.batch import Batch, Inputs
-from tl.inputs.items import Draw, Source
+from tl.components.sample import Sample
 from tl.place import Share
 from tl.rng import derive, seeded
+from tl.space import Space
 
 _WINDOW = 50
 _CPU = torch.device("cpu")
 
 
+class Draw(NamedTuple):
+    """One sample to be read: its number, the seed of its augmentation, and which of its fixed views is read."""
+
+    number: int
+    seed: int
+    view: int = 0
+
+
 class Piece(NamedTuple):
-    """The part of a global batch that one device takes at once: its share of that batch, its images or real tokens."""
+    """The part of a step's batch that a device takes at once.
+
+    `weight` is the piece's share of the samples of the whole batch over all processes; `size` counts the piece's
+    images or real tokens.
+    """
 
     batch: Batch
     weight: float
     size: int
 
 
-class Order:
-    """An endless sequence of sample numbers: one shuffled pass after the other, sought by position.
+class Source(ABC):
+    """Samples that can be read in batches, each sample by its number."""
 
-    Batch number t is positions t * batch .. (t + 1) * batch - 1, so that every sample is seen equally often and an
-    epoch need not be a whole number of steps. With `balance` (a weight per sample) a pass is drawn with replacement.
-    With `lengths`, samples of like length share a batch, as far as they are among the same `_WINDOW` batches.
+    targets: Tensor
+    """The targets of all samples, as a head takes them."""
+
+    def __init__(self, samples: Sequence[Sample], space: Space) -> None:
+        self.samples, self.space = samples, space
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @abstractmethod
+    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
+        """A batch for each list of draws, in order."""
+
+    @property
+    def lengths(self) -> tuple[int, ...] | None:
+        """The number of tokens of each text before augmentation; None for pictures, which is the default."""
+        return None
+
+    def truncation(self) -> str | None:
+        """A line for the user where texts are longer than the tokens that are read of them; the default is None."""
+        return None
+
+    @property
+    def rounded(self) -> bool:
+        """True where inputs were stored in a smaller number type than they were computed in; the default is False."""
+        return False
+
+    @property
+    def mixes(self) -> bool:
+        """True where `mixed` changes a batch, as mixup and cutmix do; the default is False."""
+        return False
+
+    def mixed(self, batch: Batch) -> Batch:
+        """The batch after augmentations that need a whole batch (mixup, cutmix); the default changes nothing."""
+        return batch
+
+
+class Order:
+    """An endless sequence of sample numbers: one shuffled pass over the data after the other.
+
+    Batch number t takes the positions t * batch .. (t + 1) * batch - 1 of that sequence, so every sample is seen
+    equally often and an epoch need not be a whole number of steps. With `balance` (a weight for each sample), a pass
+    draws samples with replacement. With `lengths`, samples of similar length share a batch, as far as the samples lie
+    within the same `_WINDOW` batches of the pass.
     """
 
     def __init__(
@@ -53,7 +111,10 @@ class Order:
         return numbers if self.lengths is None else self._bucketed(numbers, -(number * self.n) % self.batch, generator)
 
     def _bucketed(self, numbers: list[int], first: int, generator: torch.Generator) -> list[int]:
-        """Whole batches of the pass, the first of which begins at `first`, sorted within windows and shuffled."""
+        """A pass whose whole batches, the first of which begins at `first`, hold samples of similar length.
+
+        Samples are sorted by length within each window, cut into batches, and the batches are shuffled.
+        """
         lengths, batch = self.lengths or (), self.batch
         last = first + (len(numbers) - first) // batch * batch
         batches: list[list[int]] = []
@@ -64,7 +125,7 @@ class Order:
         return [*numbers[:first], *(number for i in shuffled for number in batches[i]), *numbers[last:]]
 
     def draws(self, first: int, last: int, views: int | None = None) -> list[Draw]:
-        """The draws at positions first..last-1; a sample's fixed views, if there are any, take turns."""
+        """The draws at positions first..last-1; where samples have `views` fixed views, the views take turns."""
         return [self._draw(position, views) for position in range(first, last)]
 
     def _draw(self, position: int, views: int | None) -> Draw:
@@ -76,15 +137,16 @@ class Order:
 
 
 def fixed_view(seed: int, number: int, view: int) -> Draw:
-    """One of the fixed views of a sample."""
+    """The draw of one of the fixed views of a sample."""
     return Draw(number, derive(seed, "view", number, view), view)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Global batches cut into pieces for this process's device; `views` are the fixed views of each sample, if any.
+    """The batches of a run, cut into pieces for this process's device.
 
-    Batches are mixed (mixup, cutmix) where they are then used.
+    `batch` counts the samples of a step over all processes, `device_batch` those that the device takes at once. `views`
+    is the number of fixed views of each sample; None where every reading is augmented anew.
     """
 
     source: Source
@@ -97,38 +159,40 @@ class Stream:
 
     @property
     def epoch(self) -> float:
-        """Steps per epoch; not always whole."""
+        """Steps per epoch; not always a whole number."""
         return self.order.n / self.batch
 
     def plan(self, step: int) -> list[list[Draw]]:
-        """This process's pieces of the global batch at a step; never empty, at most `device_batch` draws each."""
+        """This process's pieces of a step's batch, as draws: at least one piece, of at most `device_batch` draws."""
         lo, hi = ((self.batch * (self.share.rank + i)) // self.share.world for i in (0, 1))
         draws = self.order.draws(step * self.batch + lo, step * self.batch + hi, self.views)
         return evenly(draws, self.device_batch)
 
     def ids(self, step: int) -> list[str]:
-        """The samples of the global batch at a step, in all processes."""
+        """The ids of all samples of a step's batch, over all processes."""
         draws = self.order.draws(step * self.batch, (step + 1) * self.batch, self.views)
         return [self.source.samples[draw.number].id for draw in draws]
 
     def steps(self, first: int, last: int) -> Iterator[list[Piece]]:
-        """The pieces of every step in first..last-1."""
-        planned, read = tee((step, piece) for step in range(first, last) for piece in self.plan(step))
-        batches = zip(planned, self.source.batches(piece for _, piece in read), strict=True)
-        for step, together in groupby(batches, key=lambda found: found[0][0]):
-            yield [self._piece(batch, draws, step, i) for i, ((_, draws), batch) in enumerate(together)]
+        """The pieces of every step in first..last-1, read and on the device."""
+        planned, read = tee(map(self.plan, range(first, last)))
+        batches = self.source.batches(chain.from_iterable(read))
+        for step, pieces in zip(range(first, last), planned, strict=True):
+            yield [self._piece(next(batches), draws, step, number) for number, draws in enumerate(pieces)]
 
     def _piece(self, batch: Batch, draws: list[Draw], step: int, number: int) -> Piece:
-        with seeded(derive(self.order.seed, "mix", step, self.share.rank, number)):
-            mixed = self.source.mixed(to_device(batch, self.device))
-            return Piece(mixed, len(draws) / self.batch, sum(self._sizes(draws)))
+        moved = to_device(batch, self.device)
+        if self.source.mixes:
+            with seeded(derive(self.order.seed, "mix", step, self.share.rank, number)):
+                moved = self.source.mixed(moved)
+        return Piece(moved, len(draws) / self.batch, sum(self._sizes(draws)))
 
     def _sizes(self, draws: list[Draw]) -> list[int]:
         lengths = self.source.lengths
         return [1 if lengths is None else lengths[draw.number] for draw in draws]
 
     def padding(self) -> float:
-        """The share of an epoch's tokens that only fill batches up; 0 for pictures."""
+        """The share of an epoch's tokens that only pad texts to the longest text of their piece; 0 for pictures."""
         if not any(self.source.lengths or ()):
             return 0.0
         sizes = [self._sizes(piece) for step in range(math.ceil(self.epoch)) for piece in self.plan(step)]
@@ -136,19 +200,19 @@ class Stream:
 
 
 def evenly(draws: list[Draw], most: int) -> list[list[Draw]]:
-    """As few pieces as there can be of at most so many draws, of nearly one size."""
+    """The draws in as few pieces of at most `most` draws as possible, all pieces of nearly the same size."""
     pieces = -(-len(draws) // most)
     cuts = [len(draws) * i // pieces for i in range(pieces + 1)]
     return [draws[a:b] for a, b in pairwise(cuts)]
 
 
 def forward_batch(device: torch.device) -> int:
-    """Samples at once where nothing is learnt: on a CPU, larger batches no longer stay in its caches."""
+    """Samples at once where no gradient is computed; on a CPU, activations of larger batches leave its caches."""
     return 256 if device.type == "cuda" else 32
 
 
 def by_length(source: Source, batch: int, share: Share) -> tuple[list[int], Iterator[Batch]]:
-    """This process's samples (numbers rank, rank + world, ...) and their batches: of texts, like lengths together."""
+    """The numbers of this process's samples (rank, rank + world, ...) and their batches; texts are sorted by length."""
     numbers = list(range(share.rank, len(source), share.world))
     if source.lengths is not None:
         numbers.sort(key=source.lengths.__getitem__)
@@ -156,7 +220,7 @@ def by_length(source: Source, batch: int, share: Share) -> tuple[list[int], Iter
 
 
 def in_order(source: Source, batch: int) -> Iterator[Batch]:
-    """Batches of every sample once, in order."""
+    """Batches of every sample once, in the order of the samples."""
     draws = [Draw(i, 0) for i in range(len(source))]
     return source.batches(iter(evenly(draws, batch) if draws else ()))
 

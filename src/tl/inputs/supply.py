@@ -1,4 +1,4 @@
-"""What each phase reads: training batches and validation samples from where the phase's frozen stages end."""
+"""What each phase of a run reads: training batches and validation samples, from where the phase's frozen stages end."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from tl.components.freeze.layout import Stretch
 from tl.components.method.base import Method
 from tl.components.model import Model
-from tl.inputs.activations import Activations, Need, Views
-from tl.inputs.items import Items, Source, WithTeacher
-from tl.inputs.streams import Stream
+from tl.inputs.activations import Activations, FixedViews, Reads
+from tl.inputs.items import Items
+from tl.inputs.rows import WithTeacher
+from tl.inputs.streams import Source, Stream
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What a run reads, and how often: its stretches, the steps between two evaluations, the precision of training.
+class ReadingPlan:
+    """What decides how often a run reads its data: its phases, the steps between two evaluations, and two settings.
 
-    With `averaged`, a moving average of the weights is what is evaluated.
+    `precision` is that of training. With `averaged`, a moving average of the weights is evaluated, not the weights.
     """
 
     stretches: tuple[Stretch, ...]
@@ -27,7 +28,7 @@ class Needs:
 
 
 class Supply:
-    """The sources of a run; until a phase is entered, and where nothing can be read back, they are the samples."""
+    """Gives each phase its sources; before the first phase, and where nothing is cached, these are the raw samples."""
 
     def __init__(
         self,
@@ -35,71 +36,71 @@ class Supply:
         method: Method,
         streams: Mapping[str, Stream],
         val: Items,
-        needs: Needs,
+        plan: ReadingPlan,
         activations: Activations,
     ) -> None:
         self.model, self.method, self.streams, self.val = model, method, streams, val
-        self.needs, self.activations = needs, activations
+        self.plan, self.activations = plan, activations
         self.validation: Source = val
 
     def enter(self, phase: int) -> Mapping[str, Stream]:
-        """The streams of a phase; `validation` is set for it too."""
-        stretches = self.needs.stretches
-        self._learnt(phase)
+        """The training streams of a phase; sets `validation` to the phase's validation samples."""
+        stretches = self.plan.stretches
+        self._forget_weights_before(phase)
         cuts = [self.model.cut(stretch.phase.train) for stretch in stretches]
-        evaluations = [1 + (s.last - s.first) / self.needs.eval_every for s in stretches]
-        # A moving average of weights differs from them wherever anything has learnt before.
-        seen = [min(cuts[: i + 1]) for i in range(len(cuts))] if self.needs.averaged else cuts
-        self.validation = self.activations.source("val", self.val, needed(seen[phase:], evaluations[phase:]))
+        evaluations = [1 + (s.last - s.first) / self.plan.eval_every for s in stretches]
+        # A moving average differs from the weights in every part that has learnt in any phase so far.
+        evaluated = [min(cuts[: i + 1]) for i in range(len(cuts))] if self.plan.averaged else cuts
+        self.validation = self.activations.source("val", self.val, reads_of(evaluated[phase:], evaluations[phase:]))
         return {name: self._stream(name, stream, cuts[phase:], phase) for name, stream in self.streams.items()}
 
-    def _learnt(self, phase: int) -> None:
-        """The weights of what could learn in the phase before may be others now; a watched one ends with its best."""
+    def _forget_weights_before(self, phase: int) -> None:
+        """Parts that learnt in the phase before may have new weights; a watched phase ends with its best weights."""
         if phase:
-            before = self.needs.stretches[phase - 1].phase
+            before = self.plan.stretches[phase - 1].phase
             self.activations.learnt(self.model.parts() if before.patience is not None else before.train)
 
     def _stream(self, name: str, stream: Stream, cuts: Sequence[int], phase: int) -> Stream:
-        items, views = stream.source, Views(stream.views, stream.order.seed)
+        items, views = stream.source, FixedViews(stream.views, stream.order.seed)
         assert isinstance(items, Items)
-        passes = [(s.last - s.first) / stream.epoch for s in self.needs.stretches[phase:]]
-        teacher, answers = self.method.teacher(), None
+        passes = [(s.last - s.first) / stream.epoch for s in self.plan.stretches[phase:]]
+        teacher, outputs = self.method.teacher(), None
         if teacher is not None:
-            answers = self.activations.teacher_outputs(name, items, teacher, views, self.needs.precision)
-            if answers is None:  # the teacher needs the pixels at every step
-                return replace(stream, source=self.activations.source(name, items, Need({0: sum(passes)})))
-        source = self.activations.source(name, items, needed(cuts, passes), views, self.needs.precision)
+            outputs = self.activations.teacher_outputs(name, items, teacher, views, self.plan.precision)
+            if outputs is None:  # the teacher needs the inputs themselves at every step
+                return replace(stream, source=self.activations.source(name, items, Reads({0: sum(passes)})))
+        source = self.activations.source(name, items, reads_of(cuts, passes), views, self.plan.precision)
         if source.rounded:
-            step = self.needs.stretches[phase].first
-            self.activations.tell_rounding(name, source, items, stream.plan(step)[0], self.needs.precision)
-        if answers is not None:
-            source = WithTeacher(source, answers, widen=self.activations.rounds)
+            draws = stream.plan(self.plan.stretches[phase].first)[0]
+            self.activations.tell_rounding(name, source, items, draws, self.plan.precision)
+        if outputs is not None:
+            source = WithTeacher(source, outputs, widen=self.activations.rounds)
         return replace(stream, source=source)
 
     def features(self, items: Items) -> Source:
-        """The training samples as the head's start wants them: pooled, and for the coming phases too."""
-        after = len(self.model.backbone.stages()) + 1
+        """The training samples as pooled features, for the head to start from; one pass serves all coming phases."""
         plain = all(stream.source.fixed for stream in self.streams.values() if isinstance(stream.source, Items))
-        stretches = self.needs.stretches if plain and self.needs.precision == "no" else ()
-        cuts = [after, *(self.model.cut(stretch.phase.train) for stretch in stretches)]
+        stretches = self.plan.stretches if plain and self.plan.precision == "no" else ()
+        cuts = [self.model.depth, *(self.model.cut(stretch.phase.train) for stretch in stretches)]
         epoch = self.streams["train"].epoch
         passes = [1.0, *((stretch.last - stretch.first) / epoch for stretch in stretches)]
-        return self.activations.source("train", items, needed(cuts, passes))
+        return self.activations.source("train", items, reads_of(cuts, passes))
 
     def last(self, name: str, items: Items) -> Source:
-        """A split for the final evaluation, once, with the run's best weights."""
+        """A split for the final evaluation with the run's best weights; it is read once."""
         self.activations.learnt(self.model.parts())
         cut = self.model.cut(self.model.learning)
-        return self.activations.source(name, items, Need({cut: 1.0}))
+        return self.activations.source(name, items, Reads({cut: 1.0}))
 
 
-def needed(cuts: Sequence[int], reads: Sequence[float]) -> Need:
-    """Reads of each cut, the present one first; cut 0 is what lies on the disk anyway.
+def reads_of(cuts: Sequence[int], counts: Sequence[float]) -> Reads:
+    """How often each cut is read, from the cut and the number of reads of each phase, the present phase first.
 
-    A cut deeper than one before it is left out: what lies below it will have learnt by then.
+    Cut 0 stands for the samples themselves, which need no cache; it is kept only for the present phase. A cut that is
+    deeper than an earlier phase's cut is left out: the stages below it will have learnt by then.
     """
     total: dict[int, float] = {}
-    for number, (cut, count) in enumerate(zip(cuts, reads, strict=True)):
+    for number, (cut, count) in enumerate(zip(cuts, counts, strict=True)):
         if cut == min(cuts[: number + 1]):
             total[cut] = total.get(cut, 0.0) + count
-    return Need({cut: count for cut, count in total.items() if cut or cut == cuts[0]})
+    return Reads({cut: count for cut, count in total.items() if cut or cut == cuts[0]})

@@ -1,4 +1,4 @@
-"""Processes that read ahead while the device computes."""
+"""Worker processes that read batches ahead while the device computes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _MOST = 8
 
 
 def processes(loop: Loop) -> int:
-    """How many `loop.workers` asks for; auto: beside a GPU those cores that its process leaves, else none.
+    """The number of workers that `loop.workers` asks for; `auto` is the free cores beside a GPU, and 0 on a CPU.
 
-    On a CPU, computing takes all cores itself. The number changes how fast batches come, and nothing that is in them.
+    On a CPU, the computation itself takes all cores. The number changes how fast batches come, never what is in them.
     """
     if loop.workers != "auto":
         return loop.workers
@@ -37,9 +37,9 @@ def processes(loop: Loop) -> int:
 
 
 def spread(one: Callable[[P], T], plans: Iterator[P], workers: int, *, pin: bool = False) -> Iterator[T]:
-    """What `one` makes of each plan, in order, by so many processes ahead of time; a single plan needs none of them.
+    """The result of `one` for each plan, in order, computed ahead by `workers` processes; none start for a single plan.
 
-    With `pin`, tensors come in memory from which they go to a GPU without waiting.
+    With `pin`, tensors lie in pinned memory, from which they are copied to a GPU without waiting.
     """
     first = list(islice(plans, 2))
     plans = chain(first, plans)
@@ -53,13 +53,13 @@ def spread(one: Callable[[P], T], plans: Iterator[P], workers: int, *, pin: bool
         num_workers=workers,
         pin_memory=pin and torch.cuda.is_available(),
         worker_init_fn=_stop_with_the_parent,
-        generator=torch.Generator(),  # else it draws from the global one, which a run's results follow from
+        generator=torch.Generator(),  # else the loader draws from the global generator, which a run's results depend on
     )
     return map(_raised, cast("Iterator[T | TLError]", iter(loader)))
 
 
 def lost(error: RuntimeError) -> str | None:
-    """What to say where torch tells, at any moment, that one of these processes is gone; None for other errors."""
+    """A sentence for the user where torch's error says that a worker process is gone; None for any other error."""
     found = re.match(r"DataLoader worker \(pid.*?\d\) (?:is )?(\w[^.]*)", str(error))
     if found is None:
         return None
@@ -70,7 +70,7 @@ def lost(error: RuntimeError) -> str | None:
 
 
 class _Made(Dataset[T | TLError], Generic[P, T]):
-    """The mistakes are told to the parent as values: torch would put the process's traceback into their text."""
+    """Returns a TLError as a value to the parent process: torch would put the worker's traceback into its text."""
 
     def __init__(self, one: Callable[[P], T]) -> None:
         self.one = one
@@ -102,8 +102,8 @@ def _as_it_is(value: T) -> T:
 
 @atexit.register
 def _end() -> None:
-    """Where an iterator is still there at the end, as after an error, Python asks its processes to go by SIGTERM, which
-    they do not heed, and then waits for them."""
+    """End the workers that are left at exit, as after an error: Python would send them SIGTERM, which they ignore, and
+    wait for them."""
     left = [child for child in active_children() if child.daemon]
     if left:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch would raise once more
@@ -112,6 +112,6 @@ def _end() -> None:
 
 
 def _stop_with_the_parent(_: int) -> None:
-    """A signal to all processes stops the run after its step, for which the parent still needs what these read."""
+    """Ignore signals that are sent to all processes: the parent ends its step first, and needs the workers for it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

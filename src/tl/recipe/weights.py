@@ -64,6 +64,6 @@ def _in_package(reference: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         extra = f" (pip install 'tl-toolkit[{_EXTRAS[name]}]')" if name in _EXTRAS else ""
         raise TLError(f"'package:{reference}' needs the Python package '{name}', which is not installed{extra}.")
-    if name == "tl" and inside.startswith("backbone/"):  # where weights of tl lay before 0.2, and stored recipes look
+    if name == "tl" and inside.startswith("backbone/"):  # stored recipes name the folder of before the wings
         inside = f"components/{inside}"
     return Path(next(iter(spec.submodule_search_locations))) / inside

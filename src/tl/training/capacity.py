@@ -1,4 +1,4 @@
-"""How many samples a device can take at once: tried on the longest, where the most learns, leaving no trace."""
+"""How many samples a device can take at once: measured on the longest sample, in the phase where most weights learn."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from torch.autograd.graph import saved_tensors_hooks
 from tl.batch import Batch, Inputs
 from tl.components.freeze.base import Phase
 from tl.errors import TLError
-from tl.inputs.items import Draw, Source
-from tl.inputs.streams import Stream, to_device
+from tl.inputs.streams import Draw, Source, Stream, to_device
 from tl.place import Place
 from tl.rng import derive, seed_device, seeded
-from tl.training.step import Step, untouched
+from tl.training.step import Step
+from tl.training.untouched import untouched
 
-_STATES = 2  # numbers that an optimizer keeps for each weight: Adam's, which no option exceeds
-_SHARE = 0.5  # of a processor's free memory: gradients, optimizer and libraries need some, and so may others
+_STATES = 2  # numbers that the optimizer keeps for each weight: two for Adam, and no option keeps more
+_SHARE = 0.5  # of a CPU's free memory: gradients, optimizer, libraries and other programs need the rest
 _GB, _MB = 1024**3, 1024**2
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """`samples` at once of the `batch` of a step; for these, `needed` of the `available` bytes."""
+    """How many of the `batch` samples of a step fit at once, and the bytes they need of those available."""
 
     samples: int
     batch: int
@@ -35,16 +35,16 @@ class Capacity:
     available: float
 
     def line(self) -> str:
-        """What a person should know of it."""
+        """A line for the user."""
         bytes_ = f"{_spoken(self.needed)} of {_spoken(self.available)} available"
         return f"device_batch: {self.samples} of the {self.batch} samples of a step fit at once ({bytes_})"
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What is tried, in which phases.
+    """The step whose memory is measured, with its streams and phases.
 
-    `copies` of the weights that learn are made besides, such as a moving average; `checkpoints` says whether the
+    `copies` counts further copies of the weights that learn, such as a moving average; `checkpoints` says whether the
     backbone runs with gradient checkpointing.
     """
 
@@ -57,7 +57,7 @@ class Trial:
 
 
 def capacity(trial: Trial) -> Capacity:
-    """The largest halving of a process's share of the batch that fits, the same in all processes."""
+    """The samples that fit: this process's share of the batch, halved as often as needed; the same in all processes."""
     stream = next(iter(trial.streams.values()))
     world = trial.place.share.world
     most = -(-stream.batch // world)
@@ -81,7 +81,7 @@ def capacity(trial: Trial) -> Capacity:
 
 
 def _longest(source: Source) -> tuple[Source, Batch]:
-    """The longest text alone; any picture, as all have one size."""
+    """A source and a batch of one sample: the longest text, or any picture, since all pictures have the same size."""
     lengths = source.lengths or (0,)
     draw = Draw(max(range(len(lengths)), key=lengths.__getitem__), 0)
     return source, next(iter(source.batches(iter([[draw]]))))
@@ -100,10 +100,10 @@ def _forward(trial: Trial, singles: Mapping[str, tuple[Source, Batch]], samples:
 
 
 def _counted(trial: Trial, singles: Mapping[str, tuple[Source, Batch]], most: int, batch: int) -> Capacity:
-    """By the bytes kept for the backward pass, which grow by the same with every sample.
+    """Count the bytes that autograd keeps for the backward pass; they grow by the same amount with every sample.
 
-    Two and three samples are counted: a batch norm refuses to learn from one. What gradient checkpointing keeps is not
-    autograd's to tell: it is switched off, so that the count is more than is needed.
+    They are counted for two and for three samples, because a batch norm cannot learn from one sample. Autograd does not
+    report what gradient checkpointing keeps, so checkpointing is switched off meanwhile: the count is an upper bound.
     """
     backbone = trial.step.model.backbone
     try:
@@ -118,13 +118,13 @@ def _counted(trial: Trial, singles: Mapping[str, tuple[Source, Batch]], most: in
 
 
 def _kept(trial: Trial, singles: Mapping[str, tuple[Source, Batch]], samples: int) -> int:
-    """Bytes that autograd keeps beside the weights, each piece of memory once."""
+    """The bytes that autograd keeps beside the weights; memory that several tensors share is counted once."""
     own = {tensor.untyped_storage().data_ptr() for tensor in (*trial.step.parameters(), *trial.step.buffers())}
     kept: dict[int, torch.UntypedStorage] = {}
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage  # held, so that no other tensor is put in its place
+        kept[storage.data_ptr()] = storage  # held, so that no other tensor gets the same address
         return tensor
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
@@ -133,7 +133,7 @@ def _kept(trial: Trial, singles: Mapping[str, tuple[Source, Batch]], samples: in
 
 
 def _tried(trial: Trial, singles: Mapping[str, tuple[Source, Batch]], most: int, batch: int) -> Capacity:
-    """By running: beside a forward and a backward pass, what optimizer and average will hold must fit too."""
+    """Run a forward and a backward pass, beside as much memory as optimizer and moving average will hold."""
     device, samples = trial.place.device, most
     while not _runs(trial, singles, samples):
         torch.cuda.empty_cache()
@@ -163,7 +163,7 @@ def _runs(trial: Trial, singles: Mapping[str, tuple[Source, Batch]], samples: in
 
 
 def _free() -> float:
-    """Bytes of memory that this process may take of what is free on the machine."""
+    """This process's share of the machine's free memory, in bytes."""
     return float(psutil.virtual_memory().available) / int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 

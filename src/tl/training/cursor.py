@@ -1,4 +1,7 @@
-"""Where a run is, what was best so far, when a phase or the run ends: all that a checkpoint needs beside tensors."""
+"""How far a run has come: its step and phase, the best metric so far, and when a phase or the run ends.
+
+A checkpoint stores the cursor beside its tensors; the names of the fields are those in the checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from tl.metrics import catalogue as metrics
 
 @dataclass
 class Cursor:
-    """`step` counts optimizer steps of the whole run, of which `skipped` were not taken.
+    """`step` counts the optimizer steps of the whole run; `skipped` of them changed no weight.
 
-    `frozen` holds the checksums of the phase's frozen parts.
-
-    They were right at the phase's end, so the next phase takes over those of parts that stay frozen, unless the phase
-    was watched: then the weights are those of its best step.
+    `phase` is the number of the present phase, `phase_first` its first step, and `phase_over` says that it ends early.
+    `over` says that the run has ended. `best` is the best value of the run's metric, reached at `best_step`;
+    `best_before_phase` is that of earlier phases; `stalled` counts the evaluations without a better value since.
+    `frozen` holds the checksums of the parts that are frozen in the present phase. The next phase takes over the
+    checksums of parts that stay frozen, unless the phase was watched: a watched phase ends with the weights of its best
+    step, not of its last one.
     """
 
     step: int = 0
@@ -30,7 +35,7 @@ class Cursor:
     frozen: dict[str, str] = field(default_factory=dict)
 
     def judge(self, metric: str, value: float, patience: int | None) -> bool:
-        """Take in an evaluation: is it the best so far? Without gain for `patience` evaluations the phase is over."""
+        """Take in a metric's value; True where it is the best so far. After `patience` worse ones the phase is over."""
         gained = self.best is None or metrics.better(metric, value, self.best)
         if gained:
             self.best, self.best_step, self.stalled = value, self.step, 0
@@ -40,7 +45,7 @@ class Cursor:
         return gained
 
     def next_phase(self, watching: bool, phases: int, total: int) -> None:
-        """Enter the next phase; a watching phase that brought no gain was one too many, and ends the run."""
+        """Enter the next phase. The run ends where a watched phase, other than the first, brought no better value."""
         in_vain = watching and self.phase > 0 and self.best == self.best_before_phase
         self.phase += 1
         self.over = in_vain or self.phase >= phases or self.step >= total

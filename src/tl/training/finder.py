@@ -1,4 +1,4 @@
-"""The learning-rate finder: a short run at exponentially rising rates that leaves nothing changed (Smith 2017)."""
+"""The learning-rate finder: a short run at exponentially rising rates, after which nothing is changed (Smith 2017)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from torch import nn
 from tl.components.optimizer.groups import groups
 from tl.rng import derive, seed_device
 from tl.training.job import Job, Plan
-from tl.training.step import Step, untouched
+from tl.training.step import Step
+from tl.training.untouched import untouched
 
 _SMOOTHING = 0.9
 _DIVERGED = 4.0

@@ -1,4 +1,4 @@
-"""How a phase's weights, gradients and optimizer state lie on the devices while its steps are taken."""
+"""How the weights, gradients and optimizer state of a phase lie on the devices: whole on each, or sharded."""
 
 from __future__ import annotations
 
@@ -8,58 +8,64 @@ from typing import Any, final
 
 import torch
 from accelerate import Accelerator
-from torch import nn
-
-from tl.training.step import Step, compiled
-
-Build = Callable[[Step], torch.optim.Optimizer]
-"""The optimizer over all parameters of a step."""
+from torch import Tensor, nn
 
 
 class Holding(ABC):
-    """`optimizer` is the one whose rates are set and shown."""
+    """`optimizer` is the one whose learning rates are set and logged."""
 
     optimizer: torch.optim.Optimizer
 
     @abstractmethod
-    def begin(self, bare: Step) -> tuple[nn.Module, Any]:
-        """A phase begins with these weights; what its steps are taken with: forward, and the optimizer."""
+    def begin(self, step: nn.Module) -> tuple[nn.Module, Any]:
+        """Begin a phase with the weights of `step`; gives the module and the optimizer that take the phase's steps."""
 
     @abstractmethod
     def average(self) -> None:
-        """Gradients are those of all processes, after the last piece of a batch."""
+        """After the last piece of a batch: make the gradients the mean over all processes."""
+
+    @abstractmethod
+    def whole(self, value: Tensor) -> Tensor:
+        """A tensor with its parts from all processes; all processes must ask for it together."""
 
     @abstractmethod
     def pull(self) -> None:
-        """The model has the weights of the step."""
+        """Give the model the weights that the steps have reached."""
 
     @abstractmethod
     def end(self) -> None:
-        """The phase is over."""
+        """End the phase."""
 
     @abstractmethod
     def state(self) -> Mapping[str, Any]:
-        """The optimizer's state, for any number of processes."""
+        """The optimizer's state, in a form for any number of processes."""
 
     @abstractmethod
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on with such a state."""
+        """Go on with a state that `state` gave."""
 
 
 @final
 class Whole(Holding):
-    """Every process holds everything, and DDP averages gradients."""
+    """Every process holds everything, and DDP averages the gradients. `compile` is applied to each phase's step."""
 
-    def __init__(self, step: Step, build: Build, accelerator: Accelerator, compile: bool) -> None:
-        self.accelerator, self.compile = accelerator, compile
-        self.optimizer = build(step)
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        accelerator: Accelerator,
+        compile: Callable[[nn.Module], nn.Module] | None,
+    ) -> None:
+        self.optimizer, self.accelerator, self.compile = optimizer, accelerator, compile
 
-    def begin(self, bare: Step) -> tuple[nn.Module, Any]:
+    def begin(self, step: nn.Module) -> tuple[nn.Module, Any]:
         self.accelerator.free_memory()
-        step, optim = self.accelerator.prepare(compiled(bare) if self.compile else bare, self.optimizer)
-        return step, optim
+        prepared, optimizer = self.accelerator.prepare(self.compile(step) if self.compile else step, self.optimizer)
+        return prepared, optimizer
 
     def average(self) -> None: ...
+
+    def whole(self, value: Tensor) -> Tensor:
+        return value
 
     def pull(self) -> None: ...
 

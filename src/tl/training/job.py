@@ -1,4 +1,4 @@
-"""What is trained, what it does and when: all that the trainer is given."""
+"""What the trainer is given: the model with all that trains it, and the plan of the run in steps."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ from tl.inputs.streams import Stream
 
 
 class Signals(Protocol):
-    """Knows the number of the signal that asked to stop, or 0, and whether a checkpoint is due, in any process."""
+    """Tells the trainer when it is to stop."""
 
-    def pending(self, save: bool) -> tuple[int, bool]: ...
+    def pending(self, save: bool) -> tuple[int, bool]:
+        """The number of the signal that asked a process to stop, or 0; and whether a process must save a checkpoint."""
 
     def at_once(self) -> AbstractContextManager[None]:
-        """Inside, a signal stops the run there and then."""
+        """A context in which a signal stops the run at once, not after the step."""
 
     def stopped(self, number: int, where: str) -> Stopped:
-        """What to raise: which signal ended the run and where, and how to go on."""
+        """The error to raise: it says which signal ended the run, where, and how to go on."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does and when, in steps; `metric` of the validation split picks the best weights."""
+    """The phases of a run and how often it logs, evaluates and saves, all in steps.
+
+    `metric`, on the validation split, picks the best weights. `seed` is the one that the steps' random numbers follow.
+    """
 
     stretches: tuple[Stretch, ...]
     total: int
@@ -42,9 +46,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Job:
-    """What is trained; `enter` gives the streams of a phase, of which `streams` are the unread samples.
+    """The model, the method and the optimizer, with the data they train on.
 
-    `evaluate` gives the validation metrics of a model, or nothing where there is no such split.
+    `streams` read the raw samples; `enter(phase)` gives the streams of a phase, which may read cached activations.
+    `evaluate(model)` gives the metrics on the validation split; an empty mapping where the data has no such split.
     """
 
     model: Model

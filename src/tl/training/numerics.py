@@ -1,4 +1,4 @@
-"""Losses that are not finite: found at their step, though no step waits for its loss."""
+"""Losses that are not finite, and sums of loss terms: both stay on the device, so that no step waits for its loss."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _NEVER = 2**62
 
 
 class LossWatch:
-    """Remembers, on the device, the first step whose loss or gradient was not finite; `world` processes do so."""
+    """Remembers on the device the first step whose loss or gradient was not finite, in each of `world` processes."""
 
     def __init__(self, device: torch.device, world: int) -> None:
         self.world = world
         self._first = torch.full((), _NEVER, device=device)
 
     def see(self, step: int, value: Tensor) -> None:
-        """Take in what a step gave, a number ()."""
+        """Take in a step's number (): finite where the step's loss and gradient are."""
         self._first = torch.where(value.isfinite(), self._first, self._first.clamp(max=step))
 
     def first_step(self) -> int | None:
-        """The step, or None so far, in any process; this waits for the device and for all processes."""
+        """The first such step of any process; None where there was none. Waits for the device and for all processes."""
         if self.world > 1:
             torch.distributed.all_reduce(self._first, torch.distributed.ReduceOp.MIN)
         found = int(self._first)
         return None if found == _NEVER else found
 
     def bad(self, value: Tensor) -> bool:
-        """Whether this number is not finite in any process; this waits for the device and for all processes."""
+        """True where the number is not finite in some process. Waits for the device and for all processes."""
         wrong = (~value.isfinite()).long()
         if self.world > 1:
             torch.distributed.all_reduce(wrong, torch.distributed.ReduceOp.MAX)
@@ -42,21 +42,21 @@ class LossWatch:
 
 
 class Tally:
-    """Weighted sums of what steps gave, until they are logged; they stay on the device."""
+    """Weighted sums of the loss terms of steps, until they are logged."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
         self.steps = 0
 
     def take(self, found: Iterable[tuple[Mapping[str, Tensor], float]]) -> None:
-        """Take in a step: terms of its pieces, each with its weight."""
+        """Take in a step: the terms of its pieces, each piece with its weight."""
         for terms, weight in found:
             for name, value in terms.items():
                 self.sums[name] = self.sums.get(name, 0) + value.detach() * weight
         self.steps += 1
 
     def means(self, accelerator: Accelerator) -> dict[str, float]:
-        """The means over steps and processes, after which it starts anew; empty where there was no step."""
+        """The means over steps and processes; empty where there was no step. The sums start anew afterwards."""
         if not self.steps:
             return {}
         means = accelerator.reduce({name: value / self.steps for name, value in self.sums.items()}, "mean")
@@ -64,17 +64,17 @@ class Tally:
         return {name: float(value) for name, value in means.items()}
 
     def state(self, accelerator: Accelerator) -> dict[str, Any]:
-        """For a checkpoint: the mean over processes, so that any number of them goes on with it."""
+        """The sums for a checkpoint: means over processes, so that any number of processes can go on with them."""
         return {"sums": accelerator.reduce(self.sums, "mean"), "summed": self.steps}
 
     def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Go on from a checkpoint's."""
+        """Go on with the sums of a checkpoint."""
         self.sums = {name: value.to(device) for name, value in state["sums"].items()}
         self.steps = state["summed"]
 
 
 def not_finite(step: int, samples: Sequence[str], file: Path) -> TLError:
-    """What is said of a step whose loss was not finite; all its samples are in `file`."""
+    """The error for a step whose loss was not finite; all samples of the step are listed in `file`."""
     some = ", ".join(samples[:3])
     return TLError(
         f"The loss or its gradient is not finite at step {step} (samples {some} ...: all are in {file}): lower "
@@ -84,7 +84,7 @@ def not_finite(step: int, samples: Sequence[str], file: Path) -> TLError:
 
 
 def no_memory(step: int, at_once: int) -> TLError:
-    """What is said where a step can be cut no smaller."""
+    """The error for a step that does not fit into memory and cannot be cut into smaller pieces."""
     return TLError(
         f"Out of memory at step {step} with loop.device_batch={at_once}: set a smaller one, "
         "loop.gradient_checkpointing=true or loop.precision=bf16, then start again."

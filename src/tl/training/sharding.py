@@ -1,8 +1,9 @@
 """FSDP: while a phase's steps are taken, each process holds a part of the backbone's weights, gradients and moments.
 
-Torch's fully_shard is called without Accelerate's plugin, which does not know processors. It shards a copy: the model
-itself stays whole on every device, to answer and to run frozen stages, and takes the weights over when they are asked
-for. Every pass through a sharded stage waits for all processes, and evaluation gives them unequal numbers of batches.
+torch's `fully_shard` is called without Accelerate's plugin, which does not support CPUs, where the tests run. A copy of
+the backbone is sharded: the model itself stays whole on every device, for evaluation and for frozen stages, and takes
+over the weights of the copy when they are needed. The reason is that every pass through a sharded stage waits for all
+processes, whereas evaluation gives the processes unequal numbers of batches.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from tl.batch import Inputs, Streams
 from tl.components.backbone.base import Backbone
 from tl.components.method.base import Method
 from tl.components.model import Model
-from tl.components.optimizer.base import Optimizer
-from tl.components.optimizer.groups import groups
 from tl.components.preprocess import Preprocess, TextPreprocess
-from tl.recipe.recipe import Loop
-from tl.training.holding import Build, Holding, Whole
+from tl.training.holding import Holding
 from tl.training.step import Step
+
+Build = Callable[[Step], torch.optim.Optimizer]
+"""Builds the optimizer over all parameters of a step."""
 
 
 @final
 class Shards(Holding):
-    """Every process holds a part of the backbone and of what belongs to it, in each phase anew."""
+    """Every process holds a part of the backbone's weights, gradients and moments; each phase shards anew."""
 
     def __init__(self, step: Step, build: Build, accelerator: Accelerator) -> None:
         self.build, self.accelerator = build, accelerator
@@ -41,8 +42,9 @@ class Shards(Holding):
         self.kept: Mapping[str, Any] = self.optimizer.state_dict()
         self.sharded: ShardedStep | None = None
 
-    def begin(self, bare: Step) -> tuple[nn.Module, Any]:
-        self.sharded = ShardedStep(bare.model, bare.method, self.accelerator)
+    def begin(self, step: nn.Module) -> tuple[nn.Module, Any]:
+        assert isinstance(step, Step)
+        self.sharded = ShardedStep(step.model, step.method, self.accelerator)
         self.optimizer = self.build(self.sharded)
         self.optimizer.load_state_dict(scattered(self.kept, self.optimizer))
         return self.sharded, self.optimizer
@@ -50,6 +52,9 @@ class Shards(Holding):
     def average(self) -> None:
         assert self.sharded is not None
         self.sharded.average()
+
+    def whole(self, value: Tensor) -> Tensor:
+        return full(value)
 
     def pull(self) -> None:
         if self.sharded is not None:
@@ -68,13 +73,16 @@ class Shards(Holding):
 
 
 class ShardedStep(Step):
-    """A step whose backbone is sharded; head, adapter and method are those of the whole model."""
+    """A step with a sharded copy of the backbone; head, adapter and method are the whole model's own."""
 
     def __init__(self, model: Model, method: Method, accelerator: Accelerator) -> None:
         learns = any(parameter.requires_grad for parameter in model.backbone.parameters())
         sharded = [_sharded(model.backbone, accelerator)] if learns else []
         super().__init__(_with(model, *sharded), method)
-        self.sharded, self.whole = sharded, (model,)  # not as modules: the weights are another step's
+        self.sharded, self.whole = (
+            sharded,
+            (model,),
+        )  # in containers: no submodules of this step
         self.autocast, self.world = accelerator.autocast, accelerator.num_processes
 
     def forward(self, batch: Streams) -> dict[str, Tensor]:
@@ -83,7 +91,7 @@ class ShardedStep(Step):
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:
-        """Gradients are kept where they are, until the last piece of a batch."""
+        """Inside, gradients are not exchanged: only the last piece of a batch does that."""
         for sharded in self.sharded:
             sharded.set_requires_gradient_sync(False)
         try:
@@ -93,7 +101,7 @@ class ShardedStep(Step):
                 sharded.set_requires_gradient_sync(True)
 
     def average(self) -> None:
-        """Of what is not sharded: the mean of all processes' gradients."""
+        """Make the gradients of parameters that are not sharded the mean over all processes."""
         for parameter in self.parameters():
             if parameter.grad is not None and not isinstance(parameter, DTensor):
                 torch.distributed.all_reduce(parameter.grad)
@@ -101,7 +109,7 @@ class ShardedStep(Step):
 
     @torch.no_grad()
     def pull(self) -> None:
-        """Give the whole model the weights, and the first process's statistics."""
+        """Copy the sharded weights into the whole model, with the batch-norm statistics of the first process."""
         kept = self.whole[0].backbone.state_dict()
         for name, value in self.model.backbone.state_dict().items() if self.sharded else ():
             if not isinstance(value, DTensor):
@@ -109,31 +117,18 @@ class ShardedStep(Step):
             kept[name].copy_(full(value))
 
 
-def held(step: Step, optimizer: Optimizer, loop: Loop, accelerator: Accelerator) -> Holding:
-    """What a recipe asks for; one process has nobody to share with."""
-
-    def build(of: Step) -> torch.optim.Optimizer:
-        parts: dict[str, nn.Module] = {**of.model.parts(), "method": of.method}
-        rates = optimizer.rates(list(parts))
-        return optimizer.build(groups(parts, rates, optimizer.common["weight_decay"]))
-
-    if loop.shard and accelerator.num_processes > 1:
-        return Shards(step, build, accelerator)
-    return Whole(step, build, accelerator, loop.compile)
-
-
 def full(value: Tensor) -> Tensor:
-    """The whole of a tensor, wherever its parts are; all processes ask for it together."""
+    """A tensor with its parts from all processes; all processes must ask for it together."""
     return value.full_tensor() if isinstance(value, DTensor) else value
 
 
 def gathered(state: Mapping[str, Any]) -> dict[str, Any]:
-    """An optimizer's state as if nothing were sharded, on the processor."""
+    """An optimizer's state as if nothing were sharded, on the CPU."""
     return {**state, "state": {number: _each(of, lambda t: full(t).cpu()) for number, of in state["state"].items()}}
 
 
 def scattered(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The same, cut as the optimizer's parameters are."""
+    """An optimizer's whole state, cut as the optimizer's parameters are."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     return {**state, "state": {i: _each(of, _cut_as(parameters[i])) for i, of in state["state"].items()}}
 
@@ -153,10 +148,10 @@ def _each(values: Mapping[str, Any], change: Callable[[Tensor], Tensor]) -> dict
 
 
 def _sharded(backbone: Backbone, accelerator: Accelerator) -> FSDPModule:
-    """A copy of which each process holds a part."""
+    """A copy of the backbone, of which each process holds a part."""
     device = accelerator.device
     mesh = init_device_mesh(device.type, (accelerator.num_processes,))
-    backbone.to("cpu")  # so that the device never holds two whole ones
+    backbone.to("cpu")  # so that the device never holds two whole backbones
     other = copy.deepcopy(backbone)
     backbone.to(device)
     for unit in _units(other):
@@ -165,7 +160,7 @@ def _sharded(backbone: Backbone, accelerator: Accelerator) -> FSDPModule:
 
 
 def _with(model: Model, *backbone: FSDPModule) -> Model:
-    """The model with another backbone, where one is given; its head and adapter are the same objects."""
+    """The model with another backbone, where one is given; head and adapter are the same objects."""
     other = copy.copy(model)
     other._modules = dict(model._modules)
     for one in backbone:
@@ -174,10 +169,11 @@ def _with(model: Model, *backbone: FSDPModule) -> Model:
 
 
 def _units(backbone: Backbone) -> list[nn.Module]:
-    """What is gathered at once: the largest modules of several that are called and lie within one stage.
+    """The modules whose weights are gathered together: the largest modules that are called and lie within one stage.
 
-    Which are called is seen from a pass, as a stage may be a name for tensors that its network calls by themselves.
-    The rest is gathered for the whole pass: class tokens, and norms that the convolution before them computes.
+    A pass through the backbone shows which modules are called, because a stage may only group tensors that its network
+    uses one by one. All other tensors are gathered for the whole pass: class tokens, and batch norms that the
+    convolution before them computes.
     """
     called: set[nn.Module] = set()
     hooks = [m.register_forward_pre_hook(lambda module, _: called.add(module)) for m in backbone.modules()]

@@ -19,9 +19,9 @@ _HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
 class StopSignals:
-    """A context in which the two signals are remembered; all processes agree on the largest number any has seen.
+    """A context that remembers SIGINT and SIGTERM; all processes agree on the largest number that any of them has seen.
 
-    When `until` (of the monotonic clock) is over, that counts as a SIGALRM.
+    The time `until` (seconds of the monotonic clock) counts as a SIGALRM when it is over.
     """
 
     def __init__(self, accelerator: Accelerator, run: Path, until: float = math.inf) -> None:
@@ -30,10 +30,10 @@ class StopSignals:
 
     @contextmanager
     def at_once(self, timed: bool = True) -> Iterator[None]:
-        """Inside, a signal raises Stopped: for work that can be taken up again wherever it ends, such as a cache pass.
+        """A context in which a signal raises Stopped at once: for work that can be resumed anywhere, as a cache pass.
 
-        So does the end of the time, unless the work is not `timed`, since with it the run is over.
-        Several processes have to end it together, so they only remember the signal here too.
+        The end of the time raises Stopped too, unless `timed` is False: the last work of a run is not stopped by time.
+        Several processes must end such work together, so with several processes the signal is only remembered.
         """
         self.raises = self.accelerator.num_processes == 1
         try:
@@ -47,12 +47,12 @@ class StopSignals:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def stopped(self, number: int, where: str = "") -> Stopped:
-        """What to raise: which signal ended the run and where, and how to go on."""
+        """The error to raise: it says which signal ended the run, where, and how to go on."""
         why = "loop.max_time is over: stopped" if number == signal.SIGALRM else "Stopped"
         return Stopped(f"{why}{where}. Go on with: tl finetune --resume {self.run}", number)
 
     def pending(self, save: bool) -> tuple[int, bool]:
-        """The number, and whether a checkpoint is due in any process; this waits for all of them."""
+        """The signal's number, or 0; and whether a checkpoint is due in some process. Waits for all processes."""
         if not self.number and time.monotonic() >= self.until:
             self.number = signal.SIGALRM
         if self.accelerator.num_processes == 1:

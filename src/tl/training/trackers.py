@@ -16,7 +16,7 @@ _KNOWN = ("tensorboard", "wandb", "mlflow", "trackio")
 
 
 def tracker_names(names: Sequence[str]) -> list[str]:
-    """The names, checked; TLError for an unknown one or one whose package is missing."""
+    """The names of the trackers; TLError for a name that is unknown or whose package is missing."""
     for name in names:
         if name not in _KNOWN:
             raise TLError(f"loop.trackers: '{name}' is no tracker.{did_you_mean(name, _KNOWN)}")
@@ -27,7 +27,7 @@ def tracker_names(names: Sequence[str]) -> list[str]:
 
 @contextmanager
 def start_trackers(accelerator: Accelerator, folder: Path, recipe: Recipe) -> Iterator[None]:
-    """Trackers, if any, write below the run's folder and are closed afterwards."""
+    """A context in which the recipe's trackers write below the run's folder; afterwards they are closed."""
     if recipe.loop.trackers:
         accelerator.project_configuration.logging_dir = str(folder)
         config = {"seed": recipe.seed, "batch": recipe.loop.batch, "length": str(recipe.loop.length)}

@@ -1,64 +1,60 @@
-"""The one loop: phases, then steps. What a step minimises is the method's business, what learns the schedule's."""
+"""The one training loop: phases, then steps. The method says what a step minimises, the freeze schedule what learns."""
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
 from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import nn
 
 from tl.components.checksum import checksums, verify_frozen
 from tl.components.freeze.layout import Stretch, due
-from tl.components.model import Model, averaged
+from tl.components.model import Model
+from tl.components.optimizer.groups import groups
 from tl.errors import Stopped
-from tl.inputs.streams import Piece, Stream
 from tl.recipe.recipe import Loop
-from tl.rng import derive, seed_device
 from tl.run.run import Listener, Run
+from tl.training.compiling import compiled
 from tl.training.cursor import Cursor
+from tl.training.holding import Holding, Whole
 from tl.training.job import Job, Plan, Signals
-from tl.training.numerics import LossWatch, Tally, no_memory, not_finite
-from tl.training.sharding import full, held
-from tl.training.step import Step, Terms, Warmup, backward
+from tl.training.numerics import not_finite
+from tl.training.step import Step, Stepper
 
 BAD_STEP = "bad_step.json"
 
 
 class Trainer:
-    """Trains a model by a method; logs, evaluates and checkpoints when due; resumes bit for bit."""
+    """Trains a model by a method; logs, evaluates and checkpoints when these are due; resumes bit for bit."""
 
     def __init__(
         self, loop: Loop, plan: Plan, job: Job, accelerator: Accelerator, run: Run, listener: Listener
     ) -> None:
         self.loop, self.plan, self.job, self.run, self.listener = loop, plan, job, run, listener
-        self.accelerator, self.cursor = accelerator, Cursor()
-        self.model, self.method = job.model, job.method
+        self.accelerator, self.cursor, self.model = accelerator, Cursor(), job.model
         self.step_module = Step(job.model, job.method).to(accelerator.device)
-        self.holding = held(self.step_module, job.optimizer, loop, accelerator)
-        self.ema = averaged(self.model, loop.ema) if loop.ema is not None else None
-        self.streams: Mapping[str, Stream] = job.streams
-        self.learnable: list[nn.Parameter] = []
-        self.tally = Tally()
+        self.holding = _holding(self.step_module, job, loop, accelerator)
+        self.stepper = Stepper(job, plan, loop, accelerator, self.holding, self._say)
         self.best: dict[str, Any] | None = None
-        self.watch = LossWatch(accelerator.device, accelerator.num_processes)
         self.best_saved, self.saved = -1, time.monotonic()
 
     @property
     def answering(self) -> Model:
-        """The weights that answer: the moving average where there is one."""
-        return cast("Model", self.ema.module) if self.ema is not None else self.model
+        """The model that is evaluated and kept: the moving average where there is one."""
+        ema = self.stepper.ema
+        return cast("Model", ema.module) if ema is not None else self.model
 
     def fit(self, signals: Signals) -> Cursor:
-        """Run every phase from where the cursor is; the model ends with its best weights."""
+        """Run every phase from the cursor on; the model ends with its best weights."""
         over = self.cursor.over
         gc.collect()
-        gc.freeze()  # what is there stays there: every collection would look at all modules again, for 0.3 s
+        gc.freeze()  # each later collection would look at all modules again, which takes 0.3 s
         try:
             while not self.cursor.over:
                 self._phase(self.plan.stretches[self.cursor.phase], signals)
@@ -80,7 +76,7 @@ class Trainer:
         )
         try:
             with signals.at_once():
-                self.streams = self.job.enter(cursor.phase)
+                self.stepper.streams = self.job.enter(cursor.phase)
         except Stopped:
             self.save()
             raise
@@ -89,108 +85,26 @@ class Trainer:
             cursor.step = stretch.last
             self._evaluate(stretch)
         elif not cursor.phase_over:
-            self._steps(stretch, signals)
+            for size in self.stepper.steps(cursor, stretch):
+                self.listener.step(cursor.step, size)
+                self._when_due(stretch, signals)
         verify_frozen(self.model, cursor.frozen)
         watching = stretch.phase.patience is not None
         if watching:
             self.load_best()
         cursor.next_phase(watching, len(self.plan.stretches), self.plan.total)
 
-    def _steps(self, stretch: Stretch, signals: Signals) -> None:
-        step, optim = self.holding.begin(Step(self.model, self.method))
-        warmup = Warmup(stretch.phase.name, self.accelerator.device, self._say) if self.loop.compile else None
-        step.train()
-        self.learnable = [p for p in step.parameters() if p.requires_grad]
-        while not self._through(step, optim, stretch, signals, warmup):
-            self._halve()
-        if warmup is not None:
-            warmup.over()
-        self.holding.end()
-
-    def _through(self, step: nn.Module, optim: Any, stretch: Stretch, signals: Signals, warmup: Warmup | None) -> bool:
-        """Take the phase's steps from where the cursor is; false where there was too little memory for one."""
-        for pieces in zip(*(s.steps(self.cursor.step, stretch.last) for s in self.streams.values()), strict=True):
-            with nullcontext() if warmup is None else warmup.step():
-                if not self._step(step, optim, stretch, pieces):
-                    return False
-            self._when_due(stretch, signals)
-            if self.cursor.phase_over:
-                break
-        return True
-
-    def _halve(self) -> None:
-        """Fewer samples at once, so that the step that found too little memory is taken again with the same ones."""
-        step, most = self.cursor.step + 1, self.streams["train"].device_batch
-        if most == 1 or self.accelerator.num_processes > 1:
-            raise no_memory(step, most)
-        torch.cuda.empty_cache()
-        self.streams = {name: replace(s, device_batch=s.device_batch // 2) for name, s in self.streams.items()}
-        self._say(f"Out of memory at step {step}: from here on loop.device_batch is {most // 2}.")
-
     def _say(self, line: str) -> None:
         self.listener.note(line)
         self.run.note(line)
 
-    def _step(self, step: nn.Module, optim: Any, stretch: Stretch, pieces: Sequence[Sequence[Piece]]) -> bool:
-        """Take a step; false, and nothing has happened, where there was too little memory for it."""
-        accelerator, number = self.accelerator, self.cursor.step
-        self._set_rates(stretch)
-        self.method.progress.fill_(number / self.plan.total)
-        seed_device(derive(self.plan.seed, "step", number, accelerator.process_index), accelerator.device)
-        try:
-            found, value = self._backward(step, pieces)
-        except torch.OutOfMemoryError:
-            optim.zero_grad(set_to_none=True)
-            return False
-        self.cursor.step += 1
-        if not self._skips(value):
-            self.tally.take(found)
-            optim.step()
-            if self.ema is not None:
-                self.ema.update_parameters(self.model)
-        optim.zero_grad(set_to_none=True)
-        self.listener.step(self.cursor.step, sum(p.size for p in pieces[0]) * accelerator.num_processes)
-        return True
-
-    def _backward(self, step: nn.Module, pieces: Sequence[Sequence[Piece]]) -> tuple[list[Terms], Tensor]:
-        """The terms of each piece with its weight, and a number that is finite where loss and gradient are."""
-        accelerator = self.accelerator
-        together = [dict(zip(self.streams, (p.batch for p in some), strict=True)) for some in zip(*pieces, strict=True)]
-        found = backward(accelerator, step, together, [piece.weight for piece in pieces[0]])
-        self.holding.average()
-        value = torch.stack([term.detach() for terms, _ in found for term in terms.values()]).sum()
-        if self.loop.clip is not None:
-            norm = full(accelerator.clip_grad_norm_(self.learnable, self.loop.clip))
-            found.append(({"grad_norm": norm}, 1.0))
-            if accelerator.scaler is None:  # which skips steps of too large a gradient by itself
-                value = value + norm
-        return found, value
-
-    def _skips(self, value: Tensor) -> bool:
-        """Whether the step is left out: it is not finite, and some may be skipped."""
-        cursor, most = self.cursor, self.loop.skip_bad
-        if cursor.skipped < most and self.watch.bad(value):
-            cursor.skipped += 1
-            self._say(f"The loss is not finite at step {cursor.step}: skipped ({cursor.skipped} of at most {most}).")
-            return True
-        self.watch.see(cursor.step, value)
-        return False
-
     def _refuse(self, bad: int | None) -> None:
-        """TLError where the loss of a step was not finite; which samples it saw is kept in the run."""
+        """TLError where the loss of step `bad` was not finite; the run keeps which samples the step saw."""
         if bad is None:
             return
-        samples = {name: stream.ids(bad - 1) for name, stream in self.streams.items()}
+        samples = {name: stream.ids(bad - 1) for name, stream in self.stepper.streams.items()}
         self.run.write_json(BAD_STEP, {"step": bad, "samples": samples})
         raise not_finite(bad, samples["train"], self.run.path / BAD_STEP)
-
-    def _set_rates(self, stretch: Stretch) -> None:
-        common, first = self.job.optimizer.common, self.cursor.phase_first
-        first, last = (0, self.plan.total) if common["schedule_span"] == "run" else (first, stretch.last)
-        warmup = common["warmup"].steps(total=last - first, epoch=self.job.streams["train"].epoch)
-        shape = self.job.optimizer.rate_multiple(self.cursor.step - first, last - first, warmup) * stretch.phase.lr
-        for group in self.holding.optimizer.param_groups:
-            group["lr"] = group["peak_lr"] * shape
 
     def _when_due(self, stretch: Stretch, signals: Signals) -> None:
         step, plan = self.cursor.step, self.plan
@@ -210,8 +124,8 @@ class Trainer:
         return every.unit == "min" and time.monotonic() - self.saved >= 60 * every.value
 
     def _log(self, stretch: Stretch) -> None:
-        self._refuse(self.watch.first_step())
-        values = self.tally.means(self.accelerator)
+        self._refuse(self.stepper.watch.first_step())
+        values = self.stepper.tally.means(self.accelerator)
         if not values:
             return
         loss = sum(value for name, value in values.items() if name != "grad_norm")
@@ -230,7 +144,7 @@ class Trainer:
             self.accelerator.log({f"{split}/{name}": value for name, value in values.items()}, step=step)
 
     def _evaluate(self, stretch: Stretch) -> None:
-        self._refuse(self.watch.first_step())
+        self._refuse(self.stepper.watch.first_step())
         self.holding.pull()
         values = self.job.evaluate(self.answering)
         if not values:
@@ -242,26 +156,26 @@ class Trainer:
             self.best = {"model": model, "step": self.cursor.step}
 
     def load_best(self) -> None:
-        """Take the best weights so far; the current ones where nothing was evaluated."""
+        """Take the best weights so far; the current weights where nothing was evaluated."""
         self.accelerator.wait_for_everyone()
         state = self.answering.state_dict() if self.best is None else self.best["model"]
         self.model.load_state_dict(state)
-        if self.ema is not None:
+        if self.stepper.ema is not None:
             self.answering.load_state_dict(state)
 
     def save(self) -> None:
-        """Write everything that the next step depends on (`last`), and the best weights so far."""
-        self._refuse(self.watch.first_step())
+        """Write a checkpoint: all that the next step depends on (`last`), and the best weights so far (`best`)."""
+        self._refuse(self.stepper.watch.first_step())
         self.holding.pull()
-        scaler = self.accelerator.scaler
+        scaler, ema = self.accelerator.scaler, self.stepper.ema
         state = {
             "model": self.model.state_dict(),
-            "method": self.method.state_dict(),
+            "method": self.job.method.state_dict(),
             "optimizer": self.holding.state(),
-            "ema": self.ema.state_dict() if self.ema is not None else None,
+            "ema": ema.state_dict() if ema is not None else None,
             "scaler": scaler.state_dict() if scaler is not None else None,
             "cursor": asdict(self.cursor),
-            **self.tally.state(self.accelerator),
+            **self.stepper.tally.state(self.accelerator),
         }
         states: dict[str, Mapping[str, Any] | None] = {"last": state}
         if self.best is not None:
@@ -274,25 +188,41 @@ class Trainer:
     def room(self) -> int:
         """Bytes for three checkpoints (weights, best ones, an average, two numbers for each weight) and the model."""
         weights: int = sum(value.nbytes for value in self.model.state_dict().values())
-        return weights * (3 * (4 + (self.ema is not None)) + 1)
+        return weights * (3 * (4 + (self.stepper.ema is not None)) + 1)
 
     def restore(self) -> bool:
-        """Go on from the newest checkpoint that is whole; false where none was written yet."""
+        """Go on from the newest whole checkpoint; False where none was written yet."""
         checkpoint = self.run.latest_checkpoint(self._say)
         self.run.forget_rows_after(0 if checkpoint is None else checkpoint.step)
         if checkpoint is None:
             return False
         state = checkpoint.load("last")
         self.model.load_state_dict(state["model"])
-        self.method.load_state_dict(state["method"])
+        self.job.method.load_state_dict(state["method"])
         self.holding.load(state["optimizer"])
-        if self.ema is not None:
-            self.ema.load_state_dict(state["ema"])
+        if self.stepper.ema is not None:
+            self.stepper.ema.load_state_dict(state["ema"])
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.cursor = Cursor(**state["cursor"])
         if self.cursor.best is not None:
             self.best = checkpoint.load("best")
             self.best_saved = self.best["step"]
-        self.tally.restore(state, self.accelerator.device)
+        self.stepper.tally.restore(state, self.accelerator.device)
         return True
+
+
+def _holding(step: Step, job: Job, loop: Loop, accelerator: Accelerator) -> Holding:
+    """Sharded where the recipe asks for it and there are several processes; FSDP is imported only then."""
+
+    def build(of: Step) -> torch.optim.Optimizer:
+        parts: dict[str, nn.Module] = {**of.model.parts(), "method": of.method}
+        rates = job.optimizer.rates(list(parts))
+        return job.optimizer.build(groups(parts, rates, job.optimizer.common["weight_decay"]))
+
+    if loop.shard and accelerator.num_processes > 1:
+        from tl.training.sharding import Shards
+
+        return Shards(step, build, accelerator)
+    texts = job.model.backbone.preprocess.modality == "text"
+    return Whole(build(step), accelerator, partial(compiled, texts=texts) if loop.compile else None)

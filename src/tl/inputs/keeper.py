@@ -1,4 +1,4 @@
-"""Rows that are found in the cache, or else computed in one pass and kept, with a line that says which."""
+"""The cache under a run's rules: rows are found, or computed in one pass and kept; a line tells the user which."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 from tl.components.picture import contents_digest
 from tl.errors import TLError
 from tl.inputs.cache import GB, Cache, default_folder
-from tl.inputs.filling import Filling, Making, Wanted
+from tl.inputs.filling import Filling, RowMaker, RowRequest
 from tl.inputs.items import Items
 from tl.inputs.rows import Rows
 from tl.place import Share
@@ -22,7 +22,7 @@ _PACKAGES = ("tl-toolkit", "torch", "torchvision", "transformers", "pillow", "to
 
 
 class Keeper:
-    """The cache by a run's rules; `say` hears what was done, or why not."""
+    """Finds rows in the cache or has them computed, under the rules of a recipe; `say` gets a line on what was done."""
 
     def __init__(self, rules: CacheRules, share: Share, say: Callable[[str], None]) -> None:
         self.rules, self.share, self.say = rules, share, say
@@ -30,12 +30,12 @@ class Keeper:
         self._digests: dict[int, tuple[Items, str]] = {}
         self._said: set[str] = set()
 
-    def rows(self, name: str, label: str, computed: Callable[[], Rows | None]) -> Rows | None:
-        """The rows of that label, found or else computed; None, and a line that says why, where they cannot be kept."""
+    def rows(self, name: str, entry: str, compute: Callable[[], Rows | None]) -> Rows | None:
+        """The rows of a cache entry, found or computed; None, and a line that says why, where they cannot be kept."""
         try:
-            found = self.cache.find(label)
+            found = self.cache.find(entry)
             if not self.agreed(found is not None):
-                return computed()
+                return compute()
         except OSError as error:
             trouble = f"{self.cache.folder}: {error.strerror or error}; make room, or set cache.folder"
             if self.share.world > 1:
@@ -46,46 +46,48 @@ class Keeper:
             self.tell(f"cache: {name} is read back.", f"{name} is known")
         return found
 
-    def filled(self, wanted: Wanted, names: Mapping[int, str], making: Making, dtype: str | None = None) -> Rows | None:
-        """The rows of the last of these names, when all have been computed and kept."""
+    def fill(
+        self, request: RowRequest, entries: Mapping[int, str], make_rows: RowMaker, dtype: str | None = None
+    ) -> Rows | None:
+        """Compute and keep the rows of all these entries in one pass; gives the rows of the last entry."""
         began = time.monotonic()
-        Filling(self.cache, wanted, list(names.values()), dtype or self.rules.dtype, self.tell).fill(making)
-        found = [kept for name in names.values() if (kept := self.cache.find(name)) is not None]
+        Filling(self.cache, request, list(entries.values()), dtype or self.rules.dtype, self.tell).fill(make_rows)
+        found = [kept for entry in entries.values() if (kept := self.cache.find(entry)) is not None]
         sizes = ", ".join(map(_size, found))
-        line = f"cache: {wanted.name} computed once in {time.monotonic() - began:.1f} s ({sizes})."
-        self._said.add(f"{wanted.name} is known")
+        line = f"cache: {request.name} computed once in {time.monotonic() - began:.1f} s ({sizes})."
+        self._said.add(f"{request.name} is known")
         self.tell(line)
-        return found[-1] if len(found) == len(names) else None
+        return found[-1] if len(found) == len(entries) else None
 
     def agreed(self, value: T) -> T:
-        """What the first process says: all must go the same way, though another run may fill or empty the cache."""
+        """The first process's value: all processes must decide alike, though other runs may fill or empty the cache."""
         return self.share.broadcast(value)
 
     def tell(self, line: str, once: str = "") -> None:
-        """Say a line, or the first one that tells the same."""
+        """Tell the user a line; a line that was told before (or one with the same `once`) is not repeated."""
         if (once or line) not in self._said:
             self._said.add(once or line)
             self.say(line)
 
     def tell_size(self, what: str, size: float) -> None:
-        """Say that so many bytes are too many."""
+        """Tell the user that so many bytes are too many for the cache."""
         limits = f"cache.max_gb is {self.rules.max_gb:g}, and the disk may be full"
         self.tell(f"cache: {what}, would take {size / GB:.1f} GB, but {limits}.")
 
     def digest(self, items: Items) -> str:
-        """The content of the samples, hashed once; kept with the items so that their provenance stays theirs."""
+        """A hash of the samples' contents, computed once; the items are kept too, so that their id stays theirs."""
         if id(items.samples) not in self._digests:
             self._digests[id(items.samples)] = items, contents_digest([sample.input for sample in items.samples])
         return self._digests[id(items.samples)][1]
 
     def knows(self, items: Items) -> bool:
-        """Whether the content of the samples has been hashed."""
+        """True where the samples' contents have been hashed already."""
         return id(items.samples) in self._digests
 
 
 @cache
 def versions() -> tuple[str, ...]:
-    """Of what pictures, tokens and activations come from."""
+    """The versions of the packages that pictures, tokens and activations depend on."""
     return tuple(version(name) for name in _PACKAGES)
 
 

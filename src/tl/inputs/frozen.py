@@ -1,9 +1,10 @@
-"""Running the frozen stages: one way for what is stored and for what is not, so that both are equal bit for bit.
+"""Running the frozen stages of a backbone: the same code for the cache and for a step, so that both give equal bits.
 
-The last bits of a text's activations depend on how far its batch is padded (softmax sums in another order). So frozen
-stages read each text padded to the next multiple of eight tokens of its own, in groups of one length, whatever its
-batch; stages that learn read the batch padded to its longest text. For pictures, a processor may take other kernels for
-a few samples than for many, which differ in the last bits: below sixteen to a batch, equal means equal to rounding.
+The last bits of a text's activations depend on how far the text is padded, because softmax then sums in another order.
+Therefore frozen stages read each text padded to the next multiple of eight tokens of the text itself, together with
+texts of the same padded length, whatever batch the text is in; stages that learn read the batch padded to its longest
+text. For pictures, a CPU may choose other kernels for a few samples than for many, and these differ in the last bits:
+in batches below sixteen pictures, equal means equal up to rounding.
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ from torch.nn.functional import pad
 from tl.batch import Batch, Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.preprocess import Preprocess, TextPreprocess
-from tl.inputs.items import Draw, Source, joined
-from tl.inputs.streams import to_device
+from tl.inputs.rows import joined
+from tl.inputs.streams import Draw, Source, to_device
 from tl.place import Place
 
 _MULTIPLE = 8
 
 
-class Prefix:
-    """The backbone's stages from where a batch starts up to each of `cuts`, shallow to deep."""
+class FrozenStages:
+    """The stages of a backbone from where a batch starts up to each of `cuts`, shallow to deep."""
 
     def __init__(self, backbone: Backbone, cuts: Sequence[int], place: Place) -> None:
         self.backbone, self.cuts, self.place = backbone, cuts, place
 
     @torch.inference_mode()
     def rows(self, batch: Batch) -> list[list[Tensor]]:
-        """For each cut, a row for each sample: an activation, of real tokens only."""
+        """For each cut the activations of the samples, one row for each sample; rows of texts hold real tokens only."""
         found: list[list[Tensor]] = [[torch.empty(0)] * len(batch.y) for _ in self.cuts]
         moved = to_device(batch, self.place.device).x
         with self.place.context():
@@ -50,12 +51,12 @@ class Prefix:
             yield list(x.values) if lengths is None else [row[:n] for row, n in zip(x.values, lengths, strict=True)]
 
 
-class Fresh(Source):
-    """Samples from stage `cut` on, computed at every reading."""
+class ComputedActivations(Source):
+    """Samples as activations that start at a cut, computed anew by the frozen stages at every reading."""
 
-    def __init__(self, source: Source, prefix: Prefix) -> None:
+    def __init__(self, source: Source, frozen: FrozenStages) -> None:
         super().__init__(source.samples, source.space)
-        self.source, self.prefix, self.targets = source, prefix, source.targets
+        self.source, self.frozen, self.targets = source, frozen, source.targets
 
     @property
     def lengths(self) -> tuple[int, ...] | None:
@@ -65,9 +66,9 @@ class Fresh(Source):
         return (self._batch(batch) for batch in self.source.batches(plans))
 
     def _batch(self, batch: Batch) -> Batch:
-        (cut,), (rows,) = self.prefix.cuts, self.prefix.rows(batch)
-        ragged = batch.x.mask is not None and cut <= len(self.prefix.backbone.stages())
-        # What inference mode made cannot be saved for a backward pass; a copy can.
+        (cut,), (rows,) = self.frozen.cuts, self.frozen.rows(batch)
+        ragged = batch.x.mask is not None and cut < self.frozen.backbone.depth
+        # Autograd cannot save tensors that were made in inference mode for a backward pass; it can save a copy.
         return Batch(joined([row.clone() for row in rows], ragged=ragged), batch.y, cut)
 
 
@@ -76,7 +77,7 @@ def _longest(preprocess: Preprocess) -> int:
 
 
 def _groups(x: Inputs, longest: int) -> Iterator[tuple[list[int], Inputs]]:
-    """Sample numbers and inputs of texts of one padded length; pictures are one group."""
+    """The samples in groups of one padded length, as sample numbers and inputs; all pictures are one group."""
     if x.mask is None:
         yield list(range(len(x.values))), x
         return

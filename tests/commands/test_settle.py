@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.conftest import TEXT
-from tl.commands.assemble import as_run, precise
+from tl.commands.settle import settle
 from tl.recipe.recipe import load
 from tl.run.run import Run
 
@@ -27,10 +27,10 @@ def test_auto_is_bf16_where_a_gpu_computes_in_it(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: able and not including_emulation)
-    assert precise(load("base", [*TEXT, "loop.device=auto", *overrides])).loop.precision == chosen
+    assert settle(load("base", [*TEXT, "loop.device=auto", *overrides])).loop.precision == chosen
 
 
 def test_a_resumed_run_keeps_the_precision_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Run, "meta", {"precision": "bf16"})
     recipe = load("base", [*TEXT])
-    assert precise(as_run(recipe, Run(Path("elsewhere")))).loop.precision == "bf16"
+    assert settle(recipe, Run(Path("elsewhere"))).loop.precision == "bf16"

@@ -1,0 +1,83 @@
+"""A finished run, opened to answer: its model, its own data, and an evaluator on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tl.commands.build_model import build_model
+from tl.commands.settle import device_of, settle, without_cache_folder
+from tl.components.backbone.loading import read as read_weights
+from tl.components.data.splits import load as load_data
+from tl.components.model import Model
+from tl.components.preprocess import fingerprint
+from tl.components.sample import Sample
+from tl.errors import TLError
+from tl.evaluation.evaluator import Evaluator
+from tl.inputs.streams import forward_batch
+from tl.place import Share
+from tl.recipe.build import build
+from tl.recipe.recipe import Recipe
+from tl.recipe.recipe import load as load_recipe
+from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, RUN_SPACE, Weights
+from tl.run.run import RECIPE, Run
+from tl.run.schema import SPACE, answer_files, damaged, demand, demand_whole
+from tl.space import Space
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run with its model in eval mode, and the temperature by which logits are divided."""
+
+    run: Run
+    recipe: Recipe
+    model: Model
+    temperature: float
+
+
+def open_run(path: Path) -> Trained:
+    """Open a run's model with its own preprocessing and label map; no code from the folder is executed.
+
+    The run may be a stranger's, so the cache folder that its recipe names is not used.
+    """
+    run = Run.open(path)
+    if not (path / RUN_MODEL).is_file():
+        status = run.meta["status"]
+        raise TLError(f"'{path}' has no model yet (it is {status}). Go on with: tl finetune --resume {path}")
+    recipe = settle(load_recipe(str(path / RECIPE)), run)
+    backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
+    recipe = without_cache_folder(replace(recipe, backbone=backbone))
+    demand_whole(path, answer_files(path))
+    facts = run.read_json(RUN_SPACE)
+    demand(path / RUN_SPACE, SPACE, facts)
+    if facts["temperature"] <= 0:
+        raise damaged(path / RUN_SPACE, f"its temperature is {facts['temperature']:g}")
+    space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
+    model = build_model(recipe, space)
+    try:
+        model.load_state_dict(read_weights(Weights("file", path / RUN_MODEL)))
+    except RuntimeError as error:  # the names or shapes are others
+        raise damaged(path / RUN_MODEL, "it does not hold the model of its recipe") from error
+    now, then = fingerprint(model.backbone.preprocess), run.meta["preprocess"]["fingerprint"]
+    if now != then:
+        raise TLError(f"'{path / RUN_PREPROCESS}' is not the preprocessing it was trained with ({now}, not {then}).")
+    return Trained(run, recipe, model.eval(), facts["temperature"])
+
+
+def own_splits(trained: Trained) -> Mapping[str, tuple[Sample, ...]]:
+    """The splits of the run's own data; TLError where the data is not what the run was trained on."""
+    data = load_data(build(trained.recipe.data))
+    known = trained.run.meta["data"]["fingerprint"]
+    if data.fingerprint != known:
+        raise TLError(
+            f"The data of '{trained.run.path}' changed since it was trained ({known} then, {data.fingerprint} now), so "
+            "its splits are no longer the same: bring it back, or evaluate on separate data with --data PATH."
+        )
+    return data.splits
+
+
+def evaluator(recipe: Recipe) -> Evaluator:
+    """An evaluator on the recipe's device, in this process alone."""
+    device = device_of(recipe)
+    return Evaluator(max(forward_batch(device), recipe.loop.at_once), Share(), device)
