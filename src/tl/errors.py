@@ -1,4 +1,4 @@
-"""The user's mistakes: one clear sentence each, exit code 2, never a traceback."""
+"""Errors that the user sees as one clear sentence, without a traceback; most are the user's mistakes (exit code 2)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from difflib import get_close_matches
 
 
 class TLError(Exception):
-    """A mistake that the user can mend; its text names the key, the value and the remedy."""
+    """A mistake that the user can mend; the text names the key, the value and the remedy."""
 
     exit_code = 2
 
 
 class Mistakes(TLError):
-    """Every mistake found in one pass, so that the user mends them all at once."""
+    """All mistakes that were found in one pass, so that the user can mend them all at once."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -27,13 +27,13 @@ class GateError(TLError):
 
 
 class Unwritable(TLError):
-    """The disk refused; what was there before is whole, and the run can be resumed when there is room."""
+    """The disk refused to write. Earlier files are whole, and the run can be resumed when there is room."""
 
     exit_code = 1
 
 
 class Stopped(TLError):
-    """A signal ended the run after its checkpoint was written; the exit code is 128 + the signal's number."""
+    """A signal ended the run, after a checkpoint was written; the exit code is 128 + the signal's number."""
 
     def __init__(self, text: str, signal: int) -> None:
         super().__init__(text)
@@ -41,7 +41,7 @@ class Stopped(TLError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A clause that suggests the nearest of the known words, or lists them when none is near and they are few."""
+    """A clause that suggests the nearest known word; where none is near, it lists the words if they are few."""
     choices = sorted(set(known))
     listed = f" There is: {', '.join(choices)}." if choices and len(choices) <= 12 else ""
     return nearest(word, choices) or listed

@@ -13,41 +13,41 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Share:
-    """Which process this is, of how many."""
+    """This process among all processes of a run: its number and their count."""
 
     rank: int = 0
     world: int = 1
 
     def broadcast(self, value: T) -> T:
-        """What the first process says, in all of them."""
+        """The first process's value, in all processes."""
         said = [value]
         if self.world > 1:
             torch.distributed.broadcast_object_list(said)
         return said[0]
 
     def minimum(self, value: int) -> int:
-        """The smallest value of all processes."""
+        """The smallest of all processes' values, in all processes."""
         said: list[int] = [value] * self.world
         if self.world > 1:
             torch.distributed.all_gather_object(said, value)
         return min(said)
 
     def wait(self) -> None:
-        """Go on when all processes are here."""
+        """Wait until all processes are here."""
         if self.world > 1:
             torch.distributed.barrier()
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where and how a run computes: device, precision (no, bf16, fp16), and this process's share."""
+    """The device that a run computes on, its precision (no, bf16, fp16), and this process among all."""
 
     device: torch.device
     precision: str = "no"
     share: Share = field(default_factory=Share)
 
     def context(self) -> AbstractContextManager[object]:
-        """The precision, for as long as the context lasts."""
+        """A context in which torch computes in the precision."""
         if self.precision == "no":
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16 if self.precision == "bf16" else torch.float16)

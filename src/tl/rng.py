@@ -22,7 +22,7 @@ def derive(seed: int, *path: int | str) -> int:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's global CPU generator is seeded inside and as it was afterwards."""
+    """A context in which torch's global CPU generator has this seed; afterwards the generator is what it was before."""
     import torch
 
     state = torch.get_rng_state()
@@ -35,7 +35,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def deterministic(on: bool) -> Iterator[None]:
-    """Only operations that give the same bits each time, where `on`; TLError names one that has no such form."""
+    """Where `on`, a context that allows only operations that give equal bits each time; TLError names another one."""
     import torch
 
     before = torch.are_deterministic_algorithms_enabled()
@@ -56,7 +56,7 @@ def deterministic(on: bool) -> Iterator[None]:
 
 
 def seed_device(seed: int, device: torch.device) -> None:
-    """Seed the generators that a step on this device draws from (torch.manual_seed spends 2 ms on all there may be)."""
+    """Seed the generators that a step on this device draws from (torch.manual_seed seeds all, which takes 2 ms)."""
     import torch
 
     torch.default_generator.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""The output space: what a model answers, and the one label map that all splits share."""
+"""The output space: what a model predicts, and the one label map that all splits share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Kind = Literal["single", "multi", "number"]
 
 @dataclass(frozen=True)
 class Space:
-    """What a head answers.
+    """What a head predicts: one class, several labels, or numbers.
 
     `names` are the classes (single, multi) or the target columns (number), in output order. `mean` and `std` of the
     training targets are set for numbers only. `class_weights` (mean 1 over the training samples) weigh the loss.

@@ -1,4 +1,4 @@
-"""From checked plain values to the Python values that annotations name, and back to values that can be stored."""
+"""From checked plain values to the Python values that annotations name, and back to plain values that are stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tl.recipe.weights import Weights
 
 
 def bind(shape: Shape, value: Any) -> Any:
-    """Turn a checked plain value into the Python value its annotation names (records stay mappings)."""
+    """The Python value of a checked plain value, as the annotation names it; a Record stays a mapping."""
     match shape:
         case Maybe():
             return None if value is None else bind(shape.item, value)
@@ -60,7 +60,7 @@ def absolute(shape: Shape, value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A bound value of `loop` or `cache` as YAML has it."""
+    """A bound value of `loop` or `cache` as a plain YAML value."""
     match value:
         case tuple():
             return [plain(item) for item in value]

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from tl.recipe.binding import bind
+from tl.recipe.former import find_former_names
 from tl.recipe.recipe import Node
 from tl.recipe.registry import options
 from tl.recipe.shape import ListOf, MapOf, Maybe, Record, Shape
@@ -17,6 +18,8 @@ def build(node: Node, /, **supplied: Any) -> Any:
     option = options(node.group)[node.option]
     spec = signature(option.source, option.module)
     values = {key: _object(shape, node.values[key]) for key, shape in spec.record.fields.items()}
+    if not option.module.startswith("tl."):
+        find_former_names()
     cls = getattr(import_module(option.module), spec.class_name)
     return cls(**{name: supplied[name] for name in spec.supplied}, **values)
 

@@ -1,9 +1,9 @@
 """From a recipe's name or path and `key=value` overrides to one plain mapping with the origin of every key.
 
-Recipe files are layers: a file names the recipes it starts from and one option for each group in its `defaults`, then
-sets keys. Choosing another option for a group drops what earlier layers set for the old one (it is noted). Hydra
-composes the chosen options and parses the overrides, and never sees a recipe's own keys, so that none of its special
-keys can be reached from a recipe; its DictConfig does not leave this module.
+Recipe files are layers: in its `defaults`, a file names the recipes that it starts from and options for some groups;
+then it sets keys. Where a layer chooses another option for a group, the keys that earlier layers set for the old option
+are dropped, and a note says so. Hydra composes the chosen options and parses the overrides. Hydra never sees a recipe's
+own keys, so that no recipe can reach Hydra's special keys, and Hydra's DictConfig does not leave this file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _STORED = "recipe.yaml"
 
 @dataclass
 class Composition:
-    """What composing gave: unbound values, and where each dotted key was set."""
+    """A composed recipe before it is checked: plain values, and where each dotted key was set.
+
+    `choices` are the options by group, `broken` the groups whose option does not exist.
+    """
 
     file: str
     choices: dict[str, str] = field(default_factory=dict)
@@ -37,9 +40,9 @@ class Composition:
     broken: set[str] = field(default_factory=set)
 
     def place(self, key: str) -> str:
-        """Where a dotted key was set, else the nearest mapping around it, else where its group's option was chosen.
+        """Where a dotted key was set; else where the mapping around it was, else where its group's option was chosen.
 
-        A shipped file is named only where the recipe itself is one: what a user must mend is in the user's recipe.
+        A shipped file is named only where the recipe itself is shipped: what users must mend is in their own recipes.
         """
         chosen = f"{key.partition('.')[0]}="
         while key and key not in self.where:
@@ -48,7 +51,7 @@ class Composition:
         return next((at for at in found if _is_shipped(self.file) or not _is_shipped(at)), self.file)
 
     def choose(self, group: str, name: str, at: str) -> None:
-        """Take an option for a group; another option than before drops the keys set for that one."""
+        """Choose an option for a group; the keys that were set for another option before are dropped."""
         self.where[f"{group}="] = at
         known = options(group)
         if name not in known:
@@ -86,7 +89,7 @@ def find(reference: str) -> Path:
 
 
 def compose(reference: str, overrides: list[str]) -> Composition:
-    """Compose a recipe; mistakes that stop nothing else are collected in the composition."""
+    """Compose a recipe; mistakes that do not prevent further checks are collected in the composition."""
     path = find(reference)
     composition = Composition(shown(path))
     _layer(read(path), composition, ())
@@ -150,7 +153,7 @@ def _included(name: str, of: Path, at: str) -> Path:
 
 
 def _chosen(composition: Composition) -> dict[str, Any]:
-    """The chosen options' own keys, composed by Hydra from their files."""
+    """The keys of the chosen options with their defaults, composed by Hydra from the options' files."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.config_store import ConfigStore
@@ -173,7 +176,7 @@ def _chosen(composition: Composition) -> dict[str, Any]:
 
 
 def _mark(option: Option, composition: Composition) -> None:
-    """Remember where the option's file and those it starts from set each key; a key to be given has no place yet."""
+    """Remember in which file and line each key of an option has its default; a key without default has no place yet."""
     for layer in reversed(layers(option)):
         for key, at in layer.where.items():
             top = key.partition(".")[0]
@@ -182,13 +185,13 @@ def _mark(option: Option, composition: Composition) -> None:
 
 
 def layers(option: Option) -> list[YamlFile]:
-    """The option's file behind those that it starts from."""
+    """The files of an option: those that it starts from, then its own."""
     return _seen_from(Path.cwd(), option)
 
 
 @cache
 def _seen_from(here: Path, option: Option) -> list[YamlFile]:
-    """Places in a file are written as a user would type them `here`."""
+    """The files of an option, with places written as a user in the folder `here` would type them."""
     file = read(option.yaml)
     return [*(read(_shared(option, str(entry))) for entry, _ in file.defaults if entry != "_self_"), file]
 
@@ -199,7 +202,7 @@ def _shared(option: Option, name: str) -> Path:
 
 
 def _resolved(values: dict[str, Any], composition: Composition) -> dict[str, Any]:
-    """Plain values with every ${...} filled in."""
+    """The values with every ${...} filled in."""
     try:
         return References(values).filled()
     except Wrong as error:

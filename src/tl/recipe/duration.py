@@ -1,4 +1,4 @@
-"""Lengths of training with their unit in the value: `500step`, `3ep`, `10%`; a cadence may also be `5min`."""
+"""Lengths of training with their unit in the value: `500step`, `3ep`, `10%`, and for some keys `5min`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST = 1e12
 
 @dataclass(frozen=True)
 class Duration:
-    """A number of optimizer steps, of epochs, a share of the whole run, or minutes."""
+    """A number of optimizer steps, a number of epochs, a share of the whole run, or minutes."""
 
     value: float
     unit: Literal["step", "ep", "%", "min"]
@@ -38,9 +38,9 @@ class Duration:
         return cls(value, "min" if unit == "min" else "step" if unit == "step" else "ep")
 
     def steps(self, *, total: int, epoch: float) -> int:
-        """Optimizer steps, rounded, in a run of `total` steps with `epoch` steps (not always whole) an epoch.
+        """The duration in optimizer steps, rounded, for a run of `total` steps whose epochs have `epoch` steps each.
 
-        TLError for minutes, which are no steps before the run is over.
+        `epoch` need not be a whole number. TLError for minutes: how many steps they are is known only afterwards.
         """
         if self.unit == "min":
             raise TLError(
@@ -51,5 +51,5 @@ class Duration:
         return round(self.value * per_unit)
 
     def __str__(self) -> str:
-        number = f"{Decimal(repr(self.value)):f}"  # never 1e+06, which is no duration
+        number = f"{Decimal(repr(self.value)):f}"  # never written as 1e+06, which `parse` would refuse
         return f"{number.rstrip('0').rstrip('.') if '.' in number else number}{self.unit}"

@@ -1,4 +1,4 @@
-"""`key=value` from the command line: parsed by Hydra's grammar and set in plain mappings."""
+"""`key=value` from the command line: parsed by Hydra's grammar, and set in plain mappings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ COMMAND_LINE = "command line"
 
 
 def parse(text: str, mistakes: list[str]) -> tuple[str, Any] | None:
-    """The dotted key and the value; None where nothing can be made of it, which is then among the mistakes."""
+    """The dotted key and the value of an override; None, and a mistake in the list, where it cannot be read."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -22,7 +22,7 @@ def parse(text: str, mistakes: list[str]) -> tuple[str, Any] | None:
         return None
     try:
         parsed = OverridesParser.create().parse_override(plain)
-    except (HydraException, ValueError) as error:  # a ValueError for a number of five thousand digits
+    except (HydraException, ValueError) as error:  # Hydra raises ValueError for a number of five thousand digits
         reason = str(error).splitlines()[0].rstrip(".")
         mistakes.append(f"{COMMAND_LINE}: '{text}' cannot be read ({reason}): quote the value, '{key}=\"{value}\"'.")
         return None
@@ -33,7 +33,7 @@ def parse(text: str, mistakes: list[str]) -> tuple[str, Any] | None:
 
 
 def assign(values: dict[str, Any], key: str, value: Any, mistakes: list[str]) -> None:
-    """Set a dotted key; mappings are gone into, lists and single values are set as a whole."""
+    """Set the value of a dotted key; a key inside a list or a single value is a mistake: these are set as a whole."""
     *parents, last = key.split(".")
     for depth, parent in enumerate(parents, 1):
         inner = values.get(parent)
@@ -48,7 +48,7 @@ def assign(values: dict[str, Any], key: str, value: Any, mistakes: list[str]) ->
 
 
 def merge(into: dict[str, Any], values: dict[str, Any]) -> None:
-    """Set keys, going into mappings that are on both sides."""
+    """Set the keys of `values` in `into`; where both sides have a mapping, the mappings are merged."""
     for key, value in values.items():
         if isinstance(value, dict) and isinstance(into.get(key), dict):
             merge(into[key], value)

@@ -1,4 +1,4 @@
-"""A recipe: one run, fully described and typed, with every key checked before anything heavy is imported."""
+"""A recipe: one run, fully described and typed; every key is checked before torch or Hydra's options are imported."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Loop:
-    """How a run goes, whatever is learnt: its length, batch, cadence, precision and what counts as best.
+    """How a run goes, whatever is learnt: length, batch, how often it logs and saves, precision, what counts as best.
 
-    `batch` is the wanted number of samples per optimizer step over all processes; `device_batch` is what fits on one
-    device at once: accumulation follows from the two. Where that is `auto`, it is found out before training begins.
+    `batch` is the number of samples per optimizer step over all processes; `device_batch` is how many of them a device
+    takes at once, from which gradient accumulation follows. `auto` is measured before training begins.
     """
 
     length: Duration
@@ -64,11 +64,11 @@ class Loop:
 
     @property
     def at_once(self) -> int:
-        """`device_batch`; 1 as long as it is not found out."""
+        """`device_batch` as a number; 1 where it is `auto` and not measured yet."""
         return 1 if self.device_batch == "auto" else self.device_batch
 
     def mistakes(self) -> dict[str, str]:
-        """What is wrong with each key whose value has the right type but is out of range."""
+        """A sentence for each key whose value has the right type but is out of range."""
         rules = [
             ("length", self.length.unit in ("step", "ep"), "a number of steps or of epochs"),
             ("eval_every", self.eval_every.unit != "min", "steps, epochs or a share of the run"),
@@ -94,7 +94,7 @@ class Loop:
 
 @dataclass(frozen=True)
 class CacheRules:
-    """Whether and where what frozen stages give is kept, in which type, and how much of it at most."""
+    """Whether and where activations of frozen stages are cached, in which number type, and how much at most."""
 
     use: Literal["auto", "always", "never"]
     dtype: Literal["same", "fp16", "bf16"]
@@ -102,13 +102,13 @@ class CacheRules:
     folder: Path | None
 
     def mistakes(self) -> dict[str, str]:
-        """What is wrong with each key whose value has the right type but is out of range."""
+        """A sentence for each key whose value has the right type but is out of range."""
         return {} if self.max_gb > 0 else {"max_gb": f"is {self.max_gb:g}: write a number above 0."}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One run. `where` tells the origin of every dotted key, `notes` what the user should know about composing it."""
+    """One run. `where` tells in which file and line every dotted key was set; `notes` are lines for the user."""
 
     name: str
     data: Node
@@ -130,7 +130,7 @@ class Recipe:
         return {group: getattr(self, group) for group in GROUPS}
 
     def at(self, key: str) -> str:
-        """Where a key was set, as `file:line`; the nearest parent's place for a key inside a value."""
+        """Where a key was set, as `file:line`; for a key inside a value, where the value was set."""
         while key and key not in self.where:
             key = key.rpartition(".")[0]
         return self.where.get(key, self.name)
@@ -145,7 +145,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Reading:
-    """What could be made of a recipe: the nodes and the loop that are sound, and every mistake in the rest."""
+    """A recipe as far as it could be read: the groups and records without mistakes, and every mistake in the rest."""
 
     composition: Composition
     nodes: dict[str, Node]
@@ -174,7 +174,7 @@ def load(reference: str, overrides: list[str] | None = None) -> Recipe:
 
 
 def read_recipe(reference: str, overrides: list[str]) -> Reading:
-    """Compose a recipe and bind what is right; TLError only where its files cannot be read at all."""
+    """Compose a recipe and bind what is right in it; TLError only where its files cannot be read at all."""
     composition = compose(reference, overrides)
     composition.values.setdefault(
         "name", re.sub(r"[^\w.-]+", "_", Path(composition.file).stem).lstrip(".-") or "recipe"
@@ -187,7 +187,7 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
 
     def report(key: str, text: str) -> None:
         wrong.add(key.partition(".")[0])
-        if not absent or not text.startswith("is missing"):  # without 'base' everything is, which is said once
+        if not absent or not text.startswith("is missing"):  # without 'base' every key is missing, which is said once
             mistakes.append(f"{composition.place(key)}: {key} {text}")
 
     for key in composition.values:
@@ -215,7 +215,7 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
 
 
 def _no_folder(name: str) -> str:
-    """Why no folder can have the name; '' where one can."""
+    """Why the name cannot be that of a folder; '' where it can."""
     if not re.fullmatch(r"\w[\w.-]*", name):
         return f"is '{name[:_NAME]}', but it names a folder: use letters, digits, _, - and . only."
     size = len(name.encode())
@@ -223,7 +223,7 @@ def _no_folder(name: str) -> str:
 
 
 def _position(mistake: str) -> tuple[str, int]:
-    """Mistakes of one file come in the order of its lines."""
+    """The sort key of a mistake: its file, then its line."""
     match = re.match(r"(\S[^:]*):(?:(\d+):)?", mistake)
     return (match[1], int(match[2] or 0)) if match else ("", 0)
 
@@ -239,7 +239,7 @@ def _unknown(key: str, shapes: Mapping[str, Shape]) -> str:
 
 
 def _shapes(composition: Composition) -> dict[str, Shape]:
-    """What the value of each key that is there must look like."""
+    """The shape of each part of the recipe that is there."""
     found: dict[str, Shape] = {"name": Scalar("str")}
     found |= {name: record_shape(name) for name in RECORDS if name in composition.values}
     if "seed" in composition.values:
@@ -252,5 +252,5 @@ def _shapes(composition: Composition) -> dict[str, Shape]:
 
 
 def record_shape(name: str) -> Record:
-    """What `loop` or `cache` must look like."""
+    """The shape of `loop` or `cache`."""
     return dataclass_shape(Path(__file__), "tl.recipe.recipe", {"loop": Loop, "cache": CacheRules}[name].__name__)

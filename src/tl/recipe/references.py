@@ -1,4 +1,4 @@
-"""`${key}` in a recipe: the value of another key, and nothing else; no other word within the braces is looked up."""
+"""`${key}` in a recipe stands for the value of another key, and nothing else: no resolver or variable is looked up."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 from tl.errors import TLError
 
 _REFERENCE = re.compile(r"\$\{([\w.-]+)\}")
-# So much may be taken over in all, and through so many references: a short text can name another ten times, and so on.
+# The most values that references may copy in all, and the longest chain of references: a few short lines, each of which
+# names the one before ten times, could otherwise fill the memory.
 _MOST, _FARTHEST = 1_000_000, 20
 
 
 class Wrong(TLError):
-    """A reference that cannot be filled in, at the dotted key where it stands."""
+    """A reference that cannot be filled in; `key` is the dotted key where the reference stands."""
 
     def __init__(self, key: str, text: str) -> None:
         super().__init__(text)
@@ -21,14 +22,14 @@ class Wrong(TLError):
 
 
 class References:
-    """Fills in the references of a mapping; Wrong for the first that cannot be."""
+    """Fills in the references of a mapping; raises Wrong for the first reference that cannot be filled in."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._values, self._taken = values, 0
         self._through: list[str] = []
 
     def filled(self) -> dict[str, Any]:
-        """The mapping with values in the place of references; an override of what is named is seen."""
+        """The mapping with values in the place of references; overrides of the named keys count."""
         return {str(key): self._filled(value, str(key)) for key, value in self._values.items()}
 
     def _filled(self, value: Any, key: str) -> Any:
@@ -62,7 +63,7 @@ class References:
         return str(value)
 
     def _value(self, name: str, key: str) -> Any:
-        """The value that a reference at `key` names, with its own references filled in."""
+        """The value that a reference at `key` names; references within that value are filled in too."""
         if name in self._through:
             raise Wrong(key, f"'{name}' refers to itself")
         if len(self._through) == _FARTHEST:

@@ -17,7 +17,7 @@ from pathlib import Path
 from tl.errors import TLError
 
 GROUPS = ("data", "backbone", "head", "adapter", "freeze", "augment", "optimizer", "method")
-# What a recipe has beside them, each a mapping of its own.
+# The parts of a recipe that are no groups: each is a mapping whose keys are the same for all recipes.
 RECORDS = ("loop", "cache")
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z])")
 _PACKAGE = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ RECIPES = _PACKAGE / "recipes" if (_PACKAGE / "recipes").is_dir() else _PACKAGE.
 
 @dataclass(frozen=True)
 class Option:
-    """One choice in a group: `yaml` holds its defaults, `source` the module whose one final class is built."""
+    """One choice in a group: `yaml` is the file of its defaults, `source` the module whose one final class is built."""
 
     group: str
     name: str
@@ -41,7 +41,7 @@ class Option:
 
 
 def first_line(path: Path) -> str:
-    """The comment on a YAML file's first line, to the end of its sentence; '' where there is none."""
+    """The first sentence of the comment at the top of a YAML file; '' where there is none."""
     comment = takewhile(lambda line: line.startswith("# "), path.read_text(encoding="utf-8").splitlines())
     text, *more = [line[2:].strip() for line in comment] or [""]
     for line in more:
@@ -80,5 +80,5 @@ def _module_file(module: str, name: str) -> Path:
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """The shipped recipes by name; `base` is what they all start from."""
+    """The files of the shipped recipes by name; all others start from `base`."""
     return {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}

@@ -1,4 +1,7 @@
-"""What a YAML value must look like: checked all at once, with every mistake at its dotted key."""
+"""What a YAML value must look like. `check` reports every mistake at once, each with its dotted key.
+
+`words()` says what the shape takes, for messages and for `tl explain`.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Scalar:
-    """One value of a named type."""
+    """A single value of a named type, such as int, Path or Duration."""
 
     name: str
 
@@ -65,7 +68,7 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few words. YAML reads a bare `no` as false; where 'no' is a choice it is taken as that."""
+    """One of a few words. YAML reads a bare `no` as false; where 'no' is a choice, false is taken as 'no'."""
 
     values: tuple[Any, ...]
 
@@ -80,7 +83,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Maybe:
-    """A value or null."""
+    """A value that may be null."""
 
     item: Shape
 
@@ -94,7 +97,7 @@ class Maybe:
 
 @dataclass(frozen=True)
 class Either:
-    """A value of one kind, or one of a few words."""
+    """A value of one shape, or one of a few words."""
 
     item: Shape
     choice: Choice
@@ -115,7 +118,7 @@ class Either:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list."""
+    """A list whose items all have one shape."""
 
     item: Shape
 
@@ -132,7 +135,7 @@ class ListOf:
 
 @dataclass(frozen=True)
 class MapOf:
-    """A mapping with keys of the user's own."""
+    """A mapping whose keys the user chooses, and whose values all have one shape."""
 
     item: Shape
 
@@ -149,7 +152,7 @@ class MapOf:
 
 @dataclass(frozen=True)
 class Record:
-    """A mapping with known keys, all of them needed; `target` is the `module:Class` that it builds."""
+    """A mapping with known keys, which must all be there; `target` is the `module:Class` that is built from it."""
 
     fields: Mapping[str, Shape]
     target: str
@@ -181,7 +184,7 @@ Shape = Scalar | Choice | Maybe | Either | ListOf | MapOf | Record
 
 
 def fields_of(shape: Shape) -> Mapping[str, Shape]:
-    """The keys of a mapping that may be null; none of any other shape."""
+    """The keys of a Record, or of a Record that may be null; no keys for any other shape."""
     match shape:
         case Record(fields=fields) | Maybe(item=Record(fields=fields)):
             return fields
@@ -189,7 +192,7 @@ def fields_of(shape: Shape) -> Mapping[str, Shape]:
 
 
 def spoken(value: Any) -> str:
-    """A value as YAML writes it."""
+    """A value in a message, written as in YAML."""
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -15,6 +15,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from tl.recipe.former import present_name
 from tl.recipe.shape import Choice, Either, ListOf, MapOf, Maybe, Record, Scalar, Shape
 
 _SCALARS = ("int", "float", "bool", "str", "Path", "Duration", "Weights")
@@ -22,7 +23,7 @@ _SCALARS = ("int", "float", "bool", "str", "Path", "Duration", "Weights")
 
 @dataclass(frozen=True)
 class Signature:
-    """`supplied` parameters come from assemble, `record` holds the keys that come from YAML."""
+    """What an option's constructor takes: parameters that assembly supplies by name, and keys that come from YAML."""
 
     class_name: str
     supplied: tuple[str, ...]
@@ -37,13 +38,16 @@ class _Source:
         return (node for node in self.tree.body if isinstance(node, ast.ClassDef))
 
     def find(self, name: str) -> tuple[_Source, ast.ClassDef, str]:
-        """The class of that name, followed through `from module import name`, with the module it is defined in."""
+        """The class of a name, followed through `from module import name`: its source, the class, and its module.
+
+        The module is '' for a class that is defined in this source itself.
+        """
         for node in self.classes():
             if node.name == name:
                 return self, node, ""
         for statement in ast.walk(self.tree):
             if isinstance(statement, ast.ImportFrom) and any(alias.name == name for alias in statement.names):
-                module = statement.module or ""
+                module = present_name(statement.module or "")
                 other = _source(_file(module))
                 source, found, inner = other.find(name)
                 return source, found, inner or module
@@ -51,7 +55,7 @@ class _Source:
 
 
 def _file(module: str) -> Path:
-    """A module's file, found without importing it or what holds it."""
+    """The file of a module, found without importing the module or its packages."""
     top, *rest = module.split(".")
     spec = find_spec(top)
     if spec is None or spec.origin is None:
@@ -84,12 +88,12 @@ def signature(path: Path, module: str) -> Signature:
 
 
 def dataclass_shape(path: Path, module: str, name: str) -> Record:
-    """The shape of a dataclass defined in the module at `path`."""
+    """The shape of a dataclass that is defined in the module at `path`."""
     return _record(ast.Name(name), _source(path), module)
 
 
 def literal(path: Path, name: str) -> object:
-    """The value of a class attribute of the final class that is written as a literal, without importing the module."""
+    """The value of a class attribute that is written as a literal, read without importing the module at `path`."""
     for cls in _source(path).classes():
         for node in cls.body:
             if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name and node.value is not None:

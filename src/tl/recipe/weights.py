@@ -1,4 +1,4 @@
-"""Where pretrained weights come from: the one grammar of every `weights:` key, resolved without opening a socket."""
+"""Where pretrained weights come from: what every `weights:` key may say, resolved without opening a socket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Weights:
 
     @classmethod
     def parse(cls, text: str) -> Weights:
-        """Find what `text` names on this machine; TLError says what is missing and how to get it."""
+        """The weights that `text` names, found on this machine; TLError says what is missing and how to get it."""
         if text == "none":
             return cls("none")
         scheme, _, rest = text.partition(":")
@@ -51,7 +51,7 @@ class Weights:
         )
 
     def cached(self, file: str) -> Path | None:
-        """A file of hub weights as Transformers keeps it on this machine; None where it is not here."""
+        """A file of hub weights in the Hugging Face cache of this machine; None where it is not there."""
         from huggingface_hub import try_to_load_from_cache
 
         found = try_to_load_from_cache(self.hub, file)

@@ -13,14 +13,14 @@ import yaml
 
 from tl.errors import TLError
 
-# Far more than any recipe needs: a class may have a line, a table does not belong there.
+# Bounds far above what any recipe needs.
 _LONGEST, _MOST, _DEEPEST, _DIGITS = 1 << 20, 50_000, 40, 100
 _HALF = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class YamlFile:
-    """Plain values, the defaults list taken out of them, `file:line` and the comment of every dotted key."""
+    """A YAML file: its values, its defaults list apart, and `file:line` and the comment of every dotted key."""
 
     path: Path
     values: dict[str, Any]
@@ -30,7 +30,7 @@ class YamlFile:
 
 
 def shown(path: Path) -> str:
-    """The path as a user would type it from here."""
+    """The path as a user would type it from the current folder."""
     absolute = path.absolute()
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(path)
 
@@ -82,7 +82,7 @@ def _text(path: Path) -> str:
 
 
 class _Bounded(yaml.SafeLoader):
-    """Composes a tree of bounded depth and size: an alias counts as all that it stands for, and no tag is read."""
+    """Reads YAML of bounded depth and size: an alias counts as all values that it stands for, and tags are refused."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -113,14 +113,14 @@ class _Bounded(yaml.SafeLoader):
 
 
 def dump(values: dict[str, Any]) -> str:
-    """YAML that `read` gives back as it was: what it would take for a number (1e5) or a date is quoted."""
+    """YAML that `read` gives back as it was: texts that YAML would read as numbers (1e5) or dates are quoted."""
     from omegaconf import OmegaConf
 
     return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
 def flow(value: Any) -> str:
-    """A value on one line of YAML."""
+    """A value as YAML on one line."""
     match value:
         case list():
             return f"[{', '.join(map(_within, value))}]"
@@ -154,7 +154,7 @@ def _mark(node: yaml.Node, prefix: str, lines: list[str], marks: dict[str, tuple
 
 
 def _comment(lines: list[str], line: int, column: int) -> str:
-    """The comment behind a value, with the lines below it that go on at the same column."""
+    """The comment behind a value, with the comment lines below that go on in the same column."""
     start = lines[line].find(" #", max(0, column - 1)) + 1
     if not start:
         return ""

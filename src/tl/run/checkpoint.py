@@ -21,14 +21,14 @@ MANIFEST = "manifest"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One that was found whole: its folder, the step it was written after, and the hash of each file."""
+    """A whole checkpoint: its folder, the step after which it was written, and the hash of each file."""
 
     folder: Path
     step: int
     hashes: Mapping[str, str]
 
     def load(self, name: str) -> dict[str, Any]:
-        """One of its states, of tensors and plain values; nothing else is ever unpickled."""
+        """One of the states: tensors and plain values; nothing else is ever unpickled."""
         import torch
 
         state: dict[str, Any] = torch.load(self.folder / f"{name}.pt", map_location="cpu", weights_only=True)
@@ -36,12 +36,12 @@ class Checkpoint:
 
 
 class Damaged(Exception):
-    """A checkpoint is not what was written."""
+    """A checkpoint is not what was written there."""
 
 
 @contextmanager
 def going_on(run: Path) -> Iterator[None]:
-    """TLError where what is restored inside, which may be of another recipe or made up, does not fit the run."""
+    """A context for restoring a checkpoint: TLError where that does not fit the run's recipe, or is made up."""
     try:
         yield
     except PickleError as error:
@@ -57,16 +57,16 @@ def going_on(run: Path) -> Iterator[None]:
 
 
 class Checkpoints:
-    """A folder of checkpoints; one that was found or written last is what the next may share files with."""
+    """The checkpoints of a run. The next checkpoint may share files with the one that was found or written last."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._last: Checkpoint | None = None
 
     def write(self, step: int, states: Mapping[str, Mapping[str, Any] | None]) -> None:
-        """Write the states (torch.save, read back with weights_only); None stands for that of the checkpoint before.
+        """Write the states as files; None stands for the same state in the checkpoint before.
 
-        OSError where the disk refuses; the checkpoints before are then as they were.
+        OSError where the disk refuses; the earlier checkpoints are then unchanged.
         """
         number = max(self._numbers(), default=0) + 1
         part = self.folder / f".{number}.{os.getpid()}.part"
@@ -85,7 +85,7 @@ class Checkpoints:
         self._clear(keep={place, before.folder if before is not None else place})
 
     def _put(self, file: Path, state: Mapping[str, Any] | None) -> str:
-        """Write a state, or give the one before another name; its hash."""
+        """Write a state to a file, or link the file of the checkpoint before; gives the file's hash."""
         import torch
 
         if state is None:
@@ -104,7 +104,10 @@ class Checkpoints:
         return sink.digest.hexdigest()
 
     def latest(self, say: Callable[[str], None]) -> Checkpoint | None:
-        """The newest that is whole, with a line for each that is not; None before the first, TLError after the last."""
+        """The newest whole checkpoint; `say` gets a line on each damaged one.
+
+        None before the first checkpoint; TLError where all checkpoints are damaged.
+        """
         damaged = []
         for number in sorted(self._numbers(), reverse=True):
             try:
@@ -126,7 +129,7 @@ class Checkpoints:
         return [int(place.name) for place in places if place.name.isdecimal()]
 
     def _clear(self, keep: set[Path]) -> None:
-        """Remove all others, and what killed writers left; renamed first, so that none is ever half there."""
+        """Remove all other checkpoints, and what killed writers left; each is renamed first, so none is ever half there."""
         for place in [place for place in self.folder.iterdir() if place not in keep]:
             if place.name.isdecimal():
                 gone = place.with_name(f".{place.name}.gone")
@@ -136,7 +139,7 @@ class Checkpoints:
 
 
 def _read(folder: Path) -> Checkpoint:
-    """A checkpoint with all its files compared to their checksums; Damaged where one differs."""
+    """The checkpoint in a folder, after each file was compared with its checksum; Damaged where one differs."""
     try:
         head, _, body = (folder / MANIFEST).read_bytes().partition(b"\n")
         if head != _hash(body).encode():
@@ -158,8 +161,8 @@ def _hash(content: bytes) -> str:
 
 
 class _Sink:
-    """A file that hashes what is written, and keeps the disk's refusal until torch.save is through: its writer in C++
-    would turn that into another error."""
+    """A file that hashes what is written to it. It keeps an error of the disk until torch.save has ended, because the
+    C++ writer of torch.save would turn it into another error."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.digest = file, hashlib.blake2b(digest_size=32)
@@ -176,10 +179,10 @@ class _Sink:
         return size
 
     def flush(self) -> None:
-        """Nothing: `close` does."""
+        """Does nothing; `close` flushes."""
 
     def close(self) -> None:
-        """All is on the disk; OSError where it is not."""
+        """Make sure that all is on the disk; OSError where the disk refused."""
         if self._refusal is not None:
             raise self._refusal
         self.file.flush()

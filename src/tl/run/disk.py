@@ -16,7 +16,7 @@ _GB, _CHUNK = 1024**3, 1 << 22
 
 @contextmanager
 def writing(place: Path, remedy: str) -> Iterator[None]:
-    """What the disk refuses inside is said in one sentence."""
+    """A context in which an error of the disk becomes one sentence with a remedy."""
     try:
         yield
     except OSError as error:
@@ -24,7 +24,7 @@ def writing(place: Path, remedy: str) -> Iterator[None]:
 
 
 def write_whole(target: Path, content: bytes) -> None:
-    """Write a file beside its name, and rename it when it is on the disk; OSError leaves the old one."""
+    """Write a file under another name, and rename it when it is on the disk; an OSError leaves the old file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -50,7 +50,7 @@ def hash_of(file: Path) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """The names in a folder are on the disk."""
+    """Make sure that the names in a folder are on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -59,7 +59,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def demand_room(folder: Path, needed: int) -> None:
-    """TLError where a folder's disk has not so many bytes free."""
+    """TLError where the disk of a folder has fewer free bytes than needed."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise TLError(

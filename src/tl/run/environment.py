@@ -1,4 +1,4 @@
-"""What a run ran on: versions, machine, code."""
+"""The machine, the package versions and the code that a run uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PACKAGES = ("tl-toolkit", "torch", "torchvision", "transformers", "accelerate",
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of the packages that decide results; '-' for one that is missing."""
+    """The versions of the packages that results depend on; '-' for a package that is missing."""
     found = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
 
 
 def git_commit(folder: Path) -> str:
-    """The commit of the checkout that `folder` is in, with '+' where files differ from it; '' outside a checkout."""
+    """The commit of the checkout around `folder`, with '+' where files differ from it; '' outside a checkout."""
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
@@ -41,7 +41,7 @@ def git_commit(folder: Path) -> str:
 
 
 def lacks_to_compile() -> str | None:
-    """What torch.compile needs and this machine has not, with the remedy; None where nothing is missing."""
+    """What torch.compile needs and this machine lacks, with the remedy; None where nothing is missing."""
     program = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     if which(program) is None:
         return f"no C++ compiler '{program}' is on this machine: install one, or name one in the variable CXX"
@@ -52,7 +52,7 @@ def lacks_to_compile() -> str | None:
 
 
 def machine(device: torch.device) -> str:
-    """The device in words."""
+    """The device as a text for the user."""
     import torch
 
     if device.type == "cuda":
@@ -61,7 +61,7 @@ def machine(device: torch.device) -> str:
 
 
 def peak_memory_mb(device: torch.device) -> dict[str, float]:
-    """Peak memory of this process, and of the GPU where one is used, in MB."""
+    """The peak memory of this process, and of the GPU where one is used, in MB."""
     import torch
 
     unit = 1024**2 if sys.platform == "darwin" else 1024

@@ -28,26 +28,26 @@ _LOOK = 0.5
 
 
 class Listener(Protocol):
-    """Whoever wants to know how a run goes; the command line prints what it hears."""
+    """Is told how a run goes; the command line implements it by printing."""
 
     def begins(self, metric: str, unit: str) -> None:
-        """A run begins; `metric` picks its best weights, and what it takes in is counted in `unit`s."""
+        """A run begins; `metric` picks its best weights, and its inputs are counted in `unit`s (images or tokens)."""
 
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
         """A phase begins at step `first` and lasts at most until `last`."""
 
     def step(self, step: int, size: int) -> None:
-        """A step is done; it took in so many images or real tokens."""
+        """A step is done; `size` counts the images or real tokens that it took in."""
 
     def values(self, step: int, split: str, values: Mapping[str, float]) -> None:
         """Numbers were logged."""
 
     def note(self, text: str) -> None:
-        """Something that the user should know."""
+        """A line that the user should see."""
 
 
 class Run:
-    """`writes` is false on every process but the first: all its methods then do nothing."""
+    """A run folder. On every process but the first, `writes` is False, and the methods that write do nothing."""
 
     def __init__(self, path: Path, writes: bool = True) -> None:
         self.path, self.writes = path, writes
@@ -55,7 +55,7 @@ class Run:
 
     @classmethod
     def create(cls, root: Path, name: str, recipe: Mapping[str, Any], meta: Mapping[str, Any]) -> Run:
-        """A new folder `root`/`name`/<stamp>, never one that is there."""
+        """A run in a new folder `root`/`name`/<stamp>; a folder that exists is never used."""
         from tl.recipe.yamlfile import dump
 
         now = datetime.now(UTC)
@@ -81,7 +81,7 @@ class Run:
 
     @classmethod
     def open(cls, path: Path, writes: bool = False) -> Run:
-        """A run that is there; TLError when the folder is none."""
+        """The run in an existing folder; TLError where the folder holds no run."""
         if not (path / META).is_file() or not (path / RECIPE).is_file():
             near = f" Runs are listed by 'tl runs {path.parent}'." if path.parent.is_dir() else ""
             raise TLError(f"'{path}' is no run: it holds no {META} and {RECIPE}.{near}")
@@ -90,7 +90,7 @@ class Run:
         return cls(path, writes)
 
     def write(self, name: str, content: bytes | str) -> None:
-        """Write a file as a whole: it is either the old or the new one, also when the machine stops."""
+        """Write a file as a whole: it is either the old or the new file afterwards, even if the machine stops."""
         if not self.writes:
             return
         with self._writing(name):
@@ -110,7 +110,7 @@ class Run:
 
     @property
     def meta(self) -> FileValues:
-        """What is known about the run; TLError where that is none, or where a fact is asked for that it lacks."""
+        """The facts in meta.json; TLError where the file is damaged, or lacks a fact that is asked for."""
         meta = read_facts(self.path / META, SHAPES)
         if "status" not in meta:
             raise damaged(self.path / META)
@@ -118,9 +118,9 @@ class Run:
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Keep the run's status and the seconds it took, whichever way it ends; TLError while another process is at it.
+        """A context that records the run's status and duration, whichever way the run ends.
 
-        A kill leaves the status `running` without the lock.
+        TLError while another process trains the run. A killed process leaves the status `running` without the lock.
         """
         if not self.writes:
             yield
@@ -136,7 +136,9 @@ class Run:
                 status = "stopped"
                 raise
             finally:
-                with suppress(Unwritable) if status == "failed" else nullcontext():  # what made it fail is told
+                with (
+                    suppress(Unwritable) if status == "failed" else nullcontext()
+                ):  # the error that ended the run is shown instead
                     self.update_meta(status=status, seconds=self.seconds)
 
     @property
@@ -147,7 +149,7 @@ class Run:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         with (self.path / LOCK).open("a") as file:
-            until = time.monotonic() + _LOOK  # `killed` holds it for a moment
+            until = time.monotonic() + _LOOK  # the property `killed` holds the lock for a moment
             while not _taken(file, fcntl.LOCK_EX):
                 if time.monotonic() > until:
                     raise TLError(f"'{self.path}' is being trained by another process: wait for it, or stop it.")
@@ -156,7 +158,7 @@ class Run:
 
     @property
     def killed(self) -> bool:
-        """Whether the run is said to be running, but no process is at it."""
+        """True where the status is `running`, but no process trains the run."""
         if self.meta["status"] != "running" or not (self.path / LOCK).is_file():
             return False
         with (self.path / LOCK).open() as file:
@@ -180,7 +182,7 @@ class Run:
                 file.write(line + "\n")
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl; a last line that a kill cut short is none."""
+        """The rows of metrics.jsonl, without a last line that a kill cut short."""
         file = self.path / METRICS
         lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
         try:
@@ -194,13 +196,13 @@ class Run:
         self.write(METRICS, "".join(f"{line}\n" for line in kept))
 
     def checkpoint(self, step: int, states: Mapping[str, Mapping[str, Any] | None]) -> None:
-        """Write a checkpoint of these states; None stands for that of the one before."""
+        """Write a checkpoint of these states; None stands for the same state in the checkpoint before."""
         if self.writes:
             with self._writing(CHECKPOINTS):
                 self._checkpoints.write(step, states)
 
     def latest_checkpoint(self, say: Callable[[str], None]) -> Checkpoint | None:
-        """The newest that is whole; `say` hears of those that are not; None before the first."""
+        """The newest whole checkpoint; `say` gets a line on each damaged one. None before the first checkpoint."""
         return self._checkpoints.latest(say)
 
     def save_model(self, state: Mapping[str, Tensor]) -> None:
@@ -216,7 +218,7 @@ def _json(content: Any) -> str:
 
 
 def _taken(file: IO[str], kind: int) -> bool:
-    """Whether the lock could be taken at once."""
+    """Take a lock without waiting; True where that succeeded."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What the JSON files of a run must look like: they may come from another machine, cut short, edited, or made up."""
+"""What the JSON files of a run must look like. They may come from a stranger: cut short, edited, or made up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tl.recipe.shape import Choice, ListOf, MapOf, Maybe, Record, Scalar, Shape
 from tl.recipe.weights import RUN_ASSETS, RUN_META, RUN_MODEL, RUN_PREPROCESS, RUN_SPACE
 from tl.run.disk import hash_of
 
-# A measurement may be infinite or undefined, a setting may not.
+# A figure is a measurement and may be infinite or nan; a number is a setting and may not.
 _WORD, _NUMBER, _COUNT, _FIGURE = Scalar("str"), Scalar("float"), Scalar("int"), Scalar("figure")
 META: Mapping[str, Shape] = {
     "status": Choice(("running", "done", "stopped", "failed")),
@@ -60,7 +60,7 @@ OUTCOME = Record(
 
 
 class FileValues(dict[str, Any]):
-    """A file's values by key; TLError, not KeyError, for one that it lacks."""
+    """The values of a JSON file by key; a key that the file lacks raises TLError, not KeyError."""
 
     def __init__(self, file: Path, values: Mapping[str, Any]) -> None:
         super().__init__(values)
@@ -71,7 +71,7 @@ class FileValues(dict[str, Any]):
 
 
 def damaged(file: Path, why: str = "", of: str = "run") -> TLError:
-    """What is said of a file of a run, or of another folder, that is not what was written there."""
+    """The error for a file of a run, or of another folder (`of`), that is not what was written there."""
     return TLError(f"'{file}' is damaged{f' ({why})' if why else ''}: copy the {of} again as a whole.")
 
 
@@ -86,7 +86,7 @@ def read_json(file: Path, of: str = "run") -> Any:
 
 
 def demand(file: Path, shape: Shape, content: Any, of: str = "run") -> None:
-    """TLError where a file's content lacks the shape; keys that the shape does not have may be there."""
+    """TLError where a file's content does not have the shape; further keys may be there."""
     wrong: list[str] = []
 
     def report(key: str, text: str) -> None:
@@ -99,7 +99,7 @@ def demand(file: Path, shape: Shape, content: Any, of: str = "run") -> None:
 
 
 def read_facts(file: Path, shapes: Mapping[str, Shape], of: str = "run") -> FileValues:
-    """A mapping of which each key that is there has its shape."""
+    """The mapping in a JSON file; TLError where the value of a key does not have the shape for that key."""
     content = read_json(file, of)
     if not isinstance(content, dict):
         raise damaged(file, of=of)
@@ -108,13 +108,13 @@ def read_facts(file: Path, shapes: Mapping[str, Shape], of: str = "run") -> File
 
 
 def answer_files(run: Path) -> list[str]:
-    """The files of a run that its answers follow from."""
+    """The files of a run that its predictions depend on."""
     assets = sorted(file.name for file in (run / RUN_ASSETS).glob("*"))
     return [RUN_MODEL, RUN_SPACE, RUN_PREPROCESS, *(f"{RUN_ASSETS}/{name}" for name in assets)]
 
 
 def demand_whole(run: Path, names: Sequence[str]) -> None:
-    """TLError where a file is not what the run wrote."""
+    """TLError where one of these files is missing or differs from the checksum in the run's meta.json."""
     known = read_facts(run / RUN_META, META)["files"]
     for name in names:
         if not (run / name).is_file():
@@ -124,7 +124,7 @@ def demand_whole(run: Path, names: Sequence[str]) -> None:
 
 
 def demand_own(folder: Path) -> None:
-    """TLError where something in a folder would lead what is written there to elsewhere."""
+    """TLError where a link in the folder leads out of it: files that are written there would land elsewhere."""
     home = os.path.realpath(folder)
     for entry in _entries(folder):
         if entry.is_symlink():
