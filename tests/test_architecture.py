@@ -29,7 +29,7 @@ LIGHT = (
     *("errors", "space", "rng", "recipe/", "metrics/", "run/", "report/"),
     *("components/sample", "components/picture", "components/preprocess"),
     *("components/data/", "components/freeze/", "components/optimizer/"),
-    *(f"commands/{name}" for name in ("anatomy", "check", "doctor", "explain", "forecast", "launch", "runs")),
+    *(f"commands/{name}" for name in ("check", "doctor", "explain", "forecast", "launch", "parts", "runs")),
     "cli/",
 )
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -15,7 +15,7 @@ import torch
 
 from tests.conftest import IMAGE, TEXT
 from tl.errors import Mistakes, TLError
-from tl.inputs.workers import lost, processes, spread
+from tl.inputs.workers import lost_worker, processes, spread
 from tl.recipe.recipe import load
 
 

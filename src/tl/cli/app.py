@@ -50,9 +50,9 @@ def run_command() -> tuple[int, str]:
     except (KeyboardInterrupt, typer.Abort):
         return 130, ""
     except RuntimeError as error:
-        from tl.inputs.workers import lost
+        from tl.inputs.workers import lost_worker
 
-        if (message := lost(error)) is None:
+        if (message := lost_worker(error)) is None:
             raise
         return 1, message
     return (code if isinstance(code, int) else 0), ""

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from tl.cli.app import run_command
 from tl.cli.printing.terminal import say
-from tl.commands.launch import another_spoke, end_with_launcher, leave_word, speaks
+from tl.commands.launch import another_prints, end_with_launcher, leave_message, prints_first
 
 
 class _UncaughtErrors:
@@ -26,12 +26,12 @@ class _UncaughtErrors:
         if kind is None or error is None:
             return
         lost_peer = _is_lost_peer(error)
-        if not (lost_peer and another_spoke()) and speaks():
+        if not (lost_peer and another_prints()) and prints_first():
             if lost_peer:
                 say(f"Another process of this job is gone; its launcher says which. ({error})", file=sys.stderr)
             else:
                 sys.__excepthook__(kind, error, at)
-            leave_word("", 1)
+            leave_message("", 1)
         _exit_at_once(1)
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     end_with_launcher()
     with _UncaughtErrors():  # sys.excepthook would not do: torch puts its own in that place
         code, message = run_command()
-    if code and leave_word(message, code) and message:
+    if code and leave_message(message, code) and message:
         say(message, file=sys.stderr)
     _exit_at_once(code)
 

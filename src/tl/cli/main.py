@@ -18,9 +18,9 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     if "TORCHELASTIC_RUN_ID" in os.environ:
         from tl.cli import launched
-        from tl.commands.launch import elastic
+        from tl.commands.launch import under_torchrun
 
-        if elastic():
+        if under_torchrun():
             launched.main()
     code, message = run_command()
     if message:

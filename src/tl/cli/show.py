@@ -47,7 +47,7 @@ def _show_plan(recipe: Recipe, as_json: bool) -> None:
     """The recipe, then which part learns in which phase at which rate."""
     from tl.cli.printing.json_output import print_json
     from tl.cli.printing.show import print_recipe, recipe_as_json
-    from tl.commands.anatomy import parts
+    from tl.commands.parts import parts
     from tl.components.freeze.base import FreezeSchedule
     from tl.components.optimizer.base import Optimizer
     from tl.recipe.build import build

@@ -1,4 +1,4 @@
-"""What augmentation makes of samples, to look at: a PNG of pictures, lines of text."""
+"""`tl show --augment`: what augmentation makes of samples, as a PNG of pictures or as lines of text."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ FONT = 14
 def views(
     images: Sequence[Image.Image], augment: Augment, preprocess: ImagePreprocess, seed: int, k: int
 ) -> list[list[Image.Image]]:
-    """A row for each image (RGB): what evaluation sees, then `k` views as training gets them.
+    """A row for each RGB image: the image as evaluation sees it, then `k` views as training gets them.
 
-    The images at one place of all rows are one batch, so mixup and cutmix blend them with one another.
+    The images at the same place of all rows form a batch, so mixup and cutmix blend them with one another.
     """
     space = Space("single", tuple(map(str, range(len(images)))))
     rows = [[preprocess.crop(image)] for image in images]
@@ -44,7 +44,7 @@ def views(
 def lines(
     text: str | tuple[str, str], augment: Augment, preprocess: TextPreprocess, seed: int, k: int
 ) -> list[str | tuple[str, str]]:
-    """The text or pair of texts, then `k` versions of it as training gets them before tokenisation."""
+    """The text or pair of texts, then `k` versions of it as training gets them, before they are tokenised."""
     found = [text]
     for number in range(k):
         with seeded(derive(seed, "view", number)):

@@ -1,4 +1,4 @@
-"""Whether this machine is ready: packages, extras, torch with torchvision, device, disk, cache, shipped files."""
+"""`tl doctor`: whether this machine is ready: packages, extras, torch with torchvision, device, disk, shipped files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ print(json.dumps(found))
 
 @dataclass(frozen=True)
 class Symptom:
-    """What was found: all right, worth knowing, or broken; a broken one's text says the remedy."""
+    """One finding: something is all right, worth knowing, or broken; the text of a broken one says the remedy."""
 
     state: Literal["ok", "note", "broken"]
     what: str
@@ -43,7 +43,7 @@ class Symptom:
 
 
 def examine() -> list[Symptom]:
-    """Everything that was found, in the order of looking."""
+    """All findings, in the order in which they were looked for."""
     return [*_packages(), *_torch(), *_extras(), *_disk(), *_cache(), *_shipped()]
 
 
@@ -55,7 +55,7 @@ def _packages() -> Iterator[Symptom]:
 
 
 def _requirements() -> Iterator[tuple[Any, str]]:
-    """The packages that tl asks for here, each with the extra that asks for it ('' for all)."""
+    """The packages that tl requires on this machine, each with the extra that requires it ('' for tl itself)."""
     from packaging.requirements import Requirement
 
     extras = metadata(PACKAGE).get_all("Provides-Extra") or []
@@ -81,7 +81,7 @@ def _package(requirement: Any) -> Symptom:
 
 
 def _torch() -> Iterator[Symptom]:
-    """What torch says of itself, asked in a process of its own: a broken build may end that process."""
+    """Findings on torch, asked for in a process of its own, which a broken build may end."""
     done = subprocess.run([sys.executable, "-P", "-c", _PROBE], capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
@@ -102,7 +102,7 @@ def _torch() -> Iterator[Symptom]:
 
 
 def mismatch(torch: str, error: str) -> str:
-    """One sentence on why torchvision does not work with this torch, and what to do."""
+    """A sentence on why torchvision does not work with this torch, and what to do."""
     try:
         needed = [text for text in requires("torchvision") or () if text.startswith("torch=")]
         vision = version("torchvision")
@@ -156,7 +156,7 @@ def _shipped() -> Iterator[Symptom]:
 
 
 def intact(path: Path) -> bool:
-    """Whether a .safetensors file is as long as its header says, or a .json file parses; true of any other."""
+    """True where a .safetensors file has the length that its header says, or a .json file parses; else True."""
     content = path.read_bytes()
     try:
         if path.suffix == ".safetensors":

@@ -1,4 +1,4 @@
-"""The verb `evaluate`: a finished run on a split of its own data, or on other data of the same form."""
+"""`tl evaluate`: a finished run on a split of its own data, or on other data of the same form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tl.recipe.recipe import Node
 
 
 def evaluate(path: Path, split: str, other: Path | None, say: Callable[[str], None]) -> Outcome:
-    """Evaluate the run at `path` on `split`, or on everything in `other`; `say` hears of samples that have no label."""
+    """Evaluate the run at `path` on `split`, or on all of `other`; `say` gets a line on samples without a label."""
     trained = open_run(path)
     samples = _own_samples(trained, split, say) if other is None else _other_samples(trained, other)
     loop = trained.recipe.loop
@@ -64,7 +64,7 @@ def _other_samples(trained: Trained, path: Path) -> tuple[Sample, ...]:
 
 
 def _pointed_at(node: Node, path: Path) -> Node:
-    """The data option on another path; nothing there is left out, since the metrics are over all of it."""
+    """The data option with another path. Nothing there is skipped, since the metrics are over all samples."""
     there = str(path.absolute())
     places: dict[str, dict[str, object]] = {"root": {"root": there}, "file": {"file": there, "files": None}}
     for key, values in places.items():

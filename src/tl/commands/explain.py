@@ -1,4 +1,4 @@
-"""What every group, option and key of a recipe is: read from signatures, YAML files and the comments in them."""
+"""`tl explain` and `tl list`: what every group, option and key of a recipe is, read from sources and YAML comments."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PLAIN = {
 
 @dataclass(frozen=True)
 class KeyHelp:
-    """One key: the `options` of its group that have it, what it `takes`, its default as YAML and where that stands."""
+    """A key: the `options` of its group that have it, what it `takes`, its default as YAML, and the default's place."""
 
     name: str
     options: tuple[str, ...]
@@ -40,7 +40,7 @@ class KeyHelp:
 
 @dataclass(frozen=True)
 class OptionHelp:
-    """An option with its keys."""
+    """An option with the help for its keys."""
 
     group: str
     name: str
@@ -50,7 +50,7 @@ class OptionHelp:
 
 @dataclass(frozen=True)
 class GroupHelp:
-    """A group with its options; `loop`, `cache`, `seed` and `name` have none."""
+    """A group with the help for its options; `loop`, `cache`, `seed` and `name` have keys instead of options."""
 
     name: str
     what: str
@@ -59,12 +59,12 @@ class GroupHelp:
 
 
 def recipes() -> dict[str, str]:
-    """The shipped recipes with the first line of each."""
+    """The shipped recipes by name, with the first sentence of each."""
     return {name: first_line(path) for name, path in shipped_recipes().items()}
 
 
 def group(name: str) -> GroupHelp:
-    """A group with its options, or one that has keys only; TLError for another name."""
+    """The help for a group; TLError for a name that is no group."""
     if name in GROUPS:
         return GroupHelp(name, _docstring(name), tuple(entry(option) for option in options(name).values()), ())
     if name in _PLAIN:
@@ -76,7 +76,7 @@ def group(name: str) -> GroupHelp:
 
 
 def entry(option: Option) -> OptionHelp:
-    """An option with its keys and their defaults."""
+    """The help for an option."""
     record = signature(option.source, option.module).record
     found = _keys(record.fields, layers(option), "", option.group)
     return OptionHelp(
@@ -85,14 +85,14 @@ def entry(option: Option) -> OptionHelp:
 
 
 def base_keys() -> list[KeyHelp]:
-    """The keys that are in no group."""
+    """The help for the keys that are in no group."""
     files = [read(RECIPES / "base.yaml")]
     name = KeyHelp("name", (), "a text", "the file's name", "no file sets it", "the folder of its runs below runs/")
     return [name, *_keys({"seed": Scalar("int"), **{name: record_shape(name) for name in RECORDS}}, files, "", "")]
 
 
 def explain(name: str) -> list[GroupHelp | OptionHelp | KeyHelp]:
-    """All that a name may mean: a group, an option or keys, also by its last word; TLError for an unknown one."""
+    """The help for all that a name may mean: a group, an option or keys, also by their last word; TLError for none."""
     known, within = _known()
     if name in known or name in within:
         return known.get(name) or [within[name]]
@@ -104,7 +104,7 @@ def explain(name: str) -> list[GroupHelp | OptionHelp | KeyHelp]:
 
 @cache
 def _known() -> tuple[dict[str, list[GroupHelp | OptionHelp | KeyHelp]], dict[str, KeyHelp]]:
-    """Groups, options and keys by name; and keys by the name that tells their option too, such as head.mlp.hidden."""
+    """Help by name: of groups, options and keys; and of keys by their long name, such as head.mlp.hidden."""
     known: dict[str, list[GroupHelp | OptionHelp | KeyHelp]] = {}
     within: dict[str, KeyHelp] = {}
     for name in (*GROUPS, *_PLAIN):
@@ -119,7 +119,7 @@ def _known() -> tuple[dict[str, list[GroupHelp | OptionHelp | KeyHelp]], dict[st
 
 
 def _shared(keys: list[KeyHelp]) -> list[KeyHelp]:
-    """Keys that several options have alike, once."""
+    """The keys, with those that several options have alike as one."""
     same: dict[KeyHelp, tuple[str, ...]] = {}
     for key in keys:
         bare = replace(key, options=())
@@ -139,7 +139,7 @@ def _keys(fields: Mapping[str, Shape], files: list[YamlFile], inside: str, prefi
 
 
 def _default(shape: Shape, value: Any) -> str:
-    """A default as a user would write it; YAML reads a bare `no` as false."""
+    """A default as a user would write it; where YAML read a bare `no` as false, `no` is shown."""
     if value == _GIVEN:
         return "must be given"
     return "no" if value is False and isinstance(shape, Choice) else flow(value)

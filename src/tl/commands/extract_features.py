@@ -1,4 +1,4 @@
-"""The verb `extract-features`: what the head would see, for every split, written to a file."""
+"""`tl extract-features`: the features that a head would see, for every split, written to a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENDINGS = (".safetensors", ".npz", ".parquet", ".csv")
 
 @dataclass(frozen=True)
 class Features:
-    """Features (N, dim) and targets of a split, with the samples' ids; an unknown target is -1, or nan."""
+    """The features (N, dim) and targets of a split with the ids of its samples; an unknown target is -1, or nan."""
 
     features: Tensor
     targets: Tensor
@@ -40,7 +40,7 @@ def extract_features(
 ) -> tuple[dict[str, Features], Space]:
     """The features of every split of a recipe's data under its backbone, or of a run's under its trained one.
 
-    They are read from the cache, or left there for others; `say` hears of it.
+    The features are read from the cache, or kept there; `say` gets a line on that.
     """
     path = Path(reference)
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""The verb `finetune`: assemble, start the head, train, calibrate, evaluate, and leave a run that can be used."""
+"""`tl finetune`: prepare, start the head, train, calibrate, evaluate, and leave a run that can be used."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tl.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for: a new run under `root`, or going on with `resume`."""
+    """What the command line asks for: a new run below `root`, or to go on with the run `resume`."""
 
     recipe: Recipe
     root: Path
@@ -46,7 +46,7 @@ class Request:
 
 
 def finetune(request: Request, listener: Listener) -> Path:
-    """Train as the recipe says and return the run's folder."""
+    """Train as the recipe says; gives the run's folder."""
     with deterministic(request.recipe.loop.deterministic):
         return _train(request, listener)
 
@@ -74,7 +74,7 @@ def _train(request: Request, listener: Listener) -> Path:
             demand_room(run.path, trainer.room)
         with going_on(run.path):
             resumed = request.resume is not None and trainer.restore()
-        with StopSignals(accelerator, run.path, _until(recipe, began)) as signals:
+        with StopSignals(accelerator, run.path, _end_of_time(recipe, began)) as signals:
             if not resumed:
                 with signals.at_once():
                     ready.start_head(supply)
@@ -85,21 +85,21 @@ def _train(request: Request, listener: Listener) -> Path:
 
 
 def _finish(run: Run, ready: Prepared, supply: Supply, cursor: Cursor) -> None:
-    """Calibrate, evaluate, and leave the model with all that it needs, its answers and the report."""
+    """Calibrate and evaluate; write the model with all that it needs, its predictions and the report."""
     assembly, device = ready.assembly, ready.accelerator.device
-    validated = _validated(ready, supply)
+    validated = _validate(ready, supply)
     temperature = _temperature(assembly, validated)
-    _keep(run, assembly, temperature)
+    _write_model(run, assembly, temperature)
     best = {"metric": ready.plan.metric, "value": cursor.best, "step": cursor.best_step}
     run.update_meta(best=best, peak_memory_mb=peak_memory_mb(device), temperature=temperature)
-    outcomes = _outcomes(run, ready, supply, validated, temperature)
+    outcomes = _evaluate(run, ready, supply, validated, temperature)
     if run.writes:
         run.update_meta(seconds=run.seconds)
         write_report(run, assembly, outcomes)
 
 
 def find_rates(recipe: Recipe, listener: Listener) -> dict[str, RateSweep]:
-    """A learning-rate sweep over each phase's learning parts, from the weights that training would start from."""
+    """A learning-rate sweep for each phase over the parts that learn in it, from the weights training starts at."""
     ready = prepare(recipe)
     supply = ready.supply(listener.note)
     job = ready.job(supply)
@@ -113,7 +113,7 @@ def find_rates(recipe: Recipe, listener: Listener) -> dict[str, RateSweep]:
     return found
 
 
-def _until(recipe: Recipe, began: float) -> float:
+def _end_of_time(recipe: Recipe, began: float) -> float:
     limit = recipe.loop.max_time
     return math.inf if limit is None else began + 60 * limit.value
 
@@ -140,14 +140,14 @@ def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run
     return run
 
 
-def _validated(ready: Prepared, supply: Supply) -> Outputs | None:
+def _validate(ready: Prepared, supply: Supply) -> Outputs | None:
     if not len(supply.val):
         return None
     return ready.evaluator.outputs(ready.assembly.model, supply.last("val", supply.val))
 
 
 def _temperature(assembly: Assembly, validated: Outputs | None) -> float:
-    """One where every answer on validation is right: the best would then be 0, and every answer to come certain."""
+    """The temperature fitted on validation; 1 where all predictions there are right: the fitted one would be 0."""
     space = assembly.data.space
     if validated is None or space.kind == "number":
         return 1.0
@@ -157,7 +157,7 @@ def _temperature(assembly: Assembly, validated: Outputs | None) -> float:
     return fit_temperature(validated.outputs.numpy(), targets, space.kind)
 
 
-def _keep(run: Run, assembly: Assembly, temperature: float) -> None:
+def _write_model(run: Run, assembly: Assembly, temperature: float) -> None:
     backbone = assembly.model.backbone
     run.save_model(assembly.model.state_dict())
     run.write(RUN_SPACE, json.dumps({**asdict(assembly.data.space), "temperature": temperature}, ensure_ascii=False))
@@ -168,7 +168,7 @@ def _keep(run: Run, assembly: Assembly, temperature: float) -> None:
         run.update_meta(files={name: hash_of(run.path / name) for name in answer_files(run.path)})
 
 
-def _outcomes(
+def _evaluate(
     run: Run, ready: Prepared, supply: Supply, validated: Outputs | None, temperature: float
 ) -> list[Outcome]:
     assembly = ready.assembly

@@ -1,4 +1,4 @@
-"""What a run will need, told before anything is loaded: steps, and lower bounds of memory and disk."""
+"""What a run will need, computed before anything is loaded: steps, and lower bounds of memory and disk."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _FLOAT = 4
 
 @dataclass(frozen=True)
 class Forecast:
-    """Steps of the run; `weights` (their number in the backbone), `memory` and `disk` (MB) are None where unknown.
+    """The needs of a run: its steps, the number of `weights` in the backbone, `memory` and `disk` in MB.
 
-    Memory is that of weights, gradients and optimizer state; activations and libraries come on top.
+    The last three are None where they are unknown. `memory` covers weights, gradients and optimizer state; activations
+    and libraries come on top. `free` is the free disk space in MB.
     """
 
     samples: int
@@ -37,7 +38,7 @@ class Forecast:
 
 
 def forecast(loop: Loop, nodes: dict[str, Node], samples: int, learning: float, root: Path) -> Forecast:
-    """The needs of a run on so many training samples; a share `learning` of the backbone learns at some time."""
+    """The needs of a run on `samples` training samples; `learning` is the share of the backbone that learns in it."""
     epoch = samples / min(loop.batch, samples)
     count = weight_count(Weights.parse(nodes["backbone"].values["weights"])) if _has_weights(nodes) else None
     states = _states(nodes["optimizer"]) * learning
@@ -50,7 +51,7 @@ def forecast(loop: Loop, nodes: dict[str, Node], samples: int, learning: float, 
         weights=count,
         memory=None if one is None else one * (1 + learning + states + ema),
         disk=None if one is None else one * (3 + states + ema),
-        free=shutil.disk_usage(_there(root)).free / MB,
+        free=shutil.disk_usage(_existing(root)).free / MB,
     )
 
 
@@ -59,19 +60,19 @@ def _has_weights(nodes: dict[str, Node]) -> bool:
 
 
 def _states(optimizer: Node) -> int:
-    """Numbers that the optimizer keeps for each weight, by its class's STATES; Adam's two where it does not say."""
+    """How many numbers the optimizer keeps for each weight: its class's STATES, else two, as Adam does."""
     try:
         return int(str(literal(options("optimizer")[optimizer.option].source, "STATES")))
     except LookupError:
         return 2
 
 
-def _there(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     return next(p for p in (path.absolute(), *path.absolute().parents) if p.is_dir())
 
 
 def weight_count(weights: Weights) -> int | None:
-    """How many numbers a backbone's weights are, from headers and file sizes; None where nothing lies here."""
+    """How many numbers a backbone's weights have, from headers and file sizes; None where no file is here."""
     match weights.kind, weights.path:
         case "run", Path() as run:
             return _numbers(run / RUN_MODEL, "backbone.")
@@ -87,7 +88,7 @@ def weight_count(weights: Weights) -> int | None:
 
 
 def _numbers(file: Path, prefix: str) -> int:
-    """Of a safetensors file the exact number; of another one its size in 32-bit numbers."""
+    """The exact number for a safetensors file; for any other file its size in 32-bit numbers."""
     if file.suffix != ".safetensors":
         return file.stat().st_size // _FLOAT
     try:

@@ -1,9 +1,10 @@
-"""Several processes on this machine: the same command once for each, told apart by the variables that torch reads.
+"""`--processes N`: the same command in several processes on this machine.
 
-torch's own launcher answers any failure with a traceback and exit code 1, and a signal by killing what has not yet
-written its checkpoint. Here signals are passed on, and a process that ends by a mistake or a signal leaves its last
-words in a folder of the launcher's, which speaks once for all. Under torchrun, and `accelerate launch`, which runs it,
-the first process that fails speaks for all; they agree on it in torchrun's store.
+The processes tell themselves apart by the environment variables that torch reads. torch's own launcher is not used: it
+answers any failure with a traceback and exit code 1, and on a signal it kills processes before they have written their
+checkpoint. This launcher passes signals on. A process that ends by a mistake or a signal writes its message into a
+folder of the launcher, and the launcher prints each message once. Under torchrun, which `accelerate launch` runs too,
+the first process that fails prints its message; the processes agree on which one that is in torchrun's store.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Children = Sequence["subprocess.Popen[bytes]"]
 
 
 class Ended(TLError):
-    """How the processes of a launch ended, in their own words and with their exit code."""
+    """The processes of a launch ended early; holds their messages and the exit code."""
 
     def __init__(self, text: str, exit_code: int) -> None:
         super().__init__(text)
@@ -42,11 +43,11 @@ class Ended(TLError):
 
 
 def relaunch(processes: int) -> None:
-    """Run this very command in so many processes; Ended tells of any that did not come to its end."""
+    """Run the present command in `processes` processes; raises Ended where one of them did not come to its end."""
     with TemporaryDirectory(prefix="tl_launch_") as name:
         folder = Path(name)
         children: list[subprocess.Popen[bytes]] = []
-        with _passing_on(children, folder) as sent:
+        with _passing_signals_on(children, folder) as sent:
             children.extend(_start(environment) for environment in _environments(processes, folder))
             at, first = _wait(children, folder)
         words = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("[0-9]*"))]
@@ -64,28 +65,28 @@ def relaunch(processes: int) -> None:
 
 
 def launched() -> bool:
-    """Whether this process is one that `relaunch` started."""
+    """True in a process that `relaunch` started."""
     return _WORDS in os.environ
 
 
-def elastic() -> bool:
-    """Whether torchrun started this process, and others of one job with it."""
+def under_torchrun() -> bool:
+    """True where torchrun started this process and others for the same job."""
     named = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     return named and not launched() and int(os.environ["WORLD_SIZE"]) > 1
 
 
-def leave_word(text: str, exit_code: int) -> bool:
-    """Tell the launcher how this process ends, before the others notice; whether it is to say so itself."""
+def leave_message(text: str, exit_code: int) -> bool:
+    """Leave the message and exit code for the launcher; True where this process must print the message itself."""
     if not launched():
-        return speaks()
+        return prints_first()
     Path(os.environ[_WORDS], os.environ["RANK"]).write_text(json.dumps([text, exit_code]), encoding="utf-8")
     return False
 
 
-def speaks() -> bool:
-    """Whether this process is the first of its job to say why it fails."""
+def prints_first() -> bool:
+    """True where this process is the first of its job to print why it fails."""
     if not launched():
-        return _said(1) == 1
+        return _asked_to_print(1) == 1
     try:
         Path(os.environ[_WORDS], _SPOKEN).touch(exist_ok=False)
     except FileExistsError:
@@ -93,34 +94,34 @@ def speaks() -> bool:
     return True
 
 
-def another_spoke() -> bool:
-    """In a process that lost its connection: is it known why another leaves? Its words come a little later."""
+def another_prints() -> bool:
+    """In a process that lost its connection: wait for the message of another process; True where one comes."""
     until = time.monotonic() + _LATEST
     while time.monotonic() < until:
-        if any(Path(os.environ[_WORDS]).iterdir()) if launched() else _said(0):
+        if any(Path(os.environ[_WORDS]).iterdir()) if launched() else _asked_to_print(0):
             return True
         time.sleep(0.05)
     return False
 
 
-def _said(more: int) -> int:
-    """How many processes of torchrun's job have wanted to speak, with so many more."""
+def _asked_to_print(more: int) -> int:
+    """How many processes of torchrun's job have asked to print a message, after adding `more` to that number."""
     from torch.distributed import DistError, TCPStore  # type: ignore[attr-defined]
 
     try:
         store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=timedelta(seconds=_LATEST))
         return int(store.add(f"{_SPOKEN}_{os.environ['TORCHELASTIC_RESTART_COUNT']}", more))
-    except DistError:  # torchrun itself is gone
+    except DistError:  # torchrun has ended already
         return more
 
 
 def end_with_launcher() -> None:
-    """When the launcher is gone, stop this process as by SIGTERM; if it does not heed that, end it."""
+    """When the launcher has ended, stop this process as by SIGTERM; later end it, if it still runs."""
     parent = int(os.environ.get(_PARENT, os.getppid()))
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(_LOOK - time.time() % _LOOK)  # all look at the same moments, and so stop with the same step
+            time.sleep(_LOOK - time.time() % _LOOK)  # all look at the same moments: they stop at one step
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_ORPHANED)
         os._exit(1)
@@ -140,15 +141,15 @@ def _environments(processes: int, folder: Path) -> Iterator[dict[str, str]]:
 
 
 def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """A child in a process group of its own, so that a terminal's Ctrl-C reaches it through us alone, and once."""
+    """Start a child in its own process group, so that a terminal's Ctrl-C reaches it once, through this process."""
     command = [sys.executable, "-P", "-m", "tl.cli.launched", *sys.argv[1:]]
     output = None if environment["RANK"] == "0" else subprocess.DEVNULL
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, process_group=0)
 
 
 @contextmanager
-def _passing_on(children: Children, folder: Path) -> Iterator[list[int]]:
-    """Each signal to us goes to every child; the list holds what was sent."""
+def _passing_signals_on(children: Children, folder: Path) -> Iterator[list[int]]:
+    """A context in which each signal to this process is passed on to every child; the list holds the signals sent."""
     sent: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
@@ -166,10 +167,10 @@ def _passing_on(children: Children, folder: Path) -> Iterator[list[int]]:
 
 
 def _wait(children: Children, folder: Path) -> tuple[int, int]:
-    """Until all have ended: which failed first and its code, or 0.
+    """Wait until all children have ended; gives the number of the first that failed and its exit code, or 0.
 
-    The others may wait for a failed one for ever, so after a while they are killed; not after a signal that all heard,
-    when the first process may still be writing its checkpoint.
+    The others may wait for a failed child for ever, so they are killed after a while; not after a signal, which all of
+    them got, since the first child may still be writing its checkpoint.
     """
     at, first, failed_at = 0, 0, 0.0
     while True:

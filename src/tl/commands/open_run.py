@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tl.commands.build_model import build_model
 from tl.commands.settle import device_of, settle, without_cache_folder
-from tl.components.backbone.loading import read as read_weights
+from tl.components.backbone.loading import read_weights
 from tl.components.data.splits import load as load_data
 from tl.components.model import Model
 from tl.components.preprocess import fingerprint

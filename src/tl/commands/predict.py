@@ -1,4 +1,4 @@
-"""The verb `predict`: answers for files or texts, in batches."""
+"""`tl predict`: predictions for files or texts, in batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tl.inputs.workers import processes
 
 
 def predict(trained: Trained, inputs: Sequence[str], batch: int) -> Iterator[dict[str, Any]]:
-    """One answer for each input, in order: the answer, its probability and every score by name."""
+    """One mapping for each input, in order: the prediction, its probability, and every score by name."""
     model, space = trained.model, trained.model.head.space
     samples = _samples(inputs, model.backbone.preprocess.modality, pairs=bool(trained.recipe.data.values.get("pair")))
     device = evaluator(trained.recipe).device

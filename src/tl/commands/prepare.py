@@ -45,7 +45,7 @@ class Prepared:
     def lines(self) -> Iterator[str]:
         """What the user should know before the run begins."""
         yield from (*self.recipe.notes, *self.assembly.data.notes)
-        yield from (*self.assembly.model.backbone.described(), *self.notes)
+        yield from (*self.assembly.model.backbone.description_lines(), *self.notes)
         train = self.streams["train"]
         if cut := train.source.truncation():
             yield f"train: {cut}"
@@ -77,7 +77,7 @@ class Prepared:
     def start_head(self, supply: Supply) -> None:
         """Give the head its closed-form start, where the head has one."""
         device, model = self.evaluator.device, self.assembly.model
-        if model.head.needs_fit:
+        if model.head.needs_training_features:
             features, targets = self.evaluator.features(model, supply.features(self.assembly.items("train")))
             model.head.fit(features.to(device), targets.to(device))
 

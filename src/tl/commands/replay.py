@@ -1,4 +1,4 @@
-"""A step whose loss was not finite, taken again from the checkpoint before: where that arises, from which samples."""
+"""`tl replay`: take a step whose loss was not finite again, and find the module and the samples it comes from."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tl.training.trainer import BAD_STEP, Trainer
 
 @dataclass
 class Replay:
-    """What the step did when it was taken again.
+    """What happened when the step was taken again; `came` says whether its loss was again not finite.
 
-    `module` is the first whose output was not finite, and `samples` those it happened for; '' and none where every
-    output was finite, so that it arises in the backward pass. `came` says whether it came again at all.
+    `module` is the first module whose output was not finite, `samples` are the samples it happened for. Both are empty
+    where every output was finite: then the backward pass gave the value that is not finite.
     """
 
     step: int
@@ -36,8 +36,8 @@ class Replay:
     samples: list[str] = field(default_factory=list)
 
 
-class Never:
-    """Hears no signal."""
+class NoSignals:
+    """No signals: the replayed step is never stopped."""
 
     def pending(self, save: bool) -> tuple[int, bool]:
         return 0, save
@@ -50,7 +50,7 @@ class Never:
 
 
 def replay(path: Path, listener: Listener) -> Replay:
-    """Go on from the run's newest checkpoint to its bad step; nothing is written."""
+    """Go on from the run's newest checkpoint to its bad step; nothing is written into the run."""
     run = Run.open(path)
     if not (path / BAD_STEP).is_file():
         raise TLError(f"'{path}' holds no {BAD_STEP}: no step of it had a loss that is not finite.")
@@ -68,7 +68,7 @@ def replay(path: Path, listener: Listener) -> Replay:
         raise TLError(f"'{path}' went on beyond step {found.step}: what led to it is gone.")
     with _watched(trainer, found):
         try:
-            trainer.fit(Never())
+            trainer.fit(NoSignals())
         except TLError:
             found.came = (trainer.stepper.watch.first_step() or 0) == found.step
     return found
@@ -76,7 +76,7 @@ def replay(path: Path, listener: Listener) -> Replay:
 
 @contextmanager
 def _watched(trainer: Trainer, found: Replay) -> Iterator[None]:
-    """Hooks on every module that look, at the bad step alone, for the first output that is not finite."""
+    """A context with hooks that look, at the bad step only, for the first module output that is not finite."""
     names = {module: name for name, module in trainer.model.named_modules(prefix="model")}
     piece = [-1]
 
@@ -103,7 +103,7 @@ def _watched(trainer: Trainer, found: Replay) -> Iterator[None]:
 
 
 def _bad(output: Any) -> Tensor | None:
-    """Which rows (B,) of the first tensor of an output are not finite; None where all are."""
+    """Which rows (B,) of the first tensor of an output are not finite; None where all are finite."""
     value = output[0] if isinstance(output, tuple) and output else output
     if not isinstance(value, Tensor) or not value.is_floating_point() or bool(value.isfinite().all()):
         return None

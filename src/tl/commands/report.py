@@ -1,4 +1,4 @@
-"""From a finished run to the facts of its report."""
+"""The report of a finished run: its facts are gathered here, and drawn in report/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doing a run again: from its start, or killed in the middle and resumed, and what differs then."""
+"""`tl reproduce` and `tl verify-resume`: train a run again, or kill and resume it, and compare bit for bit."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _POLL, _LATEST = 0.002, 3600.0
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs of one recipe. `rows` were logged; `step` is that of the first row that differs, if any.
+    """How two runs of one recipe differ.
 
-    `largest` is the largest relative difference between logged numbers, `weights` whether the models are equal bit for
-    bit, `values` every final metric that differs, `facts` what differs in versions, machine and data.
+    `rows` counts the logged rows; `step` is that of the first row that differs, None where none does. `largest` is the
+    largest relative difference between logged numbers. `weights` says whether the models are equal bit for bit.
+    `values` are the final metrics that differ, `facts` the versions, machine and data that differ.
     """
 
     one: str
@@ -43,12 +44,12 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """Whether they are equal bit for bit."""
+        """True where the two runs are equal bit for bit."""
         return self.step is None and self.weights and not self.values
 
 
 def reproduce(path: Path, root: Path, listener: Listener) -> Comparison:
-    """Run a finished run again as it was, below `root`, and compare."""
+    """Train a finished run again below `root`, as it was, and compare the two."""
     run = Run.open(path)
     if run.meta["status"] != "done":
         raise TLError(f"'{path}' is {run.meta['status']}, so there is nothing to compare with: resume it first.")
@@ -57,7 +58,7 @@ def reproduce(path: Path, root: Path, listener: Listener) -> Comparison:
 
 
 def verify_resume(reference: str, overrides: Sequence[str], steps: int, folder: Path) -> Comparison:
-    """Run the recipe for so many steps, once undisturbed and once killed and resumed, below `folder`, and compare."""
+    """Train a recipe for `steps` steps below `folder`, once undisturbed, once killed and resumed, and compare."""
     short = [f"loop.length={steps}step", f"loop.eval_every={-(-steps // 3)}step", "loop.trackers=[]"]
     recipe = [reference, *overrides, *short, "loop.log_every=1step", "loop.save_every=2step"]
     _finished([*recipe, "--runs", str(folder / "whole")])
@@ -68,18 +69,19 @@ def verify_resume(reference: str, overrides: Sequence[str], steps: int, folder: 
 
 
 def compare(one: Path, other: Path) -> Comparison:
-    """What differs between two finished runs."""
+    """Compare two finished runs."""
     runs = [Run.open(path) for path in (one, other)]
     rows = [run.rows() for run in runs]
     step, largest = _rows(*rows)
     values = [dict(_values(path)) for path in (one, other)]
     weights = (one / RUN_MODEL).read_bytes() == (other / RUN_MODEL).read_bytes()
     facts = [_facts(run.meta) for run in runs]
-    return Comparison(str(one), str(other), len(rows[0]), step, largest, weights, _unlike(*values), _unlike(*facts))
+    values_differ, facts_differ = _differing(*values), _differing(*facts)
+    return Comparison(str(one), str(other), len(rows[0]), step, largest, weights, values_differ, facts_differ)
 
 
 def _rows(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> tuple[int | None, float]:
-    """The step of the first row that differs, and the largest relative difference of numbers."""
+    """The step of the first row that differs, and the largest relative difference between numbers."""
     first: int | None = None
     largest = 0.0
     for a, b in zip(one, other, strict=False):
@@ -108,8 +110,8 @@ def _facts(meta: Mapping[str, Any]) -> dict[str, str]:
     return {**facts, **meta["versions"], "data": meta["data"]["fingerprint"]}
 
 
-def _unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What is not the same in both; two nan are."""
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The values that differ between the two; nan equals nan."""
     names = [*one, *(name for name in other if name not in one)]
     pairs = {name: (one.get(name), other.get(name)) for name in names}
     return {name: (a, b) for name, (a, b) in pairs.items() if a != b and not (a != a and b != b)}
@@ -126,7 +128,7 @@ def _finished(arguments: Sequence[str]) -> None:
 
 
 def _killed(arguments: Sequence[str], folder: Path, rows: int) -> Path:
-    """The run that was killed as soon as it had logged so many rows."""
+    """Start a run, kill it as soon as it has logged `rows` rows, and give its folder."""
     with subprocess.Popen(
         _command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as child:

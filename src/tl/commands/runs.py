@@ -1,4 +1,4 @@
-"""The runs in a folder, told from what each left behind."""
+"""`tl runs`: the runs in a folder, from the files that each run left."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tl.run.schema import OUTCOME, demand, read_json
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run; `best` is the validation metric that picked its weights, `test` the same metric of the test split."""
+    """A run in one row; `best` is the validation value of the metric that picked its weights, `test` its test value."""
 
     path: str
     recipe: str
@@ -26,7 +26,7 @@ class RunSummary:
 
 
 def list_runs(root: Path) -> list[RunSummary]:
-    """Every run below a folder, newest first; TLError where there is no such folder."""
+    """All runs below a folder, the newest first; TLError where there is no such folder."""
     if not root.is_dir():
         raise TLError(f"There is no folder '{root}': runs are in ./runs unless 'tl finetune --runs' says otherwise.")
     return sorted((_summary(path) for path in _folders(root)), key=lambda past: past.when, reverse=True)

@@ -1,4 +1,4 @@
-"""How long a run would take here: a few real steps of its model on its data, measured."""
+"""`tl check --time`: how long a run would take here, measured on a few real steps of its model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _SAMPLES = 64
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of a step in which everything learns that ever does, and of evaluating one sample; MB at the peak."""
+    """Measured seconds of a step and of evaluating one sample, and the peak memory in MB.
+
+    In the measured step every part learns that learns in any phase.
+    """
 
     device: str
     weights: int
@@ -34,12 +37,12 @@ class Timing:
     lines: tuple[str, ...]
 
     def total(self, steps: int, evaluated: int) -> float:
-        """Seconds of so many steps, and of evaluating so many samples; phases that freeze more take less."""
+        """Seconds of `steps` steps and of evaluating `evaluated` samples; too high where phases freeze more."""
         return self.step * steps + self.sample * evaluated
 
 
 def measure(recipe: Recipe) -> Timing:
-    """Assemble the recipe and run three steps after one to warm up; nothing is written."""
+    """Assemble the recipe, run one step to warm up and three to measure; nothing is written."""
     assembly = assemble(settle(recipe))
     device = device_of(recipe)
     return Timing(
@@ -48,7 +51,7 @@ def measure(recipe: Recipe) -> Timing:
         step=_seconds_of_step(assembly, device),
         sample=_seconds_of_sample(assembly, device),
         memory=peak_memory_mb(device),
-        lines=tuple(assembly.model.backbone.described()),
+        lines=tuple(assembly.model.backbone.description_lines()),
     )
 
 

@@ -58,7 +58,7 @@ def spread(one: Callable[[P], T], plans: Iterator[P], workers: int, *, pin: bool
     return map(_raised, cast("Iterator[T | TLError]", iter(loader)))
 
 
-def lost(error: RuntimeError) -> str | None:
+def lost_worker(error: RuntimeError) -> str | None:
     """A sentence for the user where torch's error says that a worker process is gone; None for any other error."""
     found = re.match(r"DataLoader worker \(pid.*?\d\) (?:is )?(\w[^.]*)", str(error))
     if found is None:

@@ -129,7 +129,7 @@ class Checkpoints:
         return [int(place.name) for place in places if place.name.isdecimal()]
 
     def _clear(self, keep: set[Path]) -> None:
-        """Remove all other checkpoints, and what killed writers left; each is renamed first, so none is ever half there."""
+        """Remove all other checkpoints, and what killed writers left; each is renamed first, so none is half there."""
         for place in [place for place in self.folder.iterdir() if place not in keep]:
             if place.name.isdecimal():
                 gone = place.with_name(f".{place.name}.gone")

@@ -13,7 +13,7 @@ from rich.text import Text
 from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import plain_table
 from tl.cli.printing.terminal import visible
-from tl.commands.anatomy import stored_preprocess
+from tl.commands.parts import stored_preprocess
 from tl.components.freeze.base import Phase
 from tl.recipe.compose import layers
 from tl.recipe.recipe import Recipe

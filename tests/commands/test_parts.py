@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests.components.backbone.samples import IMAGE_KINDS, TEXT_KINDS, folder, option
-from tl.commands.anatomy import parts
+from tl.commands.parts import parts
 from tl.recipe.recipe import Node, Recipe, load
 from tl.recipe.registry import options
 from tl.recipe.shape import Choice
@@ -89,7 +89,7 @@ def test_an_adapter_is_a_part_where_there_is_one() -> None:
 
 
 def test_torch_is_not_needed() -> None:
-    code = "import sys; from tl.commands.anatomy import parts; from tl.recipe.recipe import load; "
+    code = "import sys; from tl.commands.parts import parts; from tl.recipe.recipe import load; "
     code += "print(parts(load('base', ['data=tiny_shapes']))); "
     code += "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'torchvision')))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

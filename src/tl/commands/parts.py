@@ -1,4 +1,4 @@
-"""Which parts a recipe's model will have, told from sources and JSON files: torch is not imported."""
+"""Which parts a recipe's model will have, read from sources and JSON files without importing torch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _DEPTH, _DEEPEST = ("num_hidden_layers", "n_layers"), 1000
 
 
 def parts(recipe: Recipe) -> tuple[str, ...] | None:
-    """Part names, shallow to deep; None where they cannot be known yet (a hub model that is not on this machine)."""
+    """The names of the parts, shallow to deep; None where a hub model that decides them is not on this machine."""
     return part_names(recipe.backbone, recipe.adapter)
 
 
 def part_names(backbone: Node, adapting: Node) -> tuple[str, ...] | None:
-    """The parts of a model of these two nodes."""
+    """The names of the parts of a model with this backbone and adapter; None as for `parts`."""
     count = _stages(backbone)
     if count is None:
         return None
@@ -31,12 +31,12 @@ def part_names(backbone: Node, adapting: Node) -> tuple[str, ...] | None:
 
 
 def modality(backbone: Node) -> str | None:
-    """What the backbone takes, image or text; None where its source does not say so in a literal MODALITY."""
+    """What the backbone takes, image or text; None where its source has no literal MODALITY."""
     return cast("str | None", _literal(options("backbone")[backbone.option].source, "MODALITY"))
 
 
 def stored_preprocess(backbone: Node) -> Preprocess | None:
-    """The preprocessing that the weights bring from their run; None where they come from elsewhere."""
+    """The preprocessing that belongs to weights from a run; None where the weights come from elsewhere."""
     weights = Weights.parse(backbone.values["weights"]) if "weights" in backbone.values else Weights("none")
     if weights.kind != "run" or weights.path is None or not (weights.path / RUN_PREPROCESS).is_file():
         return None
@@ -44,7 +44,7 @@ def stored_preprocess(backbone: Node) -> Preprocess | None:
 
 
 def _stages(node: Node) -> int | None:
-    """STAGES maps the option's `name` (or "") to a count; CHAINS lists model types of which each layer is a stage."""
+    """The number of stages: STAGES maps the option's `name` (or "") to it; CHAINS lists types with a stage a layer."""
     source = options(node.group)[node.option].source
     stages = cast("dict[str, int] | None", _literal(source, "STAGES"))
     if stages is not None:
