@@ -162,7 +162,7 @@ def _backbone_fits(backbone: Node, data: Data, collector: _Collector) -> None:
 
 
 def _head_fits(head: Node, data: Data, collector: _Collector) -> None:
-    kind, kinds, starts = data.space.kind, _tuple(head, "kinds"), _tuple(head, "inits")
+    kind, kinds, starts = data.space.kind, _tuple(head, "kinds"), _tuple(head, "starts")
     if kinds and kind not in kinds:
         others = [name for name in options("head") if kind in _tuple(Node("head", name, {}), "kinds")]
         text = f"head '{head.option}' cannot answer in the space of this data, '{kind}': take {' or '.join(others)}."

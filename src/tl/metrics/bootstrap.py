@@ -1,7 +1,7 @@
-"""How sure a metric is: percentile bootstrap intervals over the samples of a split. Efron 1979.
+"""Confidence intervals of metrics: the percentile bootstrap over the samples of a split (Efron 1979).
 
-A resample is a row of counts, how often each sample was drawn, so every metric sees the same resamples and none copies
-the data. The cost is about n * resamples per metric, times the classes for auroc and map.
+A resample is a row of sample weights: how often each sample was drawn (weighted.py). The cost is about n * resamples
+for each metric, times the number of classes for auroc and map.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CELLS = 2**22
 def interval(
     kind: Kind, name: str, scores: Array, targets: Array, *, seed: int, resamples: int = 1000, level: float = 0.95
 ) -> Interval:
-    """The interval of one metric; the same as `intervals` gives it."""
+    """The interval of one metric, as `intervals` gives it."""
     return intervals(kind, scores, targets, only=[name], seed=seed, resamples=resamples, level=level)[name]
 
 
@@ -68,7 +68,7 @@ def counts(drawn: Array) -> Floats:
 
 
 def percentile_interval(values: Floats, level: float) -> Interval:
-    """The central `level` of what is not nan."""
+    """The ends of the central `level` share of the values that are not nan."""
     defined = values[~np.isnan(values)]
     if not len(defined):
         return math.nan, math.nan

@@ -1,4 +1,4 @@
-"""Probabilities from logits, how far they can be trusted, and the one number that mends them."""
+"""Probabilities from logits, their calibration, and the temperature that improves it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HALVINGS = 25
 
 @dataclass(frozen=True)
 class Bin:
-    """The predictions whose confidence lies in (lo, hi]; an empty bin has nan confidence and accuracy."""
+    """The predictions whose confidence lies in (lo, hi]; an empty bin has nan as confidence and accuracy."""
 
     lo: float
     hi: float
@@ -30,7 +30,7 @@ class Bin:
 
 
 def softmax(logits: Array) -> Floats:
-    """Probabilities over the last axis; -inf is a class that cannot be."""
+    """Probabilities over the last axis; a logit of -inf gives probability 0."""
     shifted = np.asarray(logits, np.float64)
     powers: Floats = np.exp(shifted - shifted.max(axis=-1, keepdims=True))
     total: Floats = powers.sum(axis=-1, keepdims=True)
@@ -46,9 +46,10 @@ def sigmoid(logits: Array) -> Floats:
 
 
 def fit_temperature(logits: Array, targets: Array, kind: Kind) -> float:
-    """The T in [0.05, 20] whose softmax(logits / T) (multi: sigmoid) has the lowest log loss; numbers have none: 1.
+    """The temperature T in [0.05, 20] for which softmax(logits / T), or for labels sigmoid, has the lowest log loss.
 
-    The log loss is convex in 1 / T, so its slope there changes sign once: bisection on log T. Guo et al. 2017.
+    Numbers have no temperature: 1. The log loss is convex in 1 / T, so its slope changes sign once: bisection on log T
+    (Guo et al. 2017).
     """
     if kind == "number" or not len(targets):
         return 1.0
@@ -64,9 +65,10 @@ def fit_temperature(logits: Array, targets: Array, kind: Kind) -> float:
 
 
 def reliability(scores: Array, targets: Array, bins: int = 15) -> list[Bin]:
-    """The reliability diagram: the winning class's probability (n, c) against whether it is right (n,).
+    """The bins of a reliability diagram, from scores (n, c) and true classes (n,).
 
-    With 0/1 targets (n, c) every label's probability counts as one prediction.
+    Each prediction's confidence is the probability of the predicted class. With 0/1 targets (n, c), the probability of
+    every label counts as a prediction.
     """
     confidence, correct = confidences(scores, targets) if targets.ndim == 1 else (scores.ravel(), targets.ravel())
     index = bin_index(confidence, bins)
@@ -82,11 +84,11 @@ def reliability(scores: Array, targets: Array, bins: int = 15) -> list[Bin]:
 
 
 def confidences(scores: Array, targets: Array) -> tuple[Floats, Floats]:
-    """The winning class's probability and whether that class is right (0/1), each (n,)."""
+    """The probability of the predicted class, and whether the prediction is right (0/1), each (n,)."""
     values = np.asarray(scores, np.float64)
     return values.max(axis=1), (values.argmax(axis=1) == targets).astype(np.float64)
 
 
 def bin_index(confidence: Array, bins: int) -> NDArray[np.intp]:
-    """Which of the equal-width bins (lo, hi] over [0, 1] each confidence falls in; 0 is in the first."""
+    """The number of the equal-width bin (lo, hi] over [0, 1] for each confidence; 0 belongs to the first bin."""
     return np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], confidence, side="left")

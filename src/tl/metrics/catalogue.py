@@ -1,4 +1,4 @@
-"""The metrics: their names, which way is better, and their values."""
+"""The metrics: their names, which way is better, and their values; confusion and per-class tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tl.errors import TLError, did_you_mean
+from tl.errors import TLError, nearest
 from tl.metrics.calibration import Array
 from tl.metrics.classification import MULTI, SINGLE, THRESHOLD
 from tl.metrics.regression import NUMBER
@@ -95,18 +95,16 @@ COMPANIONS = ("accuracy", "macro_f1", "micro_f1")
 
 
 def metric_names(kind: Kind) -> list[str]:
-    """The metrics of an output space, in the order of METRICS."""
+    """The names of the metrics of an output space, in the order of METRICS."""
     return [name for name in METRICS if name in _BUILDERS[kind]]
 
 
 def unknown_metric(name: str, kind: Kind) -> None:
-    """Raise TLError unless the metric exists and is defined for this kind of output."""
+    """TLError where no metric has this name, or where the metric is not defined for this kind of output."""
     known = metric_names(kind)
     if name in known:
         return
-    near = did_you_mean(name, known)
-    near = near if "Did you mean" in near else ""
-    raise TLError(f"'{name}' is no metric for {kind} outputs.{near} There is: {', '.join(known)}.")
+    raise TLError(f"'{name}' is no metric for {kind} outputs.{nearest(name, known)} There is: {', '.join(known)}.")
 
 
 def default_metric(kind: Kind) -> str:
@@ -115,14 +113,17 @@ def default_metric(kind: Kind) -> str:
 
 
 def better(name: str, new: float, old: float) -> bool:
-    """Whether `new` beats `old`; nan never does, and any number beats nan."""
+    """True where the value `new` of a metric is better than `old`; nan is never better, and worse than any number."""
     if math.isnan(new) or math.isnan(old):
         return not math.isnan(new)
     return new > old if METRICS[name].higher else new < old
 
 
 def statistics(kind: Kind, scores: Array, targets: Array, only: Iterable[str] | None) -> dict[str, Statistic]:
-    """The metrics `only` (None: all) bound to their data; all nan without data or with a score that is not finite."""
+    """The metrics `only` (None: all) as functions of sample weights, bound to their data.
+
+    Without data, or with a score that is not finite, all of them give nan.
+    """
     chosen = metric_names(kind) if only is None else list(only)
     for name in chosen:
         unknown_metric(name, kind)
@@ -151,16 +152,17 @@ def compute_metrics(
 
 
 def confusion(scores: Array, targets: Array) -> dict[tuple[int, int], int]:
-    """How often (true, answered) occurred, without the pairs of classes that did not: there may be many classes."""
+    """How often each pair (true class, predicted class) occurred; pairs that never occurred are left out."""
     pairs = np.stack([targets.astype(np.int64), scores.argmax(axis=1)], axis=1)
     cells, times = np.unique(pairs, axis=0, return_counts=True)
     return {(int(true), int(said)): int(n) for (true, said), n in zip(cells, times, strict=True)}
 
 
 def per_class(kind: Kind, scores: Array, targets: Array, names: Sequence[str]) -> list[dict[str, str | float]]:
-    """Name, support, precision, recall and f1 of each class or label (at 0.5, with its average precision as `ap`).
+    """A row for each class or label: name, support, precision, recall and f1; for labels also average precision `ap`.
 
-    nan: the precision of what was never predicted, the recall of what never occurred, the f1 of what did neither.
+    Labels count as predicted at probability 0.5. The precision of a class that was never predicted is nan, and so are
+    the recall of a class that never occurred and the f1 of a class that did neither.
     """
     if kind == "single":
         truth, answer = targets.astype(np.int64), scores.argmax(axis=1)

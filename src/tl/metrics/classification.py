@@ -1,4 +1,4 @@
-"""What is right about classes: scores are probabilities (n, c), targets classes (n,) or 0/1 labels (n, c)."""
+"""Metrics of classes and labels: scores are probabilities (n, c), targets are classes (n,) or 0/1 labels (n, c)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _top5(scores: Floats, targets: Array) -> Statistic:
 
 
 def _class_counts(scores: Floats, targets: Array) -> Callable[[Floats], tuple[Floats, Floats, Floats]]:
-    """Hits, support and predictions of each class, each (r, c)."""
+    """The hits, the support and the predictions of each class, each (r, c)."""
     predicted, size = scores.argmax(axis=1), scores.shape[1]
     hits = (predicted == targets).astype(np.float64)
     by_target, by_prediction = group_sums(targets, size), group_sums(predicted, size)
@@ -56,7 +56,7 @@ def _mcc(scores: Floats, targets: Array) -> Statistic:
         hits, support, predicted = counts(weights)
         total = support.sum(axis=1)
         spread = total**2 - (predicted**2).sum(axis=1)
-        spread[spread == 0] = 1.0  # always the same answer: the covariance is 0, and so is the coefficient
+        spread[spread == 0] = 1.0  # all predictions are alike: the covariance is 0, and so is the coefficient
         covariance = hits.sum(axis=1) * total - (support * predicted).sum(axis=1)
         return ratio(covariance, np.sqrt(spread) * np.sqrt(total**2 - (support**2).sum(axis=1)))
 

@@ -22,14 +22,14 @@ _GATE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-
 
 @dataclass(frozen=True)
 class Gate:
-    """A condition that must not hold."""
+    """A condition on a metric; the command fails where the condition holds."""
 
     metric: str
     op: str
     value: float
 
     def fails(self, values: Mapping[str, float]) -> bool:
-        """Whether the condition holds; an undefined metric (nan) fails too. TLError if it was not measured."""
+        """True where the condition holds or the metric is nan; TLError where the metric was not measured."""
         if self.metric not in values:
             there = ", ".join(values) or "none"
             raise TLError(f"--fail-if names '{self.metric}', which was not measured here. There is: {there}.")
@@ -38,7 +38,7 @@ class Gate:
 
 
 def parse_gate(text: str) -> Gate:
-    """METRIC, one of < <= > >=, and a number, such as macro_f1<0.9."""
+    """The gate in a text: a metric, one of < <= > >=, and a number, such as macro_f1<0.9."""
     found = _GATE.fullmatch(text)
     if found is None:
         raise TLError(

@@ -1,4 +1,4 @@
-"""How near numbers come: scores and targets (n, k), one value per metric averaged over the columns."""
+"""Metrics of numbers: scores and targets are (n, k); a metric's value is its mean over the columns."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _pearson(scores: Floats, targets: Array) -> Statistic:
 
 def _spearman(scores: Floats, targets: Array) -> Statistic:
     def ranks(values: Floats, weights: Floats) -> Floats:
-        """Mid-ranks about their mean, doubled so that they are whole."""
+        """Mid-ranks about their mean, doubled so that they are whole numbers."""
         below, upto = mass(values, values, weights, "left", "right")
         doubled: Floats = below + upto - weights.sum(axis=1, keepdims=True)
         return doubled

@@ -1,6 +1,9 @@
-"""Arithmetic under sample weights: a row of ones gives a metric's value, resampling counts give its bootstrap.
+"""Metrics as functions of sample weights: one computation gives a metric's value and its bootstrap interval.
 
-A statistic takes weights (r, n), row by row how often each sample counts, and answers (r,); nan where it is undefined.
+A Statistic takes weights (r, n) and gives values (r,): each row says how often each of the n samples counts. A row of
+ones gives the metric's value. Rows of resampling counts, how often each sample was drawn with replacement, give the
+values of the bootstrap. So all metrics see the same resamples, and no data is copied. A value is nan where it is
+undefined.
 Shapes: r rows, n samples, c classes or labels, k target columns.
 """
 
@@ -18,13 +21,13 @@ Builder: TypeAlias = Callable[[Floats, Array], Statistic]
 
 
 def ratio(above: Floats, below: Floats) -> Floats:
-    """above / below, nan where below is 0."""
+    """above / below; nan where below is 0."""
     undefined: Floats = np.full(np.broadcast(above, below).shape, np.nan)
     return np.divide(above, below, out=undefined, where=below != 0)
 
 
 def mean_defined(values: Floats) -> Floats:
-    """The mean over the last axis of what is not nan; nan if nothing is."""
+    """The mean over the last axis of the values that are not nan; nan where all are nan."""
     defined = ~np.isnan(values)
     return ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1).astype(np.float64))
 
@@ -34,7 +37,7 @@ def mean(per_sample: Array) -> Statistic:
 
 
 def group_sums(groups: Array, size: int) -> Statistic:
-    """Sums of (r, n) over the samples of each group: (r, size)."""
+    """A function that sums values (r, n) over the samples of each group: (r, size)."""
     order = np.argsort(groups, kind="stable")
     present, starts = np.unique(groups[order], return_index=True)
 
@@ -47,11 +50,11 @@ def group_sums(groups: Array, size: int) -> Statistic:
 
 
 def mass(values: Floats, at: Floats, weights: Floats, *sides: Literal["left", "right"]) -> list[Floats]:
-    """The weight of the values below (left), or at or below (right), each value `at`: per side (r, len(at))."""
+    """For each value in `at` the weight of all values below it (left), or not above it (right): (r, len(at)) a side."""
     order = np.argsort(values)
     cuts = [np.searchsorted(values[order], at, side=side) for side in sides]
     pieces = weights.take(order, axis=1)
-    if 8 * len(at) < len(values):  # few look-ups: what lies between them is added first, faster than a running sum
+    if 8 * len(at) < len(values):  # few look-ups: to add what lies between them first is faster
         starts = np.unique(np.concatenate([[0], *cuts]))
         starts = starts[starts < len(values)]
         pieces = np.add.reduceat(pieces, starts, axis=1)
@@ -78,13 +81,13 @@ def average_precision(scores: Floats, positive: Array, weights: Floats) -> Float
     hits = chosen.sum(axis=1, keepdims=True)
     found = weights.sum(axis=1, keepdims=True) - mass(scores, at, weights, "left")[0]
     right = hits - mass(at, at, chosen, "left")[0]
-    precision = right / np.maximum(found, 1.0)  # nothing found: nothing chosen, weight 0
+    precision = right / np.maximum(found, 1.0)  # where nothing is found, nothing is chosen either, with weight 0
     gained: Floats = np.einsum("rn,rn->r", chosen, precision)
     return ratio(gained, hits[:, 0])
 
 
 def _positives(scores: Floats, positive: Array, weights: Floats) -> tuple[Floats, Floats]:
-    """Scores in order and weights of the positives; the order keeps later look-ups near each other in memory."""
+    """The scores of the positives in order, and their weights; in order, later look-ups are close in memory."""
     chosen = np.flatnonzero(positive)
     chosen = chosen[np.argsort(scores[chosen])]
     return scores[chosen], weights.take(chosen, axis=1)

@@ -36,7 +36,7 @@ def confidence(facts: Facts) -> str:
 
 
 def _heat(temperature: float | None) -> str:
-    """What temperature scaling found, in words; nothing where none was fitted."""
+    """A sentence on temperature scaling; empty where no temperature was fitted."""
     if temperature is None:
         return ""
     if 0.95 <= temperature <= 1.05:

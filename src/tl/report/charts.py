@@ -84,7 +84,7 @@ def bars(names: Sequence[str], counts: Mapping[str, Mapping[str, int]], *, title
 
 
 def reliability(bins: Sequence[BinFact], *, title: str) -> str:
-    """Accuracy against confidence per bin with the diagonal of honesty; faint bars show the share of samples."""
+    """Accuracy against confidence for each bin; on the diagonal they are equal. Faint bars show shares of samples."""
     frame = Frame(50, 10, 326, 230)
     filled = [b for b in bins if b.count > 0]
     most = max([1, *(b.count for b in filled)])
@@ -116,7 +116,7 @@ def scatter(true: Sequence[float], predicted: Sequence[float], *, title: str) ->
 
 
 def interval_bar(value: float, low: float | None, high: float | None, baseline: float | None) -> str:
-    """A score on the scale from 0 to 1 with its interval, and a tick where guessing stands."""
+    """A score with its interval on the scale from 0 to 1, and a tick at the score of guessing."""
     frame = Frame(8, 8, 232, 24)
     body = [line(frame.left, 16, frame.right, 16, "rail")]
     if low is not None and high is not None:

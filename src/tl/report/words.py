@@ -1,4 +1,4 @@
-"""Numbers and names as a reader wants them, and the one door through which foreign text enters the page."""
+"""Numbers and names as a reader wants them; `esc` and `clean` are the only way for foreign text into the page."""
 
 from __future__ import annotations
 
