@@ -37,7 +37,7 @@ test-all: install ## All tests, the slow ones too
 smoke: install ## Really run every shipped recipe, small
 	$(BIN)/python -m pytest tests/test_smoke.py
 
-bench: install ## Measure tl against its peers into README.md, then the loop, the cache and transfer (hours)
+bench: install ## Measure tl against its peers into recipes/howto/figures.md, then the loop, the cache and transfer (hours)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[bench]'
 	$(BIN)/python scripts/bench/peers.py build/bench --write
 	$(BIN)/python scripts/bench/overhead.py

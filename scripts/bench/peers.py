@@ -23,7 +23,7 @@ from peers.table import PACKAGES, table, write_into
 from peers.through_tl import run_tl
 
 HERE = Path(__file__).parent
-README = HERE.parents[1] / "README.md"
+FIGURES = HERE.parents[1] / "recipes" / "howto" / "figures.md"
 
 
 class Arm(NamedTuple):
@@ -146,7 +146,7 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--fresh", action="store_true", help="forget the runs so far")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put the table into recipes/howto/figures.md")
     chosen = parser.parse_args()
     chosen.folder = chosen.folder.resolve()
     os.environ["OMP_NUM_THREADS"] = str(chosen.threads)
@@ -162,7 +162,7 @@ def main() -> None:
     text = table(read(results), [arm.name for arm in arms], facts, here)
     print(text)
     if chosen.write:
-        write_into(README, text)
+        write_into(FIGURES, text)
 
 
 if __name__ == "__main__":
