@@ -82,8 +82,8 @@ def through_tl(assembly: Assembly, steps: int, folder: Path) -> list[float]:
     """Seconds of each step of Trainer.fit."""
     streams = assembly.streams(Share())
     never = float(10 * steps)
-    stretches = lay_out(assembly.phases, steps, streams["train"].epoch)
-    plan = Plan(stretches, steps, never, never, 10.0, "accuracy", derive(0, "train"))
+    spans = lay_out(assembly.phases, steps, streams["train"].epoch)
+    plan = Plan(spans, steps, never, never, 10.0, "accuracy", derive(0, "train"))
     job = Job(assembly.model, assembly.method, streams, assembly.optimizer, lambda model: {}, lambda phase: streams)
     run = Run.create(folder, "bench", {}, {})
     clock = Clock()

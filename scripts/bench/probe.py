@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from tl.cli.printing.progress import Quiet
-from tl.commands.extract_features import extract
+from tl.commands.extract_features import extract_features
 from tl.commands.finetune import Request, finetune
 from tl.recipe.recipe import load
 from tl.run.run import Run
@@ -34,7 +34,7 @@ def through_tl(story: str, overrides: list[str], folder: Path) -> float:
 
 def through_sklearn(story: str, overrides: list[str]) -> float:
     """Test accuracy of logistic regression on standardised features."""
-    found, _ = extract(story, overrides, print)
+    found, _ = extract_features(story, overrides, print)
     scaler = StandardScaler().fit(found["train"].features.numpy())
     model = LogisticRegression(max_iter=5000, C=0.1)
     model.fit(scaler.transform(found["train"].features.numpy()), found["train"].targets.numpy())

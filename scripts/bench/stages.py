@@ -77,11 +77,11 @@ def limit(assembly: Assembly) -> float:
     samples = len(assembly.data.splits["train"]) + len(assembly.data.splits["val"])
     with torch.no_grad():
         least = seconds(lambda batch: model.eval().backbone(batch.x), batches) * samples / stream.batch
-    for stretch, cut in zip(lay_out(assembly.phases, total, stream.epoch), cuts, strict=True):
+    for span, cut in zip(lay_out(assembly.phases, total, stream.epoch), cuts, strict=True):
         with torch.no_grad():
             ready, ahead = ([started(assembly, batch, cut) for batch in some] for some in (batches, held))
             evaluation = seconds(lambda batch: model.eval()(batch.x, batch.start), ahead) * len(held)
-        steps = stretch.last - stretch.first
+        steps = span.stop - span.start
         least += steps * seconds(step(assembly, cut), ready) + round(steps / stream.epoch) * evaluation
     return least
 

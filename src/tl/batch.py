@@ -1,4 +1,4 @@
-"""What travels from disk to loss."""
+"""A batch, as it moves from the data to the loss."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Batch(NamedTuple):
     """Inputs with their targets.
 
     `y` is int64 (B,) or soft (B, C) for one label, float 0/1 (B, C) for many, float (B, K) in raw units for numbers.
-    `start` is the first backbone stage still to run: cached activations start late. `teacher_outputs` (B, C) are
-    the outputs of a frozen teacher for the same inputs, where they are cached.
+    `start` is the first backbone stage that must still run: 0 for samples, a later stage for cached activations.
+    `teacher_outputs` (B, C) are the outputs of a frozen teacher for the same inputs, where these outputs are cached.
     """
 
     x: Inputs

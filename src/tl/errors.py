@@ -21,7 +21,7 @@ class Mistakes(TLError):
 
 
 class GateError(TLError):
-    """A `--fail-if` condition held."""
+    """The condition of a `--fail-if` was true."""
 
     exit_code = 3
 
@@ -41,14 +41,14 @@ class Stopped(TLError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A clause that suggests the nearest known word; where none is near, it lists the words if they are few."""
+    """A clause that suggests the nearest known word; where none is near, a list of the words if they are few."""
     choices = sorted(set(known))
     listed = f" There is: {', '.join(choices)}." if choices and len(choices) <= 12 else ""
     return nearest(word, choices) or listed
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A clause that suggests the nearest of the known words; '' where none is near."""
+    """A clause that suggests the nearest known word; '' where no word is near."""
     folded = {choice.lower(): choice for choice in known}
     near = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
     return f" Did you mean '{folded[near[0]]}'?" if near else ""

@@ -1,4 +1,8 @@
-"""Pure mathematics on tensors."""
+"""Mathematics on tensors: losses, closed-form fits and statistics.
+
+The suffix of a name is the tensor's shape: b samples of a batch, n samples, m of these samples, c classes or labels,
+k target columns, d features, t tokens.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# The most entries of a matrix that is made at once, and the fewest rows that `spread_rows` takes.
 _ENTRIES = 2**22
 _FEWEST = 256
 
@@ -54,7 +59,7 @@ def _at_least_float32(values: Tensor) -> Tensor:
 
 
 def _focus(miss: Tensor, gamma: float) -> Tensor:
-    """miss^gamma; the floor keeps the gradient finite where gamma is below 1 and nothing is missed."""
+    """miss^gamma. A lower bound on `miss` keeps the gradient finite where `miss` is 0 and gamma is below 1."""
     return miss.clamp(min=1e-7) ** gamma
 
 
@@ -71,7 +76,7 @@ def distillation(student_bc: Tensor, teacher_bc: Tensor, temperature: float) -> 
 
 
 def binary_distillation(student_bc: Tensor, teacher_bc: Tensor, temperature: float) -> Tensor:
-    """T² KL between the Bernoulli answers of teacher and student, mean over the batch and the labels."""
+    """T² KL of the teacher's and the student's probability of each label, mean over the batch and the labels."""
     s, t = student_bc.float() / temperature, teacher_bc.float() / temperature
     p = t.sigmoid()
     positive = p * (F.logsigmoid(t) - F.logsigmoid(s))
@@ -92,15 +97,15 @@ class _Reverse(torch.autograd.Function):
 
 
 def reverse_gradient(x: Tensor, scale: Tensor) -> Tensor:
-    """Identity forward; the gradient is multiplied by -scale on the way back (Ganin and Lempitsky 2015)."""
+    """x unchanged; in the backward pass the gradient is multiplied by -scale (Ganin and Lempitsky 2015)."""
     reversed_: Tensor = _Reverse.apply(x, scale)
     return reversed_
 
 
 def ridge(features_nd: Tensor, targets_nc: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-    """Weight (C, D) and bias (C,) minimising ||X W' + b - Y||² / N + strength ||W||², in float64.
+    """The weight (C, D) and bias (C,) that minimise ||X W' + b - Y||² / N + strength ||W||², computed in float64.
 
-    The bias is not penalised. Solved in the smaller of the two dimensions.
+    The bias is not penalised. The linear system that is solved has min(N, D) unknowns for each class.
     """
     x, y_mean = features_nd.double(), targets_nc.mean(0, dtype=torch.float64)
     x_mean = x.mean(0)
@@ -115,14 +120,14 @@ def ridge(features_nd: Tensor, targets_nc: Tensor, strength: float) -> tuple[Ten
 
 
 def _crossed(x_nd: Tensor, targets_nc: Tensor, mean_c: Tensor) -> Tensor:
-    """X' (Y - mean) (D, C) in float64, some rows at a time: Y may be of a smaller type, and large."""
+    """X' (Y - mean) (D, C) in float64, some rows at a time, because Y may be large and of a smaller type."""
     rows = max(1, _ENTRIES // targets_nc.shape[1])
     pairs = zip(torch.split(x_nd, rows), torch.split(targets_nc, rows), strict=True)
     return reduce(torch.add, (x.T @ (y.double() - mean_c) for x, y in pairs))
 
 
 def spread_rows(n: int, columns: int) -> Tensor:
-    """All of n row numbers, or as many, evenly spread, as make a matrix of so many columns that is still small."""
+    """The numbers of all n rows, or of fewer, evenly spread, if n rows of so many columns made too large a matrix."""
     most = max(_FEWEST, _ENTRIES // columns)
     return torch.arange(n) if n <= most else torch.linspace(0, n - 1, most, dtype=torch.float64).long()
 
@@ -130,10 +135,10 @@ def spread_rows(n: int, columns: int) -> Tensor:
 def leave_one_out(
     features_nd: Tensor, targets_nc: Tensor, strengths: Sequence[float], rows_m: Tensor
 ) -> Iterator[Tensor]:
-    """For each strength, what `ridge` fitted to all other samples answers for some of them (M, C), in float64.
+    """For each strength, the predictions (M, C) for samples `rows_m` by `ridge` fitted without the sample, in float64.
 
-    The penalty weighs as much as over all N. No fit is repeated: the residual left out is the residual over one minus
-    the leverage (Allen 1974, PRESS).
+    The penalty has the same weight as in a fit to all N samples. No fit is repeated: the residual of a sample that is
+    left out is its residual in the whole fit, divided by one minus its leverage (Allen 1974, PRESS).
     """
     x, y_mean = features_nd.double(), targets_nc.mean(0, dtype=torch.float64)
     x = x - x.mean(0)
@@ -152,10 +157,11 @@ def leave_one_out(
 
 
 def simplest(losses: Sequence[Tensor]) -> int:
-    """The last of several models, ever simpler, that is as good as the best: by one standard error of their difference.
+    """The index of the last model whose mean loss exceeds the lowest by at most one standard error of the difference.
 
-    Each gives its losses on the same samples (N,). Breiman et al. 1984 take the error of the best itself, which lets
-    anything pass where samples are few; the difference is known better.
+    Each model gives its losses on the same samples (N,); the models are ordered from complex to simple. Breiman et al.
+    1984 use the standard error of the best model's loss instead. That error is usually larger, so with few samples
+    almost every model would pass.
     """
     best = min(losses, key=lambda one: float(one.mean()))
     worse = [one - best for one in losses]
@@ -164,7 +170,7 @@ def simplest(losses: Sequence[Tensor]) -> int:
 
 
 def minimise(parameters: Sequence[Tensor], objective: Callable[[], Tensor]) -> None:
-    """Bring a smooth convex objective to its minimum by L-BFGS (Liu and Nocedal 1989), in place."""
+    """Minimise a smooth convex objective over the parameters, in place, by L-BFGS (Liu and Nocedal 1989)."""
     optimizer = torch.optim.LBFGS(
         parameters, max_iter=1000, tolerance_grad=1e-6, tolerance_change=1e-10, line_search_fn="strong_wolfe"
     )
@@ -181,14 +187,17 @@ def minimise(parameters: Sequence[Tensor], objective: Callable[[], Tensor]) -> N
 
 
 def safe_std(features_nd: Tensor) -> Tensor:
-    """Each feature's deviation (D,); the mean one for dead features, which would be blown up if they came alive."""
+    """Each feature's standard deviation (D,), but the mean of these for features that are nearly constant.
+
+    Such a feature would become huge when it is divided by its own deviation and varies later.
+    """
     std = features_nd.std(0, correction=0)
     typical = std.mean() if std.mean() > 0 else torch.ones_like(std.mean())
     return torch.where(std > 1e-4 * typical, std, typical)
 
 
 def calibrated_scale(logits_nc: Tensor, target_n: Tensor, most: float = 0.9) -> float:
-    """The factor that makes the mean top probability equal the accuracy, or `most` where the accuracy is above that."""
+    """The factor of the logits for which the mean highest probability is the accuracy, or `most` if that is lower."""
     wanted = min(most, float((logits_nc.argmax(-1) == target_n).double().mean()))
     low, high = -30.0, 30.0
     for _ in range(40):
@@ -199,7 +208,7 @@ def calibrated_scale(logits_nc: Tensor, target_n: Tensor, most: float = 0.9) -> 
 
 
 def class_means(features_nd: Tensor, target_n: Tensor, classes: int) -> Tensor:
-    """Mean features (C, D) of each class; a class without samples gets zeros."""
+    """The mean features (C, D) of each class; zeros for a class without samples."""
     rows = max(1, _ENTRIES // classes)
     pairs = zip(torch.split(target_n, rows), torch.split(features_nd, rows), strict=True)
     sums = reduce(torch.add, (F.one_hot(y, classes).to(x.dtype).T @ x for y, x in pairs))
@@ -207,7 +216,7 @@ def class_means(features_nd: Tensor, target_n: Tensor, classes: int) -> Tensor:
 
 
 def mean_pool(values_btd: Tensor, mask_bt: Tensor | None) -> Tensor:
-    """Mean over the real tokens: (B, T, D) to (B, D)."""
+    """The mean (B, D) over the tokens that are real by the mask (None: all are)."""
     if mask_bt is None:
         return values_btd.mean(1)
     weights = mask_bt.to(values_btd.dtype).unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""One seed: every generator is derived from it by name and number, so nothing random is stored to resume."""
+"""All seeds of a run are derived from one by name and number, so that checkpoints store no generator's state."""
 
 from __future__ import annotations
 

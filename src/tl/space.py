@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["single", "multi", "number"]
+"""One class for each sample, several labels, or numbers."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """What a head predicts: one class, several labels, or numbers.
+    """What a head predicts.
 
-    `names` are the classes (single, multi) or the target columns (number), in output order. `mean` and `std` of the
-    training targets are set for numbers only. `class_weights` (mean 1 over the training samples) weigh the loss.
+    `names` are the classes (single), labels (multi) or target columns (number), in the order of the outputs. `mean` and
+    `std` of the training targets are set for numbers only. `class_weights` (mean 1 over the training samples) are
+    factors of the loss.
     """
 
     kind: Kind
@@ -24,4 +26,5 @@ class Space:
 
     @property
     def dim(self) -> int:
+        """The number of outputs."""
         return len(self.names)

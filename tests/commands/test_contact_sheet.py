@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tl.commands.contact_sheet import GAP, LABEL, contact_sheet, lines, picture, views
+from tl.commands.contact_sheet import GAP, LABEL, augmented_images, augmented_texts, contact_sheet, picture
 from tl.components.augment.base import Augment
 from tl.components.preprocess import ImagePreprocess, TextPreprocess
 from tl.recipe.build import build
@@ -38,7 +38,7 @@ def test_undoing_the_normalisation_gives_back_every_level() -> None:
 
 def test_the_first_view_is_what_evaluation_sees_and_all_are_without_augmentation() -> None:
     image = noise(0)
-    (row,) = views([image], option("none"), PREPROCESS, seed=0, k=2)
+    (row,) = augmented_images([image], option("none"), PREPROCESS, seed=0, k=2)
     assert [view.tobytes() for view in row] == [PREPROCESS.crop(image).tobytes()] * 3
 
 
@@ -46,7 +46,7 @@ def test_views_depend_on_the_seed_alone_and_leave_the_generator() -> None:
     images, augment, state = [noise(0), noise(1)], option("image"), torch.get_rng_state()
 
     def drawn(seed: int) -> list[list[bytes]]:
-        return [[view.tobytes() for view in row] for row in views(images, augment, PREPROCESS, seed, 3)]
+        return [[view.tobytes() for view in row] for row in augmented_images(images, augment, PREPROCESS, seed, 3)]
 
     assert drawn(1) == drawn(1)
     assert drawn(1) != drawn(2)
@@ -55,7 +55,7 @@ def test_views_depend_on_the_seed_alone_and_leave_the_generator() -> None:
 
 
 def test_erased_rectangles_are_shown_in_the_mean_colour() -> None:
-    ((_, view),) = views(
+    ((_, view),) = augmented_images(
         [Image.new("RGB", (28, 28), "white")], option("image", crop=None, flip=0.0, erase=1.0), PREPROCESS, 0, 1
     )
     assert {color for _, color in view.getcolors()} == {(102, 128, 153), (255, 255, 255)}
@@ -63,7 +63,7 @@ def test_erased_rectangles_are_shown_in_the_mean_colour() -> None:
 
 def test_mixup_blends_the_rows_with_one_another() -> None:
     black, white = (Image.new("RGB", (28, 28), color) for color in ("black", "white"))
-    rows = views([black, white], option("image", crop=None, flip=0.0, mixup=1.0), PREPROCESS, 0, 4)
+    rows = augmented_images([black, white], option("image", crop=None, flip=0.0, mixup=1.0), PREPROCESS, 0, 4)
     for above, below in zip(*(row[1:] for row in rows), strict=True):
         sums = np.asarray(above).astype(int) + np.asarray(below)
         assert sums.min() >= 254
@@ -72,7 +72,7 @@ def test_mixup_blends_the_rows_with_one_another() -> None:
 
 
 def test_lines_of_a_text_start_with_the_text() -> None:
-    shown = lines("a b c d e f g h", option("text", word_dropout=0.5), TEXTS, seed=0, k=3)
+    shown = augmented_texts("a b c d e f g h", option("text", word_dropout=0.5), TEXTS, seed=0, k=3)
     assert shown[0] == "a b c d e f g h"
     assert len(shown) == 4
     assert len(set(shown)) == 4

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tl.components.picture import animated, open_image, size_of
+from tl.components.picture import decoded_size, is_animated, open_image
 from tl.components.sample import Picture
 from tl.errors import TLError
 
@@ -78,8 +78,8 @@ def test_broken_pictures_are_named(tmp_path: Path) -> None:
         open_image(tmp_path / "gone.jpg")
 
 
-def test_what_another_program_would_have_to_read_is_no_picture(tmp_path: Path) -> None:
-    """Pillow hands PostScript to Ghostscript, whatever the file's name."""
+def test_a_format_that_needs_another_program_is_refused(tmp_path: Path) -> None:
+    """Pillow gives a PostScript file to Ghostscript, even if the file is named .png."""
     stream = io.BytesIO()
     Image.new("RGB", (3, 2)).save(stream, "EPS")
     (tmp_path / "a.png").write_bytes(stream.getvalue())
@@ -101,14 +101,14 @@ def changed(content: bytes, draw: random.Random) -> bytes:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM"])
 @pytest.mark.filterwarnings("ignore")
-def test_changed_bytes_give_a_picture_or_a_sentence(kind: str) -> None:
+def test_changed_bytes_give_a_picture_or_an_error_message(kind: str) -> None:
     draw, frames, stream = random.Random(kind), [Image.new("P", (30, 20), n) for n in (1, 2)], io.BytesIO()
     more = {"save_all": True, "append_images": frames[1:]} if kind in ("PNG", "GIF", "WEBP", "TIFF") else {}
     frames[0].convert("RGB" if kind in ("JPEG", "PPM") else "P").save(stream, kind, **more)
     refused = []
     for _ in range(400):
         one = Picture("row 1", "x", partial(changed, stream.getvalue(), draw))
-        for look in (partial(open_image, least=8), partial(size_of, least=8), animated):
+        for look in (partial(open_image, min_side=8), partial(decoded_size, min_side=8), is_animated):
             try:
                 look(one)
             except TLError as error:

@@ -178,9 +178,9 @@ def test_pictures_that_are_augmented_anew_are_decoded_once(
     assert notes(cold).count("cache: the pictures of train computed once in ") == 1
     opened: list[object] = []
 
-    def watched(source: Any, least: int | None) -> Image.Image:
+    def watched(source: Any, min_side: int | None) -> Image.Image:
         opened.append(source)
-        return open_image(source, least)
+        return open_image(source, min_side)
 
     monkeypatch.setattr("tl.inputs.items.open_image", watched)
     warm = train(*recipe)
@@ -208,16 +208,16 @@ def test_any_number_of_processes_reads_and_stores_the_same(
 
 
 def test_every_stored_picture_is_the_decoded_one(photos: Path) -> None:
-    from tl.components.picture import HEADER, open_image, packed, size_of, unpacked
+    from tl.components.picture import HEADER_BYTES, decoded_size, image_to_row, open_image, row_to_image
 
     for path in sorted(photos.rglob("*.*")):
         image = open_image(path, 64)
-        row = packed(image)
-        width, height = size_of(path, 64)
-        assert len(row) == HEADER + 3 * width * height
-        assert row[HEADER:].tobytes() == image.tobytes()
+        row = image_to_row(image)
+        width, height = decoded_size(path, 64)
+        assert len(row) == HEADER_BYTES + 3 * width * height
+        assert row[HEADER_BYTES:].tobytes() == image.tobytes()
         # A row may begin at any byte of its file.
-        again = unpacked(np.concatenate([np.zeros(1, np.uint8), row])[1:])
+        again = row_to_image(np.concatenate([np.zeros(1, np.uint8), row])[1:])
         assert (again.mode, again.size, again.tobytes()) == ("RGB", image.size, image.tobytes())
 
 

@@ -94,12 +94,12 @@ def test_a_mistake_that_a_reader_meets_is_told_as_ever(workers: int) -> None:
 def test_a_reader_that_is_killed_is_told_in_a_sentence() -> None:
     with pytest.raises(RuntimeError) as said:
         list(spread(_strict, iter([4, 5, 6]), 1))
-    sentence = lost(said.value)
+    sentence = lost_worker(said.value)
     assert sentence is not None
     assert re.search(
         r"which read ahead, is gone \((killed by signal: Killed|exited unexpectedly)\), as where", sentence
     )
-    assert lost(RuntimeError("CUDA error")) is None
+    assert lost_worker(RuntimeError("CUDA error")) is None
 
 
 def test_a_process_that_fails_beside_its_readers_ends() -> None:

@@ -6,7 +6,9 @@ import scipy.stats
 from sklearn import metrics as sk
 
 from tl.metrics.bootstrap import counts, interval, intervals, percentile_interval
-from tl.metrics.catalogue import compute_metrics, metric_names, statistics
+from tl.metrics.catalogue import compute_metrics, statistics
+
+from .test_catalogue import KNOWN
 
 N = 120
 
@@ -28,7 +30,9 @@ def test_weights_do_what_copying_samples_does(kind):
     scores, targets = sample(kind)
     drawn = np.random.default_rng(1).integers(0, N, (30, N))
     weights = counts(drawn)
-    for name, statistic in statistics(kind, scores, targets, None).items():
+    bound = statistics(kind, scores, targets, None)
+    assert list(bound) == KNOWN[kind]
+    for name, statistic in bound.items():
         width = [str(i) for i in range(scores.shape[1])]
         copied = [compute_metrics(kind, scores[rows], targets[rows], width, only=[name])[name] for rows in drawn]
         assert statistic(weights) == pytest.approx(np.array(copied), abs=1e-10, nan_ok=True), name
@@ -126,7 +130,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 def test_all_metrics_share_the_resamples_of_one(kind):
     scores, targets = sample(kind)
     found = intervals(kind, scores, targets, seed=7, resamples=150)
-    assert list(found) == metric_names(kind)
+    assert list(found) == KNOWN[kind]
     for name, (low, high) in found.items():
         assert low <= high
         assert interval(kind, name, scores, targets, seed=7, resamples=150) == (low, high)

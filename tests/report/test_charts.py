@@ -11,8 +11,8 @@ import pytest
 
 from tl.report.charts import Series, bars, interval_bar, line_chart, reliability, scatter
 from tl.report.facts import BinFact, Confusion, PhaseFact
-from tl.report.grids import depth, heat_map, most_confused, timeline, timeline_rows, worst_pairs
-from tl.report.svg import Frame, nice, path, px, tick_text, ticks
+from tl.report.grids import heat_map, most_confused, rate_opacity, timeline, timeline_rows, worst_pairs
+from tl.report.svg import Frame, path, px, round_range, tick_text, ticks
 
 PHASES = [
     PhaseFact(name="head", first=1, last=25, epochs=1, rates={"backbone.0": None, "head": 1e-2}),
@@ -65,7 +65,7 @@ def test_ticks_of_steps_are_whole() -> None:
     [(0.31, 0.58, (0.3, 0.6)), (0.1, 0.58, (0, 0.6)), (4, 4, (2, 6)), (0, 0, (-0.6, 0.6)), (-7, 12, (-10, 15))],
 )
 def test_a_range_widens_to_round_values(low: float, high: float, expected: tuple[float, float]) -> None:
-    assert nice(low, high) == expected
+    assert round_range(low, high) == expected
 
 
 def test_tick_labels_have_the_decimals_of_their_step() -> None:
@@ -194,11 +194,11 @@ def test_timeline_rows_merge_only_alike_neighbours_of_deep_models() -> None:
 
 
 def test_depth_is_logarithmic() -> None:
-    assert depth(1e-3, 1e-5, 1e-3) == 1
-    assert depth(1e-4, 1e-5, 1e-3) == pytest.approx(0.625)
-    assert depth(1e-5, 1e-5, 1e-3) == 0.25
-    assert depth(0.0, 1.0, 1.0) == 0.12
-    assert depth(1e-3, 1e-3, 1e-3) == 1
+    assert rate_opacity(1e-3, 1e-5, 1e-3) == 1
+    assert rate_opacity(1e-4, 1e-5, 1e-3) == pytest.approx(0.625)
+    assert rate_opacity(1e-5, 1e-5, 1e-3) == 0.25
+    assert rate_opacity(0.0, 1.0, 1.0) == 0.12
+    assert rate_opacity(1e-3, 1e-3, 1e-3) == 1
 
 
 def test_no_two_ticks_share_a_label() -> None:

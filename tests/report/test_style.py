@@ -7,6 +7,8 @@ from importlib.resources import files
 
 import pytest
 
+from tl.report.charts import LINE_STYLES
+
 
 def _luminance(colour: str) -> float:
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
@@ -30,5 +32,5 @@ def test_colours_meet_the_contrast_of_wcag_aa(scheme: int) -> None:
     for cell in ("heat", "miss", "none"):
         assert _contrast(colour["ink"], colour[cell]) >= 4.5, cell
     assert _contrast(colour["accent"], colour["page"]) >= 4.5
-    for i in range(1, 7):
+    for i in range(1, LINE_STYLES + 1):
         assert _contrast(colour[f"s{i}"], colour["card"]) >= 3, i

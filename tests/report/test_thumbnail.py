@@ -7,7 +7,7 @@ import io
 
 from PIL import Image
 
-from tl.report.thumbnail import LARGEST_BYTES, SIDE, data_uri
+from tl.report.thumbnail import LARGEST_BYTES, data_uri
 
 
 def png(side: int) -> bytes:
@@ -24,7 +24,7 @@ def test_thumbnails_become_data_uris() -> None:
     uri = data_uri(large) or ""
     assert uri.startswith("data:image/jpeg;base64,")
     with Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))) as image:
-        assert image.size == (SIDE, SIDE)
+        assert image.size == (192, 192)
     see_through = io.BytesIO()
     noise = Image.effect_noise((300, 200), 80)
     Image.merge("RGBA", (noise, noise, noise, noise)).save(see_through, "PNG")

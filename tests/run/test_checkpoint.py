@@ -30,7 +30,7 @@ def state(value: float) -> dict[str, Any]:
 
 
 def written(folder: Path, count: int) -> Checkpoints:
-    """So many checkpoints; `best` is from the first."""
+    """Write `count` checkpoints; the state `best` of each is that of the first."""
     kept = Checkpoints(folder)
     for number in range(1, count + 1):
         kept.write(number, {"last": state(number), "best": state(0) if number == 1 else None})
@@ -38,7 +38,7 @@ def written(folder: Path, count: int) -> Checkpoints:
 
 
 def found(folder: Path) -> tuple[float, list[str]]:
-    """The value of the newest whole checkpoint, and what was said."""
+    """The step of the newest whole checkpoint, and the lines on damaged ones."""
     said: list[str] = []
     one = Checkpoints(folder).latest(said.append)
     assert one is not None
@@ -81,7 +81,7 @@ def test_200_changed_bytes_are_all_found(tmp_path: Path) -> None:
     assert found(tmp_path) == (2, [])
 
 
-def test_a_shared_file_that_is_damaged_is_no_ones(tmp_path: Path) -> None:
+def test_damage_to_a_shared_file_damages_every_checkpoint(tmp_path: Path) -> None:
     written(tmp_path, 2)
     with (tmp_path / "2" / "best.pt").open("r+b") as file:
         file.seek(500)
@@ -99,7 +99,7 @@ def test_missing_and_shortened_files_are_found(tmp_path: Path) -> None:
     assert Checkpoints(tmp_path / "elsewhere").latest(print) is None
 
 
-def test_after_falling_back_the_whole_one_is_kept(tmp_path: Path) -> None:
+def test_writing_after_a_damaged_checkpoint_keeps_the_whole_one(tmp_path: Path) -> None:
     written(tmp_path, 2)
     (tmp_path / "2" / "manifest").write_bytes(b"")
     kept = Checkpoints(tmp_path)

@@ -109,7 +109,7 @@ def two_domains(folder: Path) -> Path:
     """The built-in shapes as picture files, and as an unlabelled target domain the same in negative."""
     from PIL import ImageOps
 
-    from tl.components.data.splits import load as load_data
+    from tl.components.data.splits import load_data
     from tl.components.picture import open_image
     from tl.recipe.build import build
     from tl.recipe.recipe import load
@@ -215,7 +215,7 @@ def test_the_finder_leaves_no_trace(kind: list[str], forget_accelerate: Callable
     job = ready.job(ready.supply(print))
     before = {key: value.clone() for key, value in assembly.model.state_dict().items()}
     rng = torch.get_rng_state()
-    found = find_rate(job, plan, plan.stretches[0].phase.train, ready.accelerator.device, (1e-6, 1.0))
+    found = find_rate(job, plan, plan.spans[0].phase.train, ready.accelerator.device, (1e-6, 1.0))
     after = assembly.model.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
     assert torch.equal(rng, torch.get_rng_state())

@@ -17,15 +17,15 @@ def doctor(
     """Look whether this machine is ready: versions, device, disk, extras, weights; exit 2 if something is broken."""
     from dataclasses import asdict
 
-    from tl.cli.printing.doctor import print_symptoms
+    from tl.cli.printing.doctor import print_findings
     from tl.cli.printing.json_output import print_json
-    from tl.commands.doctor import examine
+    from tl.commands.doctor import doctor as examine_machine
 
-    found = examine()
-    broken = any(symptom.state == "broken" for symptom in found)
+    found = examine_machine()
+    broken = any(finding.state == "broken" for finding in found)
     if json:
-        print_json({"ok": not broken, "findings": [asdict(symptom) for symptom in found]})
+        print_json({"ok": not broken, "findings": [asdict(finding) for finding in found]})
     else:
-        print_symptoms(found)
+        print_findings(found)
     if broken:
         raise typer.Exit(2)

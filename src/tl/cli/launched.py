@@ -11,7 +11,7 @@ from types import TracebackType
 
 from tl.cli.app import run_command
 from tl.cli.printing.terminal import say
-from tl.commands.launch import another_prints, end_with_launcher, leave_message, prints_first
+from tl.commands.launch import another_prints, leave_message, prints_first, watch_launcher
 
 
 class _UncaughtErrors:
@@ -36,7 +36,7 @@ class _UncaughtErrors:
 
 
 def main() -> None:
-    end_with_launcher()
+    watch_launcher()
     with _UncaughtErrors():  # sys.excepthook would not do: torch puts its own in that place
         code, message = run_command()
     if code and leave_message(message, code) and message:

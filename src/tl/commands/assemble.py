@@ -13,7 +13,7 @@ from tl.commands.open_run import open_run
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
 from tl.components.data.base import Data
-from tl.components.data.splits import load as load_data
+from tl.components.data.splits import load_data
 from tl.components.freeze.base import FreezeSchedule, Phase
 from tl.components.method.base import Method
 from tl.components.model import Model
@@ -89,8 +89,8 @@ def assemble(recipe: Recipe) -> Assembly:
         raise TLError(f"backbone '{recipe.backbone.option}' takes {modality}s, but the data holds {data.modality}s.")
     if augment.modality not in (None, modality):
         raise TLError(f"augment '{recipe.augment.option}' is for {augment.modality}s, but the data holds {modality}s.")
-    if objection := augment.objection(data.space):
-        raise TLError(objection)
+    if mistake := augment.mistake_for(data.space):
+        raise TLError(mistake)
     with seeded(derive(recipe.seed, "method")):
         method: Method = build(recipe.method, open_model=lambda path: open_run(path).model)
         method.attach(model)

@@ -1,4 +1,4 @@
-"""`tl check`: every mistake that can be found before a run: in the recipe, in the data, and between their parts."""
+"""`tl check`: find all mistakes before a run: in the recipe, in the data, and in how the two fit together."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from tl.commands.forecast import Forecast, forecast
 from tl.commands.parts import modality, part_names, stored_preprocess
 from tl.components.data.base import Data
 from tl.components.data.inspect import Findings, inspect
-from tl.components.data.splits import load as load_data
+from tl.components.data.splits import load_data
 from tl.components.freeze.base import FreezeSchedule, Phase, backbone_parts
 from tl.errors import Mistakes, TLError
 from tl.recipe.build import build
 from tl.recipe.compose import Composition
-from tl.recipe.recipe import Loop, Node, Reading, Recipe, read_recipe
-from tl.recipe.registry import GROUPS, RECORDS, options
+from tl.recipe.recipe import Loop, Node, PartialRecipe, Recipe, read_recipe
+from tl.recipe.registry import GROUPS, SETTINGS, options
 from tl.recipe.shape import Scalar
 from tl.recipe.signature import literal, signature
 from tl.recipe.weights import Weights
 from tl.run.environment import lacks_to_compile
 
 T = TypeVar("T")
-_KEY = re.compile(rf"(?:{'|'.join((*GROUPS, *RECORDS))})\.[\w.]+")
+_KEY = re.compile(rf"(?:{'|'.join((*GROUPS, *SETTINGS))})\.[\w.]+")
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A recipe without mistakes, with its data, findings and forecast; `parts` is None where weights decide them."""
+    """A recipe without mistakes, with its data, findings and forecast; `parts` is None where they are unknown."""
 
     recipe: Recipe
     data: Data
@@ -53,17 +53,17 @@ class _Collector:
         try:
             return make()
         except Mistakes as several:
-            self.mistakes.extend(map(self.placed, several.mistakes))
+            self.mistakes.extend(map(self.with_place, several.mistakes))
         except TLError as error:
-            self.mistakes.append(self.placed(str(error)))
+            self.mistakes.append(self.with_place(str(error)))
         return None
 
-    def placed(self, mistake: str) -> str:
+    def with_place(self, mistake: str) -> str:
         match = _KEY.match(mistake)
-        return f"{self.composition.place(match[0])}: {mistake}" if match else mistake
+        return f"{self.composition.origin_of(match[0])}: {mistake}" if match else mistake
 
-    def wrong(self, key: str, text: str) -> None:
-        self.mistakes.append(f"{self.composition.place(key)}: {text}")
+    def add(self, key: str, text: str) -> None:
+        self.mistakes.append(f"{self.composition.origin_of(key)}: {text}")
 
 
 def check(reference: str, overrides: Sequence[str], root: Path) -> Checked:
@@ -76,19 +76,19 @@ def check(reference: str, overrides: Sequence[str], root: Path) -> Checked:
     if "optimizer" in reading.nodes:
         collector.run(lambda: build(reading.nodes["optimizer"]))
     if "method" in reading.nodes:
-        _paths(reading.nodes["method"], collector)
+        _check_paths(reading.nodes["method"], collector)
     data = collector.run(lambda: load_data(build(reading.nodes["data"]))) if "data" in reading.nodes else None
     if reading.loop is not None:
-        _trackers(reading.loop, collector)
+        _check_trackers(reading.loop, collector)
         if reading.loop.compile and (lacks := lacks_to_compile()):
-            collector.wrong("loop.compile", f"loop.compile: {lacks}, or set it to false.")
+            collector.add("loop.compile", f"loop.compile: {lacks}, or set it to false.")
     if data is not None:
-        _fits(reading, data, collector)
+        _check_fit(reading, data, collector)
     if collector.mistakes or data is None:
         raise Mistakes(collector.mistakes)
     recipe, findings = reading.recipe(), inspect(data)
     collector.mistakes.extend(findings.errors)
-    need = forecast(recipe.loop, recipe.nodes(), len(data.splits["train"]), _learning(parts, phases), root)
+    need = forecast(recipe.loop, recipe.nodes(), len(data.splits["train"]), _learning_share(parts, phases), root)
     if need.disk is not None and need.disk > need.free:
         disk = f"the run needs about {need.disk:.0f} MB of disk, {need.free:.0f} MB are free."
         collector.mistakes.append(f"{root}: {disk}")
@@ -97,7 +97,7 @@ def check(reference: str, overrides: Sequence[str], root: Path) -> Checked:
     return Checked(recipe, data, findings, parts, phases, need)
 
 
-def _phases(reading: Reading, collector: _Collector) -> tuple[tuple[str, ...] | None, tuple[Phase, ...]]:
+def _phases(reading: PartialRecipe, collector: _Collector) -> tuple[tuple[str, ...] | None, tuple[Phase, ...]]:
     nodes = reading.nodes
     if "freeze" not in nodes:
         return None, ()
@@ -113,10 +113,10 @@ def _check_hub_weights(backbone: Node, collector: _Collector) -> None:
     values = backbone.values
     if "download" in values and not values["download"] and Weights.parse(values["weights"]).kind == "hub":
         text = f"backbone.weights: '{values['weights']}' is not on this machine: set backbone.download=true."
-        collector.wrong("backbone.weights", text)
+        collector.add("backbone.weights", text)
 
 
-def _learning(parts: Sequence[str] | None, phases: Sequence[Phase]) -> float:
+def _learning_share(parts: Sequence[str] | None, phases: Sequence[Phase]) -> float:
     """The share of the backbone's stages that learn in some phase; 1 where the stages are not known."""
     stages = backbone_parts(parts or ())
     if not stages or not phases:
@@ -124,72 +124,72 @@ def _learning(parts: Sequence[str] | None, phases: Sequence[Phase]) -> float:
     return len({part for phase in phases for part in phase.train} & set(stages)) / len(stages)
 
 
-def _trackers(loop: Loop, collector: _Collector) -> None:
+def _check_trackers(loop: Loop, collector: _Collector) -> None:
     for name in loop.trackers:
         if find_spec(name) is None:
-            collector.wrong("loop.trackers", f"loop.trackers: '{name}' is missing: pip install 'tl-toolkit[{name}]'.")
+            collector.add("loop.trackers", f"loop.trackers: '{name}' is missing: pip install 'tl-toolkit[{name}]'.")
 
 
-def _fits(reading: Reading, data: Data, collector: _Collector) -> None:
+def _check_fit(reading: PartialRecipe, data: Data, collector: _Collector) -> None:
     """Check that backbone, augmentation, metric, head and method suit the data."""
     nodes, loop = reading.nodes, reading.loop
     if "backbone" in nodes:
-        _backbone_fits(nodes["backbone"], data, collector)
+        _check_backbone(nodes["backbone"], data, collector)
     if "augment" in nodes:
         wanted = _literal(nodes["augment"], "modality")
         if wanted not in (None, data.modality):
             text = f"augment '{nodes['augment'].option}' is for {wanted}s, but the data holds {data.modality}s."
-            collector.wrong("augment=", text)
+            collector.add("augment=", text)
     if loop is not None and loop.best != "auto":
-        from tl.metrics.catalogue import unknown_metric
+        from tl.metrics.catalogue import check_metric
 
         kind = data.space.kind
-        collector.run(lambda: _with_key("loop.best", lambda: unknown_metric(loop.best, kind)))
+        collector.run(lambda: _with_key("loop.best", lambda: check_metric(loop.best, kind)))
     if "head" in nodes:
-        _head_fits(nodes["head"], data, collector)
+        _check_head(nodes["head"], data, collector)
     if "method" in nodes:
-        _method_fits(nodes["method"], data, collector)
+        _check_method(nodes["method"], data, collector)
 
 
-def _backbone_fits(backbone: Node, data: Data, collector: _Collector) -> None:
+def _check_backbone(backbone: Node, data: Data, collector: _Collector) -> None:
     takes, stored = modality(backbone), stored_preprocess(backbone)
     if takes not in (None, data.modality):
         text = f"backbone '{backbone.option}' takes {takes}s, but the data holds {data.modality}s."
-        collector.wrong("backbone=", text)
+        collector.add("backbone=", text)
     if stored is not None and takes not in (None, stored.modality):
         text = f"backbone.weights: that run's weights take {stored.modality}s, backbone '{backbone.option}' {takes}s."
-        collector.wrong("backbone.weights", text)
+        collector.add("backbone.weights", text)
 
 
-def _head_fits(head: Node, data: Data, collector: _Collector) -> None:
+def _check_head(head: Node, data: Data, collector: _Collector) -> None:
     kind, kinds, starts = data.space.kind, _tuple(head, "kinds"), _tuple(head, "starts")
     if kinds and kind not in kinds:
         others = [name for name in options("head") if kind in _tuple(Node("head", name, {}), "kinds")]
         text = f"head '{head.option}' cannot answer in the space of this data, '{kind}': take {' or '.join(others)}."
-        collector.wrong("head=", text)
+        collector.add("head=", text)
     if starts and head.values["init"] not in ("auto", *starts):
         text = f"head.init: '{head.values['init']}' is no start of head '{head.option}': take {' or '.join(starts)}."
-        collector.wrong("head.init", text)
+        collector.add("head.init", text)
 
 
-def _method_fits(method: Node, data: Data, collector: _Collector) -> None:
+def _check_method(method: Node, data: Data, collector: _Collector) -> None:
     for name in _tuple(method, "streams") or ("train",):
         if name not in data.splits:
             there = ", ".join(data.splits)
-            collector.wrong("method=", f"method '{method.option}' needs a split '{name}', but the data has {there}.")
+            collector.add("method=", f"method '{method.option}' needs a split '{name}', but the data has {there}.")
 
 
-def _paths(node: Node, collector: _Collector) -> None:
+def _check_paths(node: Node, collector: _Collector) -> None:
     """Check paths that are read long after the data, such as a teacher's."""
     option = options(node.group)[node.option]
     for key, shape in signature(option.source, option.module).record.fields.items():
         if shape == Scalar("Path") and not Path(node.values[key]).exists():
             text = f"{node.group}.{key}: there is nothing at '{node.values[key]}'."
-            collector.wrong(f"{node.group}.{key}", text)
+            collector.add(f"{node.group}.{key}", text)
 
 
 def _literal(node: Node, name: str) -> object:
-    """A class attribute of an option that its source writes as a literal; None where it writes none."""
+    """The value of a class attribute that an option's source gives as a literal; None where there is no literal."""
     try:
         return literal(options(node.group)[node.option].source, name)
     except LookupError:
@@ -197,8 +197,8 @@ def _literal(node: Node, name: str) -> object:
 
 
 def _tuple(node: Node, name: str) -> tuple[str, ...]:
-    said = _literal(node, name)
-    return said if isinstance(said, tuple) else ()
+    found = _literal(node, name)
+    return found if isinstance(found, tuple) else ()
 
 
 def _with_key(key: str, make: Callable[[], T]) -> T:

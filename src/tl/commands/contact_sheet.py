@@ -20,7 +20,7 @@ GAP, LABEL = 6, 20
 FONT = 14
 
 
-def views(
+def augmented_images(
     images: Sequence[Image.Image], augment: Augment, preprocess: ImagePreprocess, seed: int, k: int
 ) -> list[list[Image.Image]]:
     """A row for each RGB image: the image as evaluation sees it, then `k` views as training gets them.
@@ -33,7 +33,7 @@ def views(
         pixels = []
         for i, image in enumerate(images):
             with seeded(derive(seed, "view", i, number)):
-                pixels.append(augment.erase(preprocess.tensor(augment.sample(image, preprocess))))
+                pixels.append(augment.random_erase(preprocess.tensor(augment.sample(image, preprocess))))
         with seeded(derive(seed, "mix", number)):
             mixed = augment.batch(Batch(Inputs(torch.stack(pixels)), torch.arange(len(images))), space)
         for row, tensor in zip(rows, mixed.x.values, strict=True):
@@ -41,7 +41,7 @@ def views(
     return rows
 
 
-def lines(
+def augmented_texts(
     text: str | tuple[str, str], augment: Augment, preprocess: TextPreprocess, seed: int, k: int
 ) -> list[str | tuple[str, str]]:
     """The text or pair of texts, then `k` versions of it as training gets them, before they are tokenised."""

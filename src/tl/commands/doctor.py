@@ -34,7 +34,7 @@ print(json.dumps(found))
 
 
 @dataclass(frozen=True)
-class Symptom:
+class Finding:
     """One finding: something is all right, worth knowing, or broken; the text of a broken one says the remedy."""
 
     state: Literal["ok", "note", "broken"]
@@ -42,13 +42,13 @@ class Symptom:
     text: str
 
 
-def examine() -> list[Symptom]:
+def doctor() -> list[Finding]:
     """All findings, in the order in which they were looked for."""
     return [*_packages(), *_torch(), *_extras(), *_disk(), *_cache(), *_shipped()]
 
 
-def _packages() -> Iterator[Symptom]:
-    yield Symptom("ok", "python", f"{sys.version.split()[0]} at {sys.executable}")
+def _packages() -> Iterator[Finding]:
+    yield Finding("ok", "python", f"{sys.version.split()[0]} at {sys.executable}")
     for requirement, extra in _requirements():
         if not extra:
             yield _package(requirement)
@@ -69,36 +69,36 @@ def _requirements() -> Iterator[tuple[Any, str]]:
                 yield requirement, extra
 
 
-def _package(requirement: Any) -> Symptom:
+def _package(requirement: Any) -> Finding:
     wanted = f"{requirement.name}{requirement.specifier}"
     try:
         found = version(requirement.name)
     except PackageNotFoundError:
-        return Symptom("broken", requirement.name, f"is missing: pip install '{wanted}'.")
+        return Finding("broken", requirement.name, f"is missing: pip install '{wanted}'.")
     if not requirement.specifier.contains(found, prereleases=True):
-        return Symptom("broken", requirement.name, f"{found} is too old or too new: pip install '{wanted}'.")
-    return Symptom("ok", requirement.name, found)
+        return Finding("broken", requirement.name, f"{found} is too old or too new: pip install '{wanted}'.")
+    return Finding("ok", requirement.name, found)
 
 
-def _torch() -> Iterator[Symptom]:
+def _torch() -> Iterator[Finding]:
     """Findings on torch, asked for in a process of its own, which a broken build may end."""
     done = subprocess.run([sys.executable, "-P", "-c", _PROBE], capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        yield Symptom("broken", "torch", f"cannot be imported ({last}): {_reinstall()}")
+        yield Finding("broken", "torch", f"cannot be imported ({last}): {_reinstall()}")
         return
     found = json.loads(done.stdout)
     if "error" in found:
-        yield Symptom("broken", "torch and torchvision", mismatch(found["torch"], found["error"]))
+        yield Finding("broken", "torch and torchvision", mismatch(found["torch"], found["error"]))
     gpu, built = found["gpu"], found["built_for"]
     if gpu:
-        yield Symptom("ok", "device", f"{gpu}, CUDA {built}")
+        yield Finding("ok", "device", f"{gpu}, CUDA {built}")
     elif built:
-        yield Symptom(
+        yield Finding(
             "note", "device", f"CPU, {found['threads']} threads: torch is built for CUDA {built} but sees no GPU"
         )
     else:
-        yield Symptom("ok", "device", f"CPU, {found['threads']} threads")
+        yield Finding("ok", "device", f"CPU, {found['threads']} threads")
 
 
 def mismatch(torch: str, error: str) -> str:
@@ -116,47 +116,47 @@ def _reinstall() -> str:
     return "install the two together, pip install --upgrade --force-reinstall torch torchvision."
 
 
-def _extras() -> Iterator[Symptom]:
-    by_extra: dict[str, list[Symptom]] = {}
+def _extras() -> Iterator[Finding]:
+    by_extra: dict[str, list[Finding]] = {}
     for requirement, extra in _requirements():
         if extra:
             by_extra.setdefault(extra, []).append(_package(requirement))
     for extra, packages in by_extra.items():
         missing = [package.what for package in packages if package.state != "ok"]
         text = f"lacks {', '.join(missing)}: pip install '{PACKAGE}[{extra}]'" if missing else "installed"
-        yield Symptom("note" if missing else "ok", f"extra {extra}", text)
+        yield Finding("note" if missing else "ok", f"extra {extra}", text)
 
 
-def _disk() -> Iterator[Symptom]:
+def _disk() -> Iterator[Finding]:
     free = shutil.disk_usage(Path.cwd()).free
     low = ": a run keeps two checkpoints and a model" if free < _LOW_DISK else ""
-    yield Symptom("note" if low else "ok", "disk", f"{free / 1024**3:.1f} GB free here{low}")
+    yield Finding("note" if low else "ok", "disk", f"{free / 1024**3:.1f} GB free here{low}")
 
 
-def _cache() -> Iterator[Symptom]:
+def _cache() -> Iterator[Finding]:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     folder = Path(HF_HUB_CACHE)
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if os.access(nearest, os.W_OK):
         count = len(list(folder.glob("models--*")))
-        yield Symptom("ok", "hub cache", f"{folder}: {count} models; tl downloads nothing unless a recipe says so")
+        yield Finding("ok", "hub cache", f"{folder}: {count} models; tl downloads nothing unless a recipe says so")
     else:
-        yield Symptom("broken", "hub cache", f"{folder} cannot be written: set HF_HOME to a folder of yours.")
+        yield Finding("broken", "hub cache", f"{folder} cannot be written: set HF_HOME to a folder of yours.")
 
 
-def _shipped() -> Iterator[Symptom]:
+def _shipped() -> Iterator[Finding]:
     broken = [path.name for path in sorted(_SHIPPED.iterdir()) if not intact(path)]
     if not (RECIPES / "base.yaml").is_file():
         broken.append(str(RECIPES / "base.yaml"))
     if broken:
-        yield Symptom("broken", "shipped files", f"{', '.join(broken)}: damaged or missing: reinstall {PACKAGE}.")
+        yield Finding("broken", "shipped files", f"{', '.join(broken)}: damaged or missing: reinstall {PACKAGE}.")
     else:
-        yield Symptom("ok", "shipped files", "weights, tokenizer and recipes are whole")
+        yield Finding("ok", "shipped files", "weights, tokenizer and recipes are whole")
 
 
 def intact(path: Path) -> bool:
-    """True where a .safetensors file has the length that its header says, or a .json file parses; else True."""
+    """False for a .safetensors file that is not as long as its header says, and a .json file that does not parse."""
     content = path.read_bytes()
     try:
         if path.suffix == ".safetensors":

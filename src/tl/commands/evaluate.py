@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tl.commands.open_run import Trained, evaluator, open_run, own_splits
+from tl.commands.open_run import Trained, open_run, own_splits
+from tl.commands.open_run import evaluator as evaluator_of
+from tl.components.data.bad_samples import check_texts
 from tl.components.data.base import DataSource
-from tl.components.data.faults import check_readable
 from tl.components.data.labels import check_targets
 from tl.components.data.splits import label_index
 from tl.components.sample import Sample
@@ -27,10 +28,10 @@ def evaluate(path: Path, split: str, other: Path | None, say: Callable[[str], No
     loop = trained.recipe.loop
     preprocess = trained.model.backbone.preprocess
     items = Items(samples, trained.model.head.space, preprocess, workers=processes(loop))
-    named = split if other is None else other.name
-    by = evaluator(trained.recipe)
-    answers = by.outputs(trained.model.to(by.device), items)
-    return outcome(named, trained.model, items, answers, trained.temperature, loop.bootstrap)
+    name = split if other is None else other.name
+    evaluator = evaluator_of(trained.recipe)
+    answers = evaluator.outputs(trained.model.to(evaluator.device), items)
+    return outcome(name, trained.model, items, answers, trained.temperature, loop.bootstrap)
 
 
 def _own_samples(trained: Trained, split: str, say: Callable[[str], None]) -> tuple[Sample, ...]:
@@ -49,11 +50,11 @@ def _other_samples(trained: Trained, path: Path) -> tuple[Sample, ...]:
     if not path.exists():
         near = (p.name for p in path.parent.iterdir()) if path.parent.is_dir() else ()
         raise TLError(f"--data: there is nothing at '{path}'.{nearest(path.name, near)}")
-    source: DataSource = build(_pointed_at(trained.recipe.data, path))
+    source: DataSource = build(_with_path(trained.recipe.data, path))
     samples = tuple(replace(sample, split=None) for sample in source.read())
     if all(sample.target is None for sample in samples):
         raise TLError(f"--data: the samples of '{path}' have no labels to evaluate against: use tl predict.")
-    check_readable(samples)
+    check_texts(samples)
     check_targets(samples, source.target_names())
     for sample in samples:
         try:
@@ -63,8 +64,8 @@ def _other_samples(trained: Trained, path: Path) -> tuple[Sample, ...]:
     return samples
 
 
-def _pointed_at(node: Node, path: Path) -> Node:
-    """The data option with another path. Nothing there is skipped, since the metrics are over all samples."""
+def _with_path(node: Node, path: Path) -> Node:
+    """The data option, reading from `path`. It may skip no sample, since the metrics are over all samples."""
     there = str(path.absolute())
     places: dict[str, dict[str, object]] = {"root": {"root": there}, "file": {"file": there, "files": None}}
     for key, values in places.items():

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from tl.errors import TLError, did_you_mean
-from tl.recipe.compose import layers
-from tl.recipe.recipe import record_shape
-from tl.recipe.registry import GROUPS, RECIPES, RECORDS, Option, first_line, options, shipped_recipes
+from tl.recipe.compose import option_files
+from tl.recipe.recipe import settings_shape
+from tl.recipe.registry import GROUPS, RECIPES, SETTINGS, Option, first_line, options, shipped_recipes
 from tl.recipe.shape import Choice, Scalar, Shape, fields_of
 from tl.recipe.signature import signature
 from tl.recipe.yamlfile import YamlFile, flow, read
 
-_GIVEN = "???"
-_PLAIN = {
+_REQUIRED = "???"
+_WITHOUT_OPTIONS = {
     "loop": "How a run goes, whatever is learnt.",
     "cache": "What frozen stages give, computed once and read back after.",
     "seed": "The one seed that all chance follows from.",
@@ -67,18 +67,18 @@ def group(name: str) -> GroupHelp:
     """The help for a group; TLError for a name that is no group."""
     if name in GROUPS:
         return GroupHelp(name, _docstring(name), tuple(entry(option) for option in options(name).values()), ())
-    if name in _PLAIN:
+    if name in _WITHOUT_OPTIONS:
         keys = [
-            key for key in base_keys() if key.name.startswith(f"{name}.") or (key.name == name and name not in RECORDS)
+            key for key in base_keys() if key.name.startswith(f"{name}.") or (key.name == name and name not in SETTINGS)
         ]
-        return GroupHelp(name, _PLAIN[name], (), tuple(keys))
-    raise TLError(f"'{name}' is no group of options.{did_you_mean(name, (*GROUPS, *_PLAIN))}")
+        return GroupHelp(name, _WITHOUT_OPTIONS[name], (), tuple(keys))
+    raise TLError(f"'{name}' is no group of options.{did_you_mean(name, (*GROUPS, *_WITHOUT_OPTIONS))}")
 
 
 def entry(option: Option) -> OptionHelp:
     """The help for an option."""
     record = signature(option.source, option.module).record
-    found = _keys(record.fields, layers(option), "", option.group)
+    found = _keys(record.fields, option_files(option), "", option.group)
     return OptionHelp(
         option.group, option.name, option.what(), tuple(replace(key, options=(option.name,)) for key in found)
     )
@@ -88,34 +88,35 @@ def base_keys() -> list[KeyHelp]:
     """The help for the keys that are in no group."""
     files = [read(RECIPES / "base.yaml")]
     name = KeyHelp("name", (), "a text", "the file's name", "no file sets it", "the folder of its runs below runs/")
-    return [name, *_keys({"seed": Scalar("int"), **{name: record_shape(name) for name in RECORDS}}, files, "", "")]
+    return [name, *_keys({"seed": Scalar("int"), **{name: settings_shape(name) for name in SETTINGS}}, files, "", "")]
 
 
 def explain(name: str) -> list[GroupHelp | OptionHelp | KeyHelp]:
     """The help for all that a name may mean: a group, an option or keys, also by their last word; TLError for none."""
-    known, within = _known()
-    if name in known or name in within:
-        return known.get(name) or [within[name]]
-    if ends := [found for dotted, found in known.items() if dotted.endswith(f".{name}")]:
+    by_name, by_long_name = _help_by_name()
+    if name in by_name or name in by_long_name:
+        return by_name.get(name) or [by_long_name[name]]
+    if ends := [found for dotted, found in by_name.items() if dotted.endswith(f".{name}")]:
         return [thing for found in ends for thing in found]
-    near = did_you_mean(name, known) or did_you_mean(name.rpartition(".")[2], {n.rpartition(".")[2] for n in known})
+    last_words = {dotted.rpartition(".")[2] for dotted in by_name}
+    near = did_you_mean(name, by_name) or did_you_mean(name.rpartition(".")[2], last_words)
     raise TLError(f"'{name}' is no key, option or group.{near or ' See tl list.'}")
 
 
 @cache
-def _known() -> tuple[dict[str, list[GroupHelp | OptionHelp | KeyHelp]], dict[str, KeyHelp]]:
-    """Help by name: of groups, options and keys; and of keys by their long name, such as head.mlp.hidden."""
-    known: dict[str, list[GroupHelp | OptionHelp | KeyHelp]] = {}
-    within: dict[str, KeyHelp] = {}
-    for name in (*GROUPS, *_PLAIN):
+def _help_by_name() -> tuple[dict[str, list[GroupHelp | OptionHelp | KeyHelp]], dict[str, KeyHelp]]:
+    """Help by the name of a group, option or key; then help for keys by their long name, such as head.mlp.hidden."""
+    by_name: dict[str, list[GroupHelp | OptionHelp | KeyHelp]] = {}
+    by_long_name: dict[str, KeyHelp] = {}
+    for name in (*GROUPS, *_WITHOUT_OPTIONS):
         here = group(name)
-        known[name] = [here]
+        by_name[name] = [here]
         for one in here.entries:
-            known[f"{name}.{one.name}"] = [one]
-            within |= {f"{name}.{one.name}.{key.name.partition('.')[2]}": key for key in one.keys}
+            by_name[f"{name}.{one.name}"] = [one]
+            by_long_name |= {f"{name}.{one.name}.{key.name.partition('.')[2]}": key for key in one.keys}
         for key in [*here.keys, *_shared([key for one in here.entries for key in one.keys])]:
-            known.setdefault(key.name, []).append(key)
-    return known, within
+            by_name.setdefault(key.name, []).append(key)
+    return by_name, by_long_name
 
 
 def _shared(keys: list[KeyHelp]) -> list[KeyHelp]:
@@ -131,16 +132,16 @@ def _keys(fields: Mapping[str, Shape], files: list[YamlFile], inside: str, prefi
     for name, shape in fields.items():
         dotted = f"{inside}.{name}" if inside else name
         full = f"{prefix}.{dotted}" if prefix else dotted
-        owner = next((file for file in reversed(files) if dotted in file.where), None)
+        owner = next((file for file in reversed(files) if dotted in file.origins), None)
         if owner is not None:
             default = _default(shape, _value(owner.values, dotted))
-            yield KeyHelp(full, (), shape.words(), default, owner.where[dotted], owner.comments[dotted])
+            yield KeyHelp(full, (), shape.description(), default, owner.origins[dotted], owner.comments[dotted])
         yield from _keys(fields_of(shape), files, dotted, prefix)
 
 
 def _default(shape: Shape, value: Any) -> str:
     """A default as a user would write it; where YAML read a bare `no` as false, `no` is shown."""
-    if value == _GIVEN:
+    if value == _REQUIRED:
         return "must be given"
     return "no" if value is False and isinstance(shape, Choice) else flow(value)
 

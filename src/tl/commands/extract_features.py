@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from tl.commands.assemble import assemble, provenance
-from tl.commands.open_run import evaluator, open_run, own_splits
+from tl.commands.open_run import evaluator as evaluator_of
+from tl.commands.open_run import open_run, own_splits
 from tl.components.sample import Sample
 from tl.errors import TLError
 from tl.evaluation.evaluator import Evaluator
@@ -28,7 +29,7 @@ ENDINGS = (".safetensors", ".npz", ".parquet", ".csv")
 
 @dataclass(frozen=True)
 class Features:
-    """The features (N, dim) and targets of a split with the ids of its samples; an unknown target is -1, or nan."""
+    """Features (N, dim), targets and sample ids of a split; the target of an unlabelled sample is -1 (class) or nan."""
 
     features: Tensor
     targets: Tensor
@@ -38,9 +39,10 @@ class Features:
 def extract_features(
     reference: str, overrides: list[str], say: Callable[[str], None]
 ) -> tuple[dict[str, Features], Space]:
-    """The features of every split of a recipe's data under its backbone, or of a run's under its trained one.
+    """The features of each split, and the output space.
 
-    The features are read from the cache, or kept there; `say` gets a line on that.
+    A recipe's data passes the recipe's backbone, a run's data the run's trained backbone. Features are read from the
+    cache, or computed and written to it; `say` gets a line on what is cached.
     """
     path = Path(reference)
     if path.is_dir():
@@ -53,25 +55,32 @@ def extract_features(
         recipe = load_recipe(reference, overrides)
         assembly = assemble(recipe)
         model, splits = assembly.model, assembly.data.splits
-    by = evaluator(recipe)
-    known = Activations(model.to(by.device), provenance(recipe, model.backbone), recipe.cache, Place(by.device), say)
-    workers = processes(recipe.loop)
-    found = {name: _of(name, samples, known, by, workers) for name, samples in splits.items() if samples}
+    evaluator, workers = evaluator_of(recipe), processes(recipe.loop)
+    place = Place(evaluator.device)
+    activations = Activations(model.to(place.device), provenance(recipe, model.backbone), recipe.cache, place, say)
+    found = {
+        name: _extract(name, samples, activations, evaluator, workers) for name, samples in splits.items() if samples
+    }
     return found, model.head.space
 
 
-def _of(name: str, samples: tuple[Sample, ...], known: Activations, by: Evaluator, workers: int) -> Features:
-    model = known.model
+def _extract(
+    name: str, samples: tuple[Sample, ...], activations: Activations, evaluator: Evaluator, workers: int
+) -> Features:
+    model = activations.model
     items = Items(samples, model.head.space, model.backbone.preprocess, workers=workers)
-    after = model.depth
-    features, targets = by.features(model, known.source(name, items, Reads({after: 1.0})))
+    source = activations.source(name, items, Reads({model.depth: 1.0}))
+    features, targets = evaluator.features(model, source)
     unknown = torch.tensor([sample.target is None for sample in samples])
     targets[unknown] = -1 if model.head.space.kind == "single" else torch.nan
     return Features(features, targets, tuple(sample.id for sample in samples))
 
 
 def save(found: Mapping[str, Features], space: Space, to: Path) -> None:
-    """Write by the name's ending, one of ENDINGS: tensors <split>.features and <split>.targets, or a table of rows."""
+    """Write the features as the ending of `to` says, one of ENDINGS.
+
+    The first two hold tensors <split>.features and <split>.targets, the others a table with a row for each sample.
+    """
     tensors = {
         f"{split}.{what}": getattr(one, what) for split, one in found.items() for what in ("features", "targets")
     }
@@ -100,8 +109,8 @@ def _rows(found: Mapping[str, Features], space: Space) -> tuple[list[str], list[
     rows: list[list[object]] = []
     for split, one in found.items():
         for name, target, features in zip(one.ids, one.targets.tolist(), one.features.tolist(), strict=True):
-            known = [space.names[target] if target >= 0 else None] if space.kind == "single" else target
-            rows.append([name, split, *known, *features])
+            values = [space.names[target] if target >= 0 else None] if space.kind == "single" else target
+            rows.append([name, split, *values, *features])
     return header, rows
 
 

@@ -1,4 +1,4 @@
-"""`tl finetune`: prepare, start the head, train, calibrate, evaluate, and leave a run that can be used."""
+"""`tl finetune`: prepare, start the head, train, calibrate, evaluate, and write the run folder."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tl.metrics.calibration import fit_temperature
 from tl.recipe.recipe import Recipe
 from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, RUN_SPACE
 from tl.rng import deterministic
-from tl.run.checkpoint import going_on
-from tl.run.disk import demand_room, hash_of
+from tl.run.checkpoint import restoring
+from tl.run.disk import check_free_space, hash_of
 from tl.run.environment import describe, peak_memory_mb
 from tl.run.run import Listener, Run
-from tl.run.schema import answer_files
+from tl.run.schema import model_files
 from tl.training.cursor import Cursor
 from tl.training.finder import RateSweep, find_rate
 from tl.training.signals import StopSignals
@@ -68,13 +68,13 @@ def _train(request: Request, listener: Listener) -> Path:
         run.write("skipped.txt", "".join(f"{text}\n" for text in assembly.data.skipped))
     supply = ready.supply(say)
     job = ready.job(supply)
-    with run.recorded(), start_trackers(accelerator, run.path, recipe):
+    with run.recording_status(), start_trackers(accelerator, run.path, recipe):
         trainer = Trainer(recipe.loop, ready.plan, job, accelerator, run, listener)
         if run.writes:
-            demand_room(run.path, trainer.room)
-        with going_on(run.path):
+            check_free_space(run.path, trainer.room)
+        with restoring(run.path):
             resumed = request.resume is not None and trainer.restore()
-        with StopSignals(accelerator, run.path, _end_of_time(recipe, began)) as signals:
+        with StopSignals(accelerator, run.path, _deadline(recipe, began)) as signals:
             if not resumed:
                 with signals.at_once():
                     ready.start_head(supply)
@@ -99,21 +99,19 @@ def _finish(run: Run, ready: Prepared, supply: Supply, cursor: Cursor) -> None:
 
 
 def find_rates(recipe: Recipe, listener: Listener) -> dict[str, RateSweep]:
-    """A learning-rate sweep for each phase over the parts that learn in it, from the weights training starts at."""
+    """A learning-rate sweep for each phase, over the parts that learn in it, from the weights training starts with."""
     ready = prepare(recipe)
     supply = ready.supply(listener.note)
     job = ready.job(supply)
     ready.start_head(supply)
     found = {}
-    for stretch in ready.plan.stretches:
-        listener.note(f"Sweeping the rate for the phase '{stretch.phase.name}'.")
-        found[stretch.phase.name] = find_rate(
-            job, ready.plan, stretch.phase.train, ready.accelerator.device, (1e-6, 1.0)
-        )
+    for span in ready.plan.spans:
+        listener.note(f"Sweeping the rate for the phase '{span.phase.name}'.")
+        found[span.phase.name] = find_rate(job, ready.plan, span.phase.train, ready.accelerator.device, (1e-6, 1.0))
     return found
 
 
-def _end_of_time(recipe: Recipe, began: float) -> float:
+def _deadline(recipe: Recipe, began: float) -> float:
     limit = recipe.loop.max_time
     return math.inf if limit is None else began + 60 * limit.value
 
@@ -126,7 +124,7 @@ def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run
             "command": request.command,
             **describe(accelerator.device, accelerator.num_processes),
             "seed": request.recipe.seed,
-            "device_batch": assembly.recipe.loop.at_once,
+            "device_batch": assembly.recipe.loop.known_device_batch,
             "precision": assembly.recipe.loop.precision,
             "data": {"fingerprint": data.fingerprint, "splits": {k: len(v) for k, v in data.splits.items()}},
             "preprocess": {"fingerprint": fingerprint(preprocess), "lines": preprocess.lines()},
@@ -147,7 +145,10 @@ def _validate(ready: Prepared, supply: Supply) -> Outputs | None:
 
 
 def _temperature(assembly: Assembly, validated: Outputs | None) -> float:
-    """The temperature fitted on validation; 1 where all predictions there are right: the fitted one would be 0."""
+    """The temperature fitted on the validation split; 1 for numbers, and where that split is missing.
+
+    It is 1 too where all predictions on that split are right, since the fitted temperature would be 0.
+    """
     space = assembly.data.space
     if validated is None or space.kind == "number":
         return 1.0
@@ -165,20 +166,20 @@ def _write_model(run: Run, assembly: Assembly, temperature: float) -> None:
     for name, content in backbone.assets().items():
         run.write(f"{RUN_ASSETS}/{name}", content)
     if run.writes:
-        run.update_meta(files={name: hash_of(run.path / name) for name in answer_files(run.path)})
+        run.update_meta(files={name: hash_of(run.path / name) for name in model_files(run.path)})
 
 
 def _evaluate(
     run: Run, ready: Prepared, supply: Supply, validated: Outputs | None, temperature: float
 ) -> list[Outcome]:
     assembly = ready.assembly
-    answered = {"val": validated} if validated is not None else {}
+    outputs = {"val": validated} if validated is not None else {}
     if len(test := assembly.items("test")):
-        answered["test"] = ready.evaluator.outputs(assembly.model, supply.last("test", test))
+        outputs["test"] = ready.evaluator.outputs(assembly.model, supply.last("test", test))
     found = []
-    for split, said in answered.items() if run.writes else ():
+    for split, answers in outputs.items() if run.writes else ():
         items, resamples = assembly.items(split), assembly.recipe.loop.bootstrap
-        one = outcome(split, assembly.model, items, said, temperature, resamples)
+        one = outcome(split, assembly.model, items, answers, temperature, resamples)
         run.write_json(f"evaluation/{split}.json", one.as_json())
         run.write(f"predictions/{split}.csv", csv_text(*one.rows(MOST_COLUMNS)))
         found.append(one)

@@ -17,7 +17,7 @@ from tl.recipe.signature import literal
 from tl.recipe.weights import RUN_MODEL, Weights
 
 MB = 1024**2
-_FLOAT = 4
+_FLOAT = 4  # bytes of a 32-bit number
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ def forecast(loop: Loop, nodes: dict[str, Node], samples: int, learning: float, 
     """The needs of a run on `samples` training samples; `learning` is the share of the backbone that learns in it."""
     epoch = samples / min(loop.batch, samples)
     count = weight_count(Weights.parse(nodes["backbone"].values["weights"])) if _has_weights(nodes) else None
-    states = _states(nodes["optimizer"]) * learning
+    kept = _numbers_per_weight(nodes["optimizer"]) * learning
     ema = 0 if loop.ema is None else 1
-    one = None if count is None else count * _FLOAT / MB
+    copy_mb = None if count is None else count * _FLOAT / MB
     return Forecast(
         samples=samples,
         steps_per_epoch=epoch,
         steps=loop.length.steps(total=0, epoch=epoch),
         weights=count,
-        memory=None if one is None else one * (1 + learning + states + ema),
-        disk=None if one is None else one * (3 + states + ema),
-        free=shutil.disk_usage(_existing(root)).free / MB,
+        memory=None if copy_mb is None else copy_mb * (1 + learning + kept + ema),
+        disk=None if copy_mb is None else copy_mb * (3 + kept + ema),
+        free=shutil.disk_usage(_nearest_folder(root)).free / MB,
     )
 
 
@@ -59,7 +59,7 @@ def _has_weights(nodes: dict[str, Node]) -> bool:
     return "weights" in nodes["backbone"].values
 
 
-def _states(optimizer: Node) -> int:
+def _numbers_per_weight(optimizer: Node) -> int:
     """How many numbers the optimizer keeps for each weight: its class's STATES, else two, as Adam does."""
     try:
         return int(str(literal(options("optimizer")[optimizer.option].source, "STATES")))
@@ -67,7 +67,7 @@ def _states(optimizer: Node) -> int:
         return 2
 
 
-def _existing(path: Path) -> Path:
+def _nearest_folder(path: Path) -> Path:
     return next(p for p in (path.absolute(), *path.absolute().parents) if p.is_dir())
 
 
@@ -75,19 +75,19 @@ def weight_count(weights: Weights) -> int | None:
     """How many numbers a backbone's weights have, from headers and file sizes; None where no file is here."""
     match weights.kind, weights.path:
         case "run", Path() as run:
-            return _numbers(run / RUN_MODEL, "backbone.")
+            return _count_numbers(run / RUN_MODEL, "backbone.")
         case "file", Path() as file:
-            return _numbers(file, "")
+            return _count_numbers(file, "")
         case "folder", Path() as folder:
             files = [*folder.glob("*.safetensors")] or [*folder.glob("pytorch_model*.bin")]
-            return sum(_numbers(file, "") for file in files) or None
+            return sum(_count_numbers(file, "") for file in files) or None
         case "hub", _:
             here = weights.cached(RUN_MODEL)
-            return None if here is None else _numbers(here, "")
+            return None if here is None else _count_numbers(here, "")
     return None
 
 
-def _numbers(file: Path, prefix: str) -> int:
+def _count_numbers(file: Path, prefix: str) -> int:
     """The exact number for a safetensors file; for any other file its size in 32-bit numbers."""
     if file.suffix != ".safetensors":
         return file.stat().st_size // _FLOAT

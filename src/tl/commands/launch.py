@@ -26,10 +26,10 @@ from types import FrameType
 
 from tl.errors import TLError
 
-_WORDS, _PARENT = "TL_LAST_WORDS", "TL_LAUNCHER"
-_SPOKEN = "tl_spoken"
-_GRACE, _LATEST, _ORPHANED = 10.0, 3.0, 60.0
-_LOOK = 0.5
+# Environment variables that a child gets: the folder for its message, and the process id of the launcher.
+_MESSAGES, _LAUNCHER = "TL_MESSAGE_FOLDER", "TL_LAUNCHER"
+_PRINTED = "tl_printed"
+_KILL_AFTER, _MESSAGE_WAIT, _ORPHAN_TIME, _POLL = 10.0, 3.0, 60.0, 0.5  # seconds
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
 Children = Sequence["subprocess.Popen[bytes]"]
 
@@ -49,24 +49,24 @@ def relaunch(processes: int) -> None:
         children: list[subprocess.Popen[bytes]] = []
         with _passing_signals_on(children, folder) as sent:
             children.extend(_start(environment) for environment in _environments(processes, folder))
-            at, first = _wait(children, folder)
-        words = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("[0-9]*"))]
-    if words:
-        raise Ended("\n".join(dict.fromkeys(text for text, _ in words if text)), words[0][1])
-    if first and sent:
+            rank, code = _wait(children, folder)
+        messages = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("[0-9]*"))]
+    if messages:
+        raise Ended("\n".join(dict.fromkeys(text for text, _ in messages if text)), messages[0][1])
+    if code and sent:
         raise Ended("", 128 + sent[0])
-    if first < 0:
-        text = f"Process {at} of 0 to {processes - 1} was ended by {signal.Signals(-first).name}"
-        memory = ", as by a system that has no memory left" if first == -signal.SIGKILL else ""
+    if code < 0:
+        text = f"Process {rank} of 0 to {processes - 1} was ended by {signal.Signals(-code).name}"
+        memory = ", as by a system that has no memory left" if code == -signal.SIGKILL else ""
         again = "The run goes on from its last checkpoint with: tl finetune --resume RUN"
-        raise Ended(f"{text}{memory}. {again}", 128 - first)
-    if first:
-        raise Ended("", first)
+        raise Ended(f"{text}{memory}. {again}", 128 - code)
+    if code:
+        raise Ended("", code)
 
 
 def launched() -> bool:
     """True in a process that `relaunch` started."""
-    return _WORDS in os.environ
+    return _MESSAGES in os.environ
 
 
 def under_torchrun() -> bool:
@@ -79,7 +79,7 @@ def leave_message(text: str, exit_code: int) -> bool:
     """Leave the message and exit code for the launcher; True where this process must print the message itself."""
     if not launched():
         return prints_first()
-    Path(os.environ[_WORDS], os.environ["RANK"]).write_text(json.dumps([text, exit_code]), encoding="utf-8")
+    Path(os.environ[_MESSAGES], os.environ["RANK"]).write_text(json.dumps([text, exit_code]), encoding="utf-8")
     return False
 
 
@@ -88,17 +88,17 @@ def prints_first() -> bool:
     if not launched():
         return _asked_to_print(1) == 1
     try:
-        Path(os.environ[_WORDS], _SPOKEN).touch(exist_ok=False)
+        Path(os.environ[_MESSAGES], _PRINTED).touch(exist_ok=False)
     except FileExistsError:
         return False
     return True
 
 
 def another_prints() -> bool:
-    """In a process that lost its connection: wait for the message of another process; True where one comes."""
-    until = time.monotonic() + _LATEST
+    """In a process that lost its connection: wait up to 3 s for another process's message; True where it comes."""
+    until = time.monotonic() + _MESSAGE_WAIT
     while time.monotonic() < until:
-        if any(Path(os.environ[_WORDS]).iterdir()) if launched() else _asked_to_print(0):
+        if any(Path(os.environ[_MESSAGES]).iterdir()) if launched() else _asked_to_print(0):
             return True
         time.sleep(0.05)
     return False
@@ -109,21 +109,23 @@ def _asked_to_print(more: int) -> int:
     from torch.distributed import DistError, TCPStore  # type: ignore[attr-defined]
 
     try:
-        store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=timedelta(seconds=_LATEST))
-        return int(store.add(f"{_SPOKEN}_{os.environ['TORCHELASTIC_RESTART_COUNT']}", more))
+        store = TCPStore(
+            os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=timedelta(seconds=_MESSAGE_WAIT)
+        )
+        return int(store.add(f"{_PRINTED}_{os.environ['TORCHELASTIC_RESTART_COUNT']}", more))
     except DistError:  # torchrun has ended already
         return more
 
 
-def end_with_launcher() -> None:
-    """When the launcher has ended, stop this process as by SIGTERM; later end it, if it still runs."""
-    parent = int(os.environ.get(_PARENT, os.getppid()))
+def watch_launcher() -> None:
+    """Start a thread that stops this process by SIGTERM once its launcher has ended, and 60 s later ends it at once."""
+    parent = int(os.environ.get(_LAUNCHER, os.getppid()))
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(_LOOK - time.time() % _LOOK)  # all look at the same moments: they stop at one step
+            time.sleep(_POLL - time.time() % _POLL)  # all processes look at the same moments, to stop at the same step
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(_ORPHANED)
+        time.sleep(_ORPHAN_TIME)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -133,7 +135,7 @@ def _environments(processes: int, folder: Path) -> Iterator[dict[str, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), _WORDS: str(folder), _PARENT: str(os.getpid())}
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), _MESSAGES: str(folder), _LAUNCHER: str(os.getpid())}
     size = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)}
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     for rank in range(processes):
@@ -172,16 +174,16 @@ def _wait(children: Children, folder: Path) -> tuple[int, int]:
     The others may wait for a failed child for ever, so they are killed after a while; not after a signal, which all of
     them got, since the first child may still be writing its checkpoint.
     """
-    at, first, failed_at = 0, 0, 0.0
+    rank, first, failed_at = 0, 0, 0.0
     while True:
         codes = [child.poll() for child in children]
         failed = next(((number, code) for number, code in enumerate(codes) if code), None)
         if failed is not None and not first:
-            (at, first), failed_at = failed, time.monotonic()
+            (rank, first), failed_at = failed, time.monotonic()
             (folder / "failed").touch()
         if None not in codes:
-            return at, first
-        if first and first < 128 and time.monotonic() > failed_at + _GRACE:
+            return rank, first
+        if first and first < 128 and time.monotonic() > failed_at + _KILL_AFTER:
             for child in children:
                 child.kill()
         time.sleep(0.05)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tl.commands.build_model import build_model
 from tl.commands.settle import device_of, settle, without_cache_folder
 from tl.components.backbone.loading import read_weights
-from tl.components.data.splits import load as load_data
+from tl.components.data.splits import load_data
 from tl.components.model import Model
 from tl.components.preprocess import fingerprint
 from tl.components.sample import Sample
@@ -22,7 +22,7 @@ from tl.recipe.recipe import Recipe
 from tl.recipe.recipe import load as load_recipe
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, RUN_SPACE, Weights
 from tl.run.run import RECIPE, Run
-from tl.run.schema import SPACE, answer_files, damaged, demand, demand_whole
+from tl.run.schema import SPACE, check_hashes, check_shape, damaged_error, model_files
 from tl.space import Space
 
 
@@ -48,17 +48,17 @@ def open_run(path: Path) -> Trained:
     recipe = settle(load_recipe(str(path / RECIPE)), run)
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
     recipe = without_cache_folder(replace(recipe, backbone=backbone))
-    demand_whole(path, answer_files(path))
+    check_hashes(path, model_files(path))
     facts = run.read_json(RUN_SPACE)
-    demand(path / RUN_SPACE, SPACE, facts)
+    check_shape(path / RUN_SPACE, SPACE, facts)
     if facts["temperature"] <= 0:
-        raise damaged(path / RUN_SPACE, f"its temperature is {facts['temperature']:g}")
+        raise damaged_error(path / RUN_SPACE, f"its temperature is {facts['temperature']:g}")
     space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
     model = build_model(recipe, space)
     try:
         model.load_state_dict(read_weights(Weights("file", path / RUN_MODEL)))
     except RuntimeError as error:  # the names or shapes are others
-        raise damaged(path / RUN_MODEL, "it does not hold the model of its recipe") from error
+        raise damaged_error(path / RUN_MODEL, "it does not hold the model of its recipe") from error
     now, then = fingerprint(model.backbone.preprocess), run.meta["preprocess"]["fingerprint"]
     if now != then:
         raise TLError(f"'{path / RUN_PREPROCESS}' is not the preprocessing it was trained with ({now}, not {then}).")
@@ -80,4 +80,4 @@ def own_splits(trained: Trained) -> Mapping[str, tuple[Sample, ...]]:
 def evaluator(recipe: Recipe) -> Evaluator:
     """An evaluator on the recipe's device, in this process alone."""
     device = device_of(recipe)
-    return Evaluator(max(forward_batch(device), recipe.loop.at_once), Share(), device)
+    return Evaluator(max(forward_batch(device), recipe.loop.known_device_batch), Share(), device)

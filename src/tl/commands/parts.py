@@ -11,9 +11,9 @@ from tl.recipe.registry import options
 from tl.recipe.shape import Scalar
 from tl.recipe.signature import literal
 from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, Weights
-from tl.run.schema import damaged, read_facts
+from tl.run.schema import damaged_error, read_facts
 
-_DEPTH, _DEEPEST = ("num_hidden_layers", "n_layers"), 1000
+_LAYER_KEYS, _MOST_LAYERS = ("num_hidden_layers", "n_layers"), 1000
 
 
 def parts(recipe: Recipe) -> tuple[str, ...] | None:
@@ -21,13 +21,13 @@ def parts(recipe: Recipe) -> tuple[str, ...] | None:
     return part_names(recipe.backbone, recipe.adapter)
 
 
-def part_names(backbone: Node, adapting: Node) -> tuple[str, ...] | None:
+def part_names(backbone: Node, adapter: Node) -> tuple[str, ...] | None:
     """The names of the parts of a model with this backbone and adapter; None as for `parts`."""
     count = _stages(backbone)
     if count is None:
         return None
-    adapter = () if adapting.option == "none" else ("adapter",)
-    return (*(f"backbone.{stage}" for stage in range(count)), *adapter, "head")
+    own = () if adapter.option == "none" else ("adapter",)
+    return (*(f"backbone.{stage}" for stage in range(count)), *own, "head")
 
 
 def modality(backbone: Node) -> str | None:
@@ -44,7 +44,10 @@ def stored_preprocess(backbone: Node) -> Preprocess | None:
 
 
 def _stages(node: Node) -> int | None:
-    """The number of stages: STAGES maps the option's `name` (or "") to it; CHAINS lists types with a stage a layer."""
+    """The number of stages, or None where it depends on weights that are not on this machine.
+
+    STAGES maps the option's `name` (or "") to the number. CHAINS lists model types with a stage for each layer.
+    """
     source = options(node.group)[node.option].source
     stages = cast("dict[str, int] | None", _literal(source, "STAGES"))
     if stages is not None:
@@ -58,12 +61,12 @@ def _layers(node: Node, chains: tuple[str, ...]) -> int | None:
     path = _config(Weights.parse(chosen))
     if path is None or not path.is_file():
         return None
-    found = read_facts(path, {"model_type": Scalar("str"), **dict.fromkeys(_DEPTH, Scalar("int"))}, of="folder")
+    found = read_facts(path, {"model_type": Scalar("str"), **dict.fromkeys(_LAYER_KEYS, Scalar("int"))}, of="folder")
     if found["model_type"] not in chains:
         return 1
-    depth = next((found[key] for key in _DEPTH if key in found), None)
-    if depth is not None and not 1 <= depth <= _DEEPEST:
-        raise damaged(path, f"it tells of {depth} layers", of="folder")
+    depth = next((found[key] for key in _LAYER_KEYS if key in found), None)
+    if depth is not None and not 1 <= depth <= _MOST_LAYERS:
+        raise damaged_error(path, f"it tells of {depth} layers", of="folder")
     return None if depth is None else 1 + int(depth)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from tl.commands.open_run import Trained, evaluator
-from tl.components.data.faults import no_text
+from tl.components.data.bad_samples import unicode_problem
 from tl.components.data.image_folder import is_picture
 from tl.components.picture import SUFFIXES
 from tl.components.sample import Sample
@@ -28,14 +28,14 @@ def predict(trained: Trained, inputs: Sequence[str], batch: int) -> Iterator[dic
     device = evaluator(trained.recipe).device
     model.to(device)
     items = Items(samples, space, model.backbone.preprocess, workers=processes(trained.recipe.loop))
-    numbers = iter(samples)
+    remaining = iter(samples)
     with torch.inference_mode():
-        for some in in_order(items, batch):
-            moved = to_device(some, device)
+        for drawn in in_order(items, batch):
+            moved = to_device(drawn, device)
             scores = model.head.scores(model(moved.x), trained.temperature).double().cpu().numpy()
             for row, answer in zip(scores, decisions(space, scores), strict=True):
                 named = {name: float(value) for name, value in zip(space.names, row, strict=True)}
-                yield {"input": next(numbers).id, **_answer(space.kind, space.names, answer, row), "scores": named}
+                yield {"input": next(remaining).id, **_answer(space.kind, space.names, answer, row), "scores": named}
 
 
 def _answer(kind: str, names: Sequence[str], answer: Any, row: Any) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _samples(inputs: Sequence[str], modality: str, pairs: bool) -> list[Sample]:
         raise TLError("Give at least one picture or text to answer for; - reads them line by line.")
     if modality == "text":
         samples = [Sample(text, _text(text, pairs), None, "command line") for text in inputs]
-        if wrong := next(filter(None, map(no_text, samples)), None):
+        if wrong := next(filter(None, map(unicode_problem, samples)), None):
             raise TLError(f"{wrong}.")
         return samples
     paths = [path for name in inputs for path in _files(name)]

@@ -59,7 +59,7 @@ class Prepared:
         place = Place(evaluator.device, share=evaluator.share)
         activations = Activations(model, provenance(recipe, model.backbone), recipe.cache, place, say)
         averaged = recipe.loop.ema is not None
-        plan = ReadingPlan(self.plan.stretches, self.plan.eval_every, recipe.loop.precision, averaged)
+        plan = ReadingPlan(self.plan.spans, self.plan.eval_every, recipe.loop.precision, averaged)
         return Supply(model, self.assembly.method, self.streams, self.assembly.items("val"), plan, activations)
 
     def job(self, supply: Supply) -> Job:
@@ -98,7 +98,7 @@ def prepare(recipe: Recipe, run: Run | None = None) -> Prepared:
         streams = {name: replace(stream, device_batch=found.samples) for name, stream in streams.items()}
         assembly = replace(assembly, recipe=with_device_batch(recipe, found.samples))
         notes.append(found.line())
-    batch = max(forward_batch(place.device), assembly.recipe.loop.at_once)
+    batch = max(forward_batch(place.device), assembly.recipe.loop.known_device_batch)
     plan = _plan(assembly, best_metric(recipe.loop.best, assembly.data.space), streams["train"].epoch)
     return Prepared(accelerator, assembly, streams, Evaluator(batch, share, place.device), plan, tuple(notes))
 
@@ -135,7 +135,7 @@ def _plan(assembly: Assembly, metric: str, epoch: float) -> Plan:
         return max(1.0, float(every))
 
     return Plan(
-        stretches=lay_out(assembly.phases, total, epoch),
+        spans=lay_out(assembly.phases, total, epoch),
         total=total,
         eval_every=steps("eval_every"),
         save_every=steps("save_every"),

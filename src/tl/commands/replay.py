@@ -15,7 +15,7 @@ from tl.commands.settle import without_cache_folder
 from tl.errors import Stopped, TLError
 from tl.inputs.streams import Stream
 from tl.recipe.recipe import load
-from tl.run.checkpoint import going_on
+from tl.run.checkpoint import restoring
 from tl.run.run import RECIPE, Listener, Run
 from tl.run.schema import STEP, read_facts
 from tl.training.step import Step
@@ -37,7 +37,7 @@ class Replay:
 
 
 class NoSignals:
-    """No signals: the replayed step is never stopped."""
+    """Signals to stop that never come: a replay is not stopped."""
 
     def pending(self, save: bool) -> tuple[int, bool]:
         return 0, save
@@ -59,7 +59,7 @@ def replay(path: Path, listener: Listener) -> Replay:
         raise TLError(f"The data changed since '{path}' began, so its step cannot be taken again.")
     supply = ready.supply(listener.note)
     trainer = Trainer(ready.recipe.loop, ready.plan, ready.job(supply), ready.accelerator, run, listener)
-    with going_on(path):
+    with restoring(path):
         resumed = trainer.restore()
     if not resumed:
         ready.start_head(supply)
@@ -80,19 +80,19 @@ def _watched(trainer: Trainer, found: Replay) -> Iterator[None]:
     names = {module: name for name, module in trainer.model.named_modules(prefix="model")}
     piece = [-1]
 
-    def begins(step: nn.Module, arguments: Any) -> None:
+    def count_piece(step: nn.Module, arguments: Any) -> None:
         if isinstance(step, Step):
             piece[0] += 1
 
     def look(module: nn.Module, arguments: Any, output: Any) -> None:
         if trainer.cursor.step != found.step - 1:
             piece[0] = -1
-        elif not found.module and module in names and (bad := _bad(output)) is not None:
+        elif not found.module and module in names and (bad := _not_finite(output)) is not None:
             found.module = names[module]
             found.samples = _ids(trainer.stepper.streams["train"], found.step - 1, piece[0], bad)
 
     hooks = [
-        nn.modules.module.register_module_forward_pre_hook(begins),
+        nn.modules.module.register_module_forward_pre_hook(count_piece),
         nn.modules.module.register_module_forward_hook(look),
     ]
     try:
@@ -102,7 +102,7 @@ def _watched(trainer: Trainer, found: Replay) -> Iterator[None]:
             hook.remove()
 
 
-def _bad(output: Any) -> Tensor | None:
+def _not_finite(output: Any) -> Tensor | None:
     """Which rows (B,) of the first tensor of an output are not finite; None where all are finite."""
     value = output[0] if isinstance(output, tuple) and output else output
     if not isinstance(value, Tensor) or not value.is_floating_point() or bool(value.isfinite().all()):

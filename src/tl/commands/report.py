@@ -28,21 +28,21 @@ _MOST_COMPARED = 20_000
 
 
 def write_report(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> None:
-    """Write report.html into the run, and its verdict into what is known about the run."""
+    """Write report.html into the run, and its verdict into the run's meta.json."""
     facts = gather(run, assembly, outcomes)
     run.write("report.html", render(facts))
     run.update_meta(verdict=sentence(facts))
 
 
 def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
-    """The facts of a run; the last of its outcomes (test, else val) is the one that judges it."""
+    """The facts of a run; the last of its outcomes (test, else val) gives the verdict."""
     meta, space = run.meta, assembly.data.space
     rows, judged = run.rows(), outcomes[-1] if outcomes else None
     return Facts(
         title=assembly.recipe.name,
         kind=space.kind,
         names=space.names,
-        metrics={m.name: MetricFact(label=m.label, spoken=m.spoken, higher=m.higher) for m in METRICS.values()},
+        metrics=metric_facts(),
         companions=COMPANIONS,
         samples="pictures" if assembly.data.modality == "image" else "texts",
         run=str(run.path),
@@ -59,6 +59,11 @@ def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
         recipe=(run.path / RECIPE).read_text(encoding="utf-8"),
         **(judgement(judged, meta["temperature"] if assembly.data.splits.get("val") else None) if judged else {}),
     )
+
+
+def metric_facts() -> dict[str, MetricFact]:
+    """How the report writes each metric of the catalogue."""
+    return {m.name: MetricFact(label=m.label, spoken=m.spoken, higher=m.higher) for m in METRICS.values()}
 
 
 def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[PhaseFact]:

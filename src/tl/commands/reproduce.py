@@ -19,9 +19,9 @@ from tl.errors import TLError
 from tl.recipe.recipe import load
 from tl.recipe.weights import RUN_MODEL
 from tl.run.run import METRICS, RECIPE, Listener, Run
-from tl.run.schema import OUTCOME, demand, read_json
+from tl.run.schema import OUTCOME, check_shape, read_json
 
-_POLL, _LATEST = 0.002, 3600.0
+_POLL, _LONGEST = 0.002, 3600.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ def verify_resume(reference: str, overrides: Sequence[str], steps: int, folder: 
     """Train a recipe for `steps` steps below `folder`, once undisturbed, once killed and resumed, and compare."""
     short = [f"loop.length={steps}step", f"loop.eval_every={-(-steps // 3)}step", "loop.trackers=[]"]
     recipe = [reference, *overrides, *short, "loop.log_every=1step", "loop.save_every=2step"]
-    _finished([*recipe, "--runs", str(folder / "whole")])
-    halted = _killed([*recipe, "--runs", str(folder / "killed")], folder / "killed", rows=steps // 2)
-    _finished(["--resume", str(halted)])
+    _train([*recipe, "--runs", str(folder / "whole")])
+    halted = _train_and_kill([*recipe, "--runs", str(folder / "killed")], folder / "killed", rows=steps // 2)
+    _train(["--resume", str(halted)])
     (whole,) = _runs(folder / "whole")
     return compare(whole, halted)
 
@@ -72,15 +72,15 @@ def compare(one: Path, other: Path) -> Comparison:
     """Compare two finished runs."""
     runs = [Run.open(path) for path in (one, other)]
     rows = [run.rows() for run in runs]
-    step, largest = _rows(*rows)
+    step, largest = _compare_rows(*rows)
     values = [dict(_values(path)) for path in (one, other)]
     weights = (one / RUN_MODEL).read_bytes() == (other / RUN_MODEL).read_bytes()
-    facts = [_facts(run.meta) for run in runs]
+    facts = [_environment(run.meta) for run in runs]
     values_differ, facts_differ = _differing(*values), _differing(*facts)
     return Comparison(str(one), str(other), len(rows[0]), step, largest, weights, values_differ, facts_differ)
 
 
-def _rows(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> tuple[int | None, float]:
+def _compare_rows(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> tuple[int | None, float]:
     """The step of the first row that differs, and the largest relative difference between numbers."""
     first: int | None = None
     largest = 0.0
@@ -99,12 +99,12 @@ def _rows(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> tuple[int |
 def _values(path: Path) -> Iterator[tuple[str, float]]:
     for file in sorted((path / "evaluation").glob("*.json")):
         outcome = read_json(file)
-        demand(file, OUTCOME, outcome)
+        check_shape(file, OUTCOME, outcome)
         for name, found in outcome["metrics"].items():
             yield f"{file.stem} {name}", found["value"]
 
 
-def _facts(meta: Mapping[str, Any]) -> dict[str, str]:
+def _environment(meta: Mapping[str, Any]) -> dict[str, str]:
     named = ("device", "platform", "processes", "precision", "git")
     facts = {name: str(meta[name]) for name in named}
     return {**facts, **meta["versions"], "data": meta["data"]["fingerprint"]}
@@ -121,26 +121,26 @@ def _command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-P", "-m", "tl", "finetune", *arguments, "--json"]
 
 
-def _finished(arguments: Sequence[str]) -> None:
+def _train(arguments: Sequence[str]) -> None:
     done = subprocess.run(_command(arguments), capture_output=True, text=True, check=False)
     if done.returncode:
         raise TLError(done.stderr.strip() or f"tl finetune ended with {done.returncode}.")
 
 
-def _killed(arguments: Sequence[str], folder: Path, rows: int) -> Path:
+def _train_and_kill(arguments: Sequence[str], folder: Path, rows: int) -> Path:
     """Start a run, kill it as soon as it has logged `rows` rows, and give its folder."""
     with subprocess.Popen(
         _command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as child:
-        until = time.monotonic() + _LATEST
+        until = time.monotonic() + _LONGEST
         while child.poll() is None and time.monotonic() < until:
-            if any(_logged(run) >= rows for run in _runs(folder)):
+            if any(_count_logged(run) >= rows for run in _runs(folder)):
                 os.killpg(child.pid, signal.SIGKILL)
                 break
             time.sleep(_POLL)
-        _, said = child.communicate()
+        _, stderr = child.communicate()
     if child.returncode > 0:
-        raise TLError(said.strip() or f"tl finetune ended with {child.returncode}.")
+        raise TLError(stderr.strip() or f"tl finetune ended with {child.returncode}.")
     (run,) = _runs(folder)
     if Run.open(run).meta["status"] == "done":
         raise TLError("The run was over before it could be killed: give more --steps.")
@@ -151,6 +151,6 @@ def _runs(folder: Path) -> list[Path]:
     return [file.parent for file in folder.glob("*/*/meta.json")]
 
 
-def _logged(run: Path) -> int:
+def _count_logged(run: Path) -> int:
     file = run / METRICS
     return file.read_text(encoding="utf-8").count('"train"') if file.is_file() else 0

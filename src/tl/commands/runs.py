@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tl.errors import TLError
 from tl.run.run import META, Run
-from tl.run.schema import OUTCOME, demand, read_json
+from tl.run.schema import OUTCOME, check_shape, read_json
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ def _summary(path: Path) -> RunSummary:
         run = Run.open(path)
         meta = run.meta
         best = meta.get("best") or {"metric": None, "value": None}
-        test = _test(path, best["metric"])
+        test = _test_value(path, best["metric"])
         status = "killed" if run.killed else meta["status"]
         return RunSummary(str(path), recipe, when, status, best["metric"], best["value"], test, meta["seconds"])
     except TLError:
         return RunSummary(str(path), recipe, when, "unreadable", None, None, None, None)
 
 
-def _test(path: Path, metric: str | None) -> float | None:
+def _test_value(path: Path, metric: str | None) -> float | None:
     file = path / "evaluation" / "test.json"
     if metric is None or not file.is_file():
         return None
     found = read_json(file)
-    demand(file, OUTCOME, found)
+    check_shape(file, OUTCOME, found)
     value: float | None = found["metrics"].get(metric, {"value": None})["value"]
     return value

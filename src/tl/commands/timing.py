@@ -85,7 +85,7 @@ def _seconds_of_step(assembly: Assembly, device: torch.device) -> float:
 def _seconds_of_sample(assembly: Assembly, device: torch.device) -> float:
     items = assembly.items("val") if assembly.data.splits.get("val") else assembly.items("train")
     model, began, seen = assembly.model.eval(), _now(device), 0
-    for batch in in_order(items, max(_SAMPLES, assembly.recipe.loop.at_once)):
+    for batch in in_order(items, max(_SAMPLES, assembly.recipe.loop.known_device_batch)):
         model(to_device(batch, device).x)
         seen += len(batch.y)
         break

@@ -1,4 +1,4 @@
-"""The freeze contract, checked: a frozen part is bit-equal after training, buffers included."""
+"""Checks that training has left frozen parts bit-equal, buffers included."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tl.components.model import Model
 
 
 def checksum(part: nn.Module) -> str:
-    """A hash over the bits of every parameter and buffer."""
+    """A hash over the bits of every parameter and buffer, and over their names."""
     total = hashlib.blake2b(digest_size=16)
     for name, value in part.state_dict().items():
         total.update(name.encode())
@@ -24,12 +24,12 @@ def checksum(part: nn.Module) -> str:
 def checksums(model: Model, names: Collection[str]) -> dict[str, str]:
     """The checksum of each named part."""
     parts, ordered = model.parts(), sorted(names)
-    with ThreadPoolExecutor() as pool:  # hashing lets other threads run
+    with ThreadPoolExecutor() as pool:  # threads hash at the same time: hashlib releases the GIL
         return dict(zip(ordered, pool.map(lambda name: checksum(parts[name]), ordered), strict=True))
 
 
 def verify_frozen(model: Model, before: Mapping[str, str]) -> None:
-    """RuntimeError when a part that was frozen has changed: that is a bug in `tl`, not a mistake of the user's."""
+    """RuntimeError where a frozen part has changed, which is a bug in `tl`, not a mistake of the user's."""
     changed = [name for name, value in checksums(model, before).items() if value != before[name]]
     if changed:
         raise RuntimeError(f"frozen parts changed while training: {', '.join(changed)}")

@@ -1,4 +1,4 @@
-"""The model: a backbone, an adapter and a head, cut into named parts that learn or are frozen."""
+"""The model: a backbone, an adapter and a head, divided into named parts that learn or are frozen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from tl.components.head.base import Head
 
 
 class Model(nn.Module):
-    """Its parts are backbone.0 .. backbone.N-1, the adapter where it has parameters, and the head.
+    """The parts are backbone.0 .. backbone.N-1, the adapter where it has parameters, and the head.
+
+    A position in the model is the number of the backbone stage that comes next: 0 is the input, N the pooling, and
+    `depth` = N + 1 the pooled features. A cut is the position where the frozen stages of a phase end (see `cut`).
 
     With `keep_statistics` the backbone's batch norms stay in eval mode while their stage learns (weights and biases do
     learn): batches of a small set estimate the statistics worse than pretraining did, and a head that was started on
@@ -25,24 +28,20 @@ class Model(nn.Module):
     def __init__(self, backbone: Backbone, adapter: Adapter, head: Head, *, keep_statistics: bool = False) -> None:
         super().__init__()
         self.backbone, self.adapter, self.head = backbone, adapter, head
-        self.keep_statistics = keep_statistics
-        self.depth = backbone.depth
-        self._adapts = next(adapter.parameters(), None) is not None
+        self.keep_statistics, self.depth = keep_statistics, backbone.depth
+        self._has_adapter = next(adapter.parameters(), None) is not None
         self._learning: frozenset[str] = frozenset(self.parts())
 
     def parts(self) -> dict[str, nn.Module]:
         """The parts by name, shallow to deep."""
         stages = {f"backbone.{i}": stage for i, stage in enumerate(self.backbone.stages())}
-        adapter = {"adapter": self.adapter} if self._adapts else {}
+        adapter = {"adapter": self.adapter} if self._has_adapter else {}
         return {**stages, **adapter, "head": self.head}
 
     def features(self, x: Inputs, start: int = 0) -> Tensor:
-        """Features (B, dim) after the adapter; `start` is the first backbone stage still to run.
-
-        At `start` = depth the inputs are pooled features already. An adapter without parameters passes them unchanged.
-        """
+        """Features (B, dim) after the adapter; `start` is the position from which the backbone still has to run."""
         features: Tensor = x.values if start == self.depth else self.backbone(x, start)
-        return self.adapter(features) if self._adapts else features
+        return self.adapter(features) if self._has_adapter else features
 
     def forward(self, x: Inputs, start: int = 0) -> Tensor:
         """The head's outputs (B, space.dim)."""
@@ -50,7 +49,7 @@ class Model(nn.Module):
         return output
 
     def learn(self, names: Collection[str]) -> None:
-        """Let the named parts learn and freeze all others: no gradient, eval mode, batch-norm statistics still."""
+        """Let the named parts learn and freeze all others: no gradient, eval mode, fixed batch-norm statistics."""
         self._learning = frozenset(names)
         for name, part in self.parts().items():
             part.requires_grad_(name in self._learning)
@@ -62,11 +61,14 @@ class Model(nn.Module):
         return self._learning
 
     def cut(self, learning: Collection[str]) -> int:
-        """The first backbone stage among these parts, from which a frozen prefix is cut off; `depth` where none is."""
+        """The first backbone stage among the names of learning parts; `depth` where no stage learns.
+
+        What lies below the cut is frozen: its activations can be cached, and a step starts at the cut.
+        """
         return next((i for i in range(self.depth - 1) if f"backbone.{i}" in learning), self.depth)
 
     def train(self, mode: bool = True) -> Self:
-        """Frozen parts stay in eval mode whatever is asked of the whole."""
+        """Set the mode of the parts that learn; frozen parts stay in eval mode."""
         super().train(mode)
         for name, part in self.parts().items():
             if name not in self._learning:
@@ -79,5 +81,5 @@ class Model(nn.Module):
 
 
 def averaged(model: Model, decay: float) -> AveragedModel:
-    """A copy that follows the model's weights as a moving average; its buffers are the model's own."""
+    """A copy of the model whose weights are the moving average of the model's; buffers are copied, not averaged."""
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Pictures as Pillow images, whatever their file's mode, orientation or mistakes."""
+"""Picture files of every mode and orientation as upright RGB images of Pillow; broken files as errors."""
 
 from __future__ import annotations
 
@@ -13,98 +13,102 @@ from typing import TYPE_CHECKING
 
 from tl.components.sample import Picture, Raw
 from tl.errors import TLError
-from tl.recipe.yamlfile import shown
+from tl.recipe.yamlfile import short_path
 
 if TYPE_CHECKING:
     from numpy import ndarray
     from PIL.Image import Image
 
-HEADER = 8
-"""Bytes before the pixels of a packed picture: its height and its width."""
+HEADER_BYTES = 8
+"""The bytes before the pixels of a row that `image_to_row` makes: they hold the height and the width."""
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # Pillow starts programs to read some others
+# Some of Pillow's other formats are read by programs that Pillow starts.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error, zlib.error)
 
 
-def open_image(source: Raw, least: int | None = None) -> Image:
-    """An upright RGB image; what is transparent becomes white; TLError names a picture that cannot be read.
+def open_image(source: Raw, min_side: int | None = None) -> Image:
+    """An upright RGB image whose transparent pixels are white; TLError names a picture that cannot be read.
 
-    With `least`, a JPEG comes at the smallest of 1, 1/2, 1/4 and 1/8 of its size whose short side has so many pixels.
+    With `min_side`, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size: at the smallest size whose short side has at
+    least `min_side` pixels, or whole if there is no such size.
     """
     from PIL import ImageOps
 
-    image = decoded(source, least)
-    with _named(source):
+    image = decoded(source, min_side)
+    with _naming_errors(source):
         ImageOps.exif_transpose(image, in_place=True)
         return _rgb(image)
 
 
-def decoded(source: Raw, least: int | None = None) -> Image:
-    """The picture as it is stored, decoded as `open_image` says; TLError names one that cannot be read."""
-    with _named(source):
-        image = _opened(source, least)
+def decoded(source: Raw, min_side: int | None = None) -> Image:
+    """The picture, decoded at the size that `open_image` says, with the mode and orientation of its file."""
+    with _naming_errors(source):
+        image = _open(source, min_side)
         image.load()
     return image
 
 
-def animated(source: Raw) -> bool:
+def is_animated(source: Raw) -> bool:
     """Whether a picture has several frames or pages, of which `open_image` gives the first."""
-    with _named(source):
-        image = _opened(source, None)
-        return image.format != "MPO" and bool(getattr(image, "is_animated", False))  # MPO: a photo and its previews
+    with _naming_errors(source):
+        image = _open(source, None)
+        # An MPO file holds a photo and its previews.
+        return image.format != "MPO" and bool(getattr(image, "is_animated", False))
 
 
-def size_of(source: Raw, least: int) -> tuple[int, int]:
-    """Two sides of what `open_image` gives, in either order, from the file's header; TLError as there."""
-    with _named(source):
-        return _opened(source, least).size
+def decoded_size(source: Raw, min_side: int) -> tuple[int, int]:
+    """The two sides of the image that `open_image` gives, read from the file's header only; their order may differ."""
+    with _naming_errors(source):
+        return _open(source, min_side).size
 
 
-def _opened(source: Raw, least: int | None) -> Image:
+def _open(source: Raw, min_side: int | None) -> Image:
     from PIL import Image
 
-    image = Image.open(BytesIO(content(source)), formats=_FORMATS)
-    if least is not None:
-        # Pillow keeps both sides at or above what is asked, and a square does not mind how the picture is turned.
-        image.draft(None, (least, least))
+    image = Image.open(BytesIO(file_bytes(source)), formats=_FORMATS)
+    if min_side is not None:
+        # Pillow keeps both sides at or above these. The two are equal, so the file's orientation makes no difference.
+        image.draft(None, (min_side, min_side))
     return image
 
 
 @contextmanager
-def _named(source: Raw) -> Iterator[None]:
-    """A picture that cannot be read is the user's mistake, and named."""
+def _naming_errors(source: Raw) -> Iterator[None]:
+    """Turn the errors of a picture that cannot be read into a TLError that names the picture."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         yield
     except FileNotFoundError as error:
-        raise TLError(f"{name_of(source)}: there is no such picture.") from error
+        raise TLError(f"{picture_name(source)}: there is no such picture.") from error
     except UnidentifiedImageError as error:
-        raise TLError(f"{name_of(source)}: is no picture that can be read: replace or remove it.") from error
+        raise TLError(f"{picture_name(source)}: is no picture that can be read: replace or remove it.") from error
     except (*_BROKEN, Image.DecompressionBombError) as error:
-        raise TLError(f"{name_of(source)}: the picture cannot be read ({error}): replace or remove it.") from error
+        raise TLError(f"{picture_name(source)}: the picture cannot be read ({error}): replace or remove it.") from error
 
 
-def packed(image: Image) -> ndarray:
-    """An RGB image as one row of bytes: its height and width, then its pixels."""
+def image_to_row(image: Image) -> ndarray:
+    """An RGB image as one row of bytes: its height and width (int32), then its pixels."""
     import numpy as np
 
     size = np.array([image.height, image.width], np.int32)
     return np.concatenate([size.view(np.uint8), np.asarray(image).reshape(-1)])
 
 
-def unpacked(row: ndarray) -> Image:
-    """The inverse of `packed`."""
+def row_to_image(row: ndarray) -> Image:
+    """The inverse of `image_to_row`."""
     import numpy as np
     from PIL import Image
 
-    height, width = row[:HEADER].copy().view(np.int32)  # copied, since rows begin at any byte
-    return Image.fromarray(row[HEADER:].reshape(height, width, 3))
+    # Copied, because a view as int32 needs an address that is a multiple of 4, and a row may begin at any byte.
+    height, width = row[:HEADER_BYTES].copy().view(np.int32)
+    return Image.fromarray(row[HEADER_BYTES:].reshape(height, width, 3))
 
 
-def content(source: Raw) -> bytes:
-    """The picture's file content."""
+def file_bytes(source: Raw) -> bytes:
+    """The bytes of a picture's file, not decoded."""
     match source:
         case Path():
             return source.read_bytes()
@@ -114,13 +118,13 @@ def content(source: Raw) -> bytes:
             raise TypeError("a text has no picture")
 
 
-def contents_digest(inputs: Sequence[Raw]) -> str:
-    """A hash over the contents of samples, in order: texts, and the bytes of pictures."""
+def hash_contents(inputs: Sequence[Raw]) -> str:
+    """A hash over inputs in their order: texts, the bytes of picture files, and the content keys of other pictures."""
     total = hashlib.blake2b(digest_size=16)
     for one in inputs:
         match one:
             case Path():
-                part = _bytes(one)
+                part = _readable_bytes(one)
             case Picture():
                 part = one.content_key.encode()
             case _:
@@ -130,16 +134,18 @@ def contents_digest(inputs: Sequence[Raw]) -> str:
     return total.hexdigest()
 
 
-def _bytes(file: Path) -> bytes:
+def _readable_bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise TLError(f"{shown(file)}: the picture cannot be read ({error.strerror}).") from error
+        raise TLError(f"{short_path(file)}: the picture cannot be read ({error.strerror}).") from error
 
 
-def name_of(source: Raw) -> str:
+def picture_name(source: Raw) -> str:
     """The picture's path or name, for messages."""
-    return shown(source) if isinstance(source, Path) else source.name if isinstance(source, Picture) else str(source)
+    return (
+        short_path(source) if isinstance(source, Path) else source.name if isinstance(source, Picture) else str(source)
+    )
 
 
 def _rgb(image: Image) -> Image:
@@ -157,7 +163,7 @@ def _rgb(image: Image) -> Image:
 
 
 def _eight_bits(image: Image) -> Image:
-    """16-bit grey by its upper byte; 32-bit values that fit into 8 bits as they are."""
+    """A grey image in 8 bits: 16-bit values are divided by 256; 32-bit values too, if the largest is above 255."""
     import numpy as np
     from PIL import Image as Images
 

@@ -1,4 +1,4 @@
-"""How a raw sample becomes what the weights were trained on: it comes with the weights and is fingerprinted."""
+"""Preprocessing: how a sample becomes the tensor that a backbone was trained on. It is stored with the weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tl.errors import TLError
 from tl.recipe.shape import Choice, ListOf, Record, Scalar
-from tl.run.schema import damaged, demand, read_json
+from tl.run.schema import check_shape, damaged_error, read_json
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,9 +24,9 @@ Modality = Literal["image", "text"]
 
 @dataclass(frozen=True)
 class ImagePreprocess:
-    """Resize the short side to `resize`, crop the centre `size` square, scale to 0..1, normalise by mean and std.
+    """Resize the short side to `resize`, crop the centre square of `size`, scale to 0..1, normalise by mean and std.
 
-    All readers of pictures decode them with `least`: it is part of the preprocessing.
+    Every reader of pictures passes `min_side` to `open_image`, since the size of decoding changes the pixels.
     """
 
     size: int
@@ -38,15 +38,15 @@ class ImagePreprocess:
     modality = "image"
 
     @property
-    def least(self) -> int:
-        """The short side that a JPEG keeps when it is decoded at a part of its size, which is several times faster."""
+    def min_side(self) -> int:
+        """The pixels that a JPEG's short side keeps when it is decoded at a part of its size, which saves time."""
         return 2 * self.resize
 
     def crop(self, image: Image) -> Image:
         """The centre crop that evaluation sees."""
         from torchvision.transforms.v2 import functional as F
 
-        resized = F.resize(image, [self.resize], interpolation=self.mode, antialias=True)
+        resized = F.resize(image, [self.resize], interpolation=self.interpolation_mode, antialias=True)
         cropped: Image = F.center_crop(resized, [self.size, self.size])
         return cropped
 
@@ -54,31 +54,32 @@ class ImagePreprocess:
         """An image of the right size as a normalised float tensor (3, size, size)."""
         from torchvision.transforms.v2 import functional as F
 
-        return self.normal(F.pil_to_tensor(image))
+        return self.normalise(F.pil_to_tensor(image))
 
-    def normal(self, pixels: Tensor) -> Tensor:
-        """Pixels 0..255 (..., 3, size, size) as floats, normalised."""
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Pixels 0..255 (..., 3, size, size) as floats, normalised by mean and std."""
         import torch
         from torchvision.transforms.v2 import functional as F
 
         scaled = F.to_dtype(pixels, torch.float32, scale=True)
-        normal: Tensor = F.normalize(scaled, list(self.mean), list(self.std))
-        return normal
+        normalised: Tensor = F.normalize(scaled, list(self.mean), list(self.std))
+        return normalised
 
     @property
-    def mode(self) -> Any:
+    def interpolation_mode(self) -> Any:
+        """`interpolation` as a member of torchvision's enum InterpolationMode."""
         from torchvision.transforms import InterpolationMode
 
         return InterpolationMode(self.interpolation)
 
     def lines(self) -> list[str]:
-        """What a person should see of it."""
+        """The preprocessing in one or two lines, for the terminal and the report."""
         numbers = " ".join(f"{value:.4g}" for value in (*self.mean, "/", *self.std) if not isinstance(value, str))
         return [f"resize {self.resize} ({self.interpolation}), centre crop {self.size}", f"mean and std {numbers}"]
 
 
-class _Understood:
-    """TLError where the tokenizers library refuses: its own errors are of the class Exception itself, and no other."""
+class _TokenizerErrors:
+    """Turns errors of the tokenizers library into TLError. That library raises plain Exception, and no subclass."""
 
     def __enter__(self) -> None: ...
 
@@ -89,7 +90,10 @@ class _Understood:
 
 @dataclass(frozen=True)
 class TextPreprocess:
-    """Tokenise with the weights' own tokenizer (the text of its tokenizer.json), cut to `max_length` tokens."""
+    """Tokenise with the tokenizer of the weights, and cut to `max_length` tokens.
+
+    `tokenizer` is the text of a tokenizer.json.
+    """
 
     tokenizer: str
     max_length: int
@@ -101,7 +105,7 @@ class TextPreprocess:
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        with _Understood():
+        with _TokenizerErrors():
             tokenizer = Tokenizer.from_str(self.tokenizer)
             tokenizer.no_padding()
             tokenizer.enable_truncation(self.max_length)
@@ -113,22 +117,22 @@ class TextPreprocess:
         return encoded.ids, encoded.type_ids
 
     def all_ids(self, texts: Sequence[str | tuple[str, str]]) -> tuple[list[tuple[list[int], list[int]]], int]:
-        """What `ids` gives, for many at once, on all cores; and how many texts were cut."""
+        """What `ids` gives for each text, computed on all cores; and how many texts were cut."""
         found = self._tokenizer.encode_batch(list(texts))
         return [(encoded.ids, encoded.type_ids) for encoded in found], sum(bool(one.overflowing) for one in found)
 
     @property
-    def words(self) -> int:
-        """How many tokens the tokenizer knows."""
+    def vocab_size(self) -> int:
+        """The number of tokens in the tokenizer's vocabulary."""
         return int(self._tokenizer.get_vocab_size())
 
     def lines(self) -> list[str]:
-        """What a person should see of it."""
-        return [f"tokenizer with {self.words} tokens, at most {self.max_length} a text"]
+        """The preprocessing in one or two lines, for the terminal and the report."""
+        return [f"tokenizer with {self.vocab_size} tokens, at most {self.max_length} a text"]
 
 
 Preprocess = ImagePreprocess | TextPreprocess
-_WIDEST = 1 << 14
+_MAX_SIDE = 1 << 14
 _SHAPES = {
     "image": Record(
         {
@@ -145,11 +149,11 @@ _SHAPES = {
 
 
 def fingerprint(preprocess: Preprocess) -> str:
-    """A short hash that is equal for equal preprocessing."""
+    """A short hash that is equal for equal preprocessing. Runs and cache keys hold it: never rename its facts."""
     facts = {"modality": preprocess.modality, **asdict(preprocess)}
     match preprocess:
         case ImagePreprocess():
-            facts["least"] = preprocess.least
+            facts["least"] = preprocess.min_side
         case TextPreprocess():
             pass
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
@@ -163,13 +167,13 @@ def to_json(preprocess: Preprocess) -> str:
 def from_json(file: Path) -> Preprocess:
     """What `to_json` wrote; TLError where the file is damaged."""
     facts = read_json(file)
-    demand(file, Record({"modality": Choice(tuple(_SHAPES))}, ""), facts)
+    check_shape(file, Record({"modality": Choice(tuple(_SHAPES))}, ""), facts)
     shape = _SHAPES[facts["modality"]]
-    demand(file, shape, facts)
+    check_shape(file, shape, facts)
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
     known: dict[str, Any] = {key: values[key] for key in shape.fields}
     if facts["modality"] == "text":
         return TextPreprocess(**known)
-    if {len(known["mean"]), len(known["std"])} != {3} or not 1 <= known["size"] <= _WIDEST >= known["resize"] >= 1:
-        raise damaged(file, "no picture can be prepared so")
+    if {len(known["mean"]), len(known["std"])} != {3} or not 1 <= known["size"] <= _MAX_SIDE >= known["resize"] >= 1:
+        raise damaged_error(file, "no picture can be prepared so")
     return ImagePreprocess(**known)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that is no file of its own: `read` gives the bytes of a PNG or JPEG, which `content_key` tells apart.
+    """A picture that has no file of its own, such as a cell of a table: `read` gives its bytes, as a file holds them.
 
-    `name` tells its origin in messages.
+    Pictures with the same `content_key` have the same bytes. `name` says in messages where the picture comes from.
     """
 
     name: str
@@ -25,10 +25,11 @@ Target = str | tuple[str, ...] | tuple[float, ...] | None
 
 @dataclass(frozen=True)
 class Sample:
-    """One row: `input` is a picture (a path or Picture), a text or a pair of texts; `where` tells its origin.
+    """One row: `input` is a picture (a path or Picture), a text or a pair of texts.
 
-    `target` is a class name, a tuple of label names, a tuple of numbers, or None where it is not known. `split` is None
-    where the source names none, `group` keeps samples that belong together in one split.
+    `target` is a class name, a tuple of label names, a tuple of numbers, or None where the target is not known. `where`
+    says in messages where the sample comes from, such as a file and line. `split` is None where the source names no
+    split. Samples of one `group` stay together in one split.
     """
 
     id: str
@@ -40,7 +41,7 @@ class Sample:
 
 
 def texts_of(sample: Sample) -> tuple[str, ...]:
-    """The text or the two texts of a sample; none of a picture."""
+    """The text or the two texts of a sample; empty for a picture."""
     match sample.input:
         case str():
             return (sample.input,)

@@ -14,7 +14,8 @@ from tl.components.sample import Sample
 from tl.errors import TLError
 from tl.evaluation.outcome import Outcome, decisions
 from tl.metrics.calibration import reliability
-from tl.metrics.catalogue import compute_metrics, confusion, per_class
+from tl.metrics.catalogue import compute_metrics
+from tl.metrics.tables import confusion, per_class
 from tl.report.facts import BinFact, Calibration, ClassFact, Confusion, Mistake, Residual, Scatter, Verdict
 
 _SHOWN = 12

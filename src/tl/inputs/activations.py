@@ -140,10 +140,10 @@ class Activations:
         place = Place(self.place.device, precision, self.place.share)
         if items.fixed:
             return RowRequest(name, items, [Draw(number, 0) for number in range(len(items))], place)
-        if items.mixes or views.count is None:
+        if items.mixes_samples or views.count is None:
             anew = "each reading is augmented anew; loop.views=4 would fix 4 views"
             if self.rules.use != "never":
-                why = "mixup and cutmix need the inputs at every step" if items.mixes else anew
+                why = "mixup and cutmix need the inputs at every step" if items.mixes_samples else anew
                 self.keeper.tell(f"cache: not used for {what}: {why}.")
             return None
         draws = [fixed_view(views.seed, n, v) for n in range(len(items)) for v in range(views.count)]

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tl.batch import Batch, Inputs
 from tl.components.augment.base import Augment
 from tl.components.data.splits import label_index
-from tl.components.picture import open_image, unpacked
+from tl.components.picture import open_image, row_to_image
 from tl.components.preprocess import ImagePreprocess, Preprocess, TextPreprocess
 from tl.components.sample import Picture, Sample
 from tl.inputs.rows import Rows, channels_first, length_mask
@@ -107,8 +107,8 @@ class Items(Reader):
         return self.collate([self[draw] for draw in draws])
 
     @property
-    def mixes(self) -> bool:
-        return self.augment is not None and self.augment.mixes
+    def mixes_samples(self) -> bool:
+        return self.augment is not None and self.augment.mixes_samples
 
     def mixed(self, batch: Batch) -> Batch:
         return batch if self.augment is None else self.augment.batch(batch, self.space)
@@ -123,9 +123,9 @@ class Items(Reader):
         """A picture before it is cropped: upright, in RGB, and decoded no larger than the preprocessing needs."""
         if self._decoded is not None:
             (row,) = self._decoded.ragged([number])
-            return unpacked(row.numpy())
-        least = cast(ImagePreprocess, self.preprocess).least
-        return open_image(cast("Path | Picture", self.samples[number].input), least)
+            return row_to_image(row.numpy())
+        min_side = cast(ImagePreprocess, self.preprocess).min_side
+        return open_image(cast("Path | Picture", self.samples[number].input), min_side)
 
     def _item(self, number: int) -> Item:
         sample, target = self.samples[number], self.targets[number]
@@ -135,7 +135,7 @@ class Items(Reader):
                 if self.augment is None:
                     return Item(self.preprocess.tensor(self.preprocess.crop(image)), None, target)
                 pixels = self.preprocess.tensor(self.augment.sample(image, self.preprocess))
-                return Item(self.augment.erase(pixels), None, target)
+                return Item(self.augment.random_erase(pixels), None, target)
             case TextPreprocess():
                 if self.augment is None:
                     ids, segments = self._tokens[0][number]
@@ -181,7 +181,7 @@ class CachedPictures(Reader):
     def batch(self, draws: list[Draw]) -> Batch:
         numbers = [draw.number for draw in draws]
         pixels = channels_first(self.rows.take(numbers))
-        return Batch(Inputs(self.preprocess.normal(pixels)), self.targets[numbers])
+        return Batch(Inputs(self.preprocess.normalise(pixels)), self.targets[numbers])
 
 
 def _target(sample: Sample, space: Space) -> Tensor:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import TypeVar
 
-from tl.components.picture import contents_digest
+from tl.components.picture import hash_contents
 from tl.errors import TLError
 from tl.inputs.cache import GB, Cache, default_folder
 from tl.inputs.filling import Filling, RowMaker, RowRequest
@@ -77,7 +77,7 @@ class Keeper:
     def digest(self, items: Items) -> str:
         """A hash of the samples' contents, computed once; the items are kept too, so that their id stays theirs."""
         if id(items.samples) not in self._digests:
-            self._digests[id(items.samples)] = items, contents_digest([sample.input for sample in items.samples])
+            self._digests[id(items.samples)] = items, hash_contents([sample.input for sample in items.samples])
         return self._digests[id(items.samples)][1]
 
     def knows(self, items: Items) -> bool:

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from tl.components.picture import HEADER, name_of, packed, size_of
+from tl.components.picture import HEADER_BYTES, decoded_size, image_to_row, picture_name
 from tl.components.preprocess import ImagePreprocess, fingerprint
 from tl.errors import TLError
 from tl.inputs.cache import key
@@ -62,8 +62,8 @@ class Pictures:
         if about > self.keeper.cache.max_bytes:
             self.keeper.tell_size(request.name, about)
             return items
-        least = cast(ImagePreprocess, items.preprocess).least
-        entry = key("decoded", self.keeper.digest(items), least, versions())
+        min_side = cast(ImagePreprocess, items.preprocess).min_side
+        entry = key("decoded", self.keeper.digest(items), min_side, versions())
         found = self.keeper.rows(request.name, entry, lambda: self._bitmaps(request, entry) if reads > 1 else None)
         return items if found is None else items.decoded(found)
 
@@ -84,9 +84,9 @@ def _crops(items: Items) -> RowMaker:
 
 def _lengths(items: Items, draws: list[Draw]) -> list[int]:
     """The bytes of each picture's row; a header may swap width and height, but their product stays."""
-    least = cast(ImagePreprocess, items.preprocess).least
-    sizes = [size_of(items.samples[draw.number].input, least) for draw in draws]
-    return [HEADER + 3 * width * height for width, height in sizes]
+    min_side = cast(ImagePreprocess, items.preprocess).min_side
+    sizes = [decoded_size(items.samples[draw.number].input, min_side) for draw in draws]
+    return [HEADER_BYTES + 3 * width * height for width, height in sizes]
 
 
 def _bitmaps(items: Items, lengths: Sequence[int], plans: Iterator[list[Draw]]) -> Iterator[list[list[Tensor]]]:
@@ -94,9 +94,9 @@ def _bitmaps(items: Items, lengths: Sequence[int], plans: Iterator[list[Draw]]) 
 
 
 def _rows(items: Items, lengths: Sequence[int], draws: list[Draw]) -> list[Tensor]:
-    rows = [torch.from_numpy(packed(items.picture(draw.number))) for draw in draws]
+    rows = [torch.from_numpy(image_to_row(items.picture(draw.number))) for draw in draws]
     for draw, row in zip(draws, rows, strict=True):
         if len(row) != lengths[draw.number]:
-            name = name_of(items.samples[draw.number].input)
+            name = picture_name(items.samples[draw.number].input)
             raise TLError(f"{name}: its header and its content differ in size: replace it, or set cache.use=never.")
     return rows

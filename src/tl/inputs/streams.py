@@ -77,7 +77,7 @@ class Source(ABC):
         return False
 
     @property
-    def mixes(self) -> bool:
+    def mixes_samples(self) -> bool:
         """True where `mixed` changes a batch, as mixup and cutmix do; the default is False."""
         return False
 
@@ -182,7 +182,7 @@ class Stream:
 
     def _piece(self, batch: Batch, draws: list[Draw], step: int, number: int) -> Piece:
         moved = to_device(batch, self.device)
-        if self.source.mixes:
+        if self.source.mixes_samples:
             with seeded(derive(self.order.seed, "mix", step, self.share.rank, number)):
                 moved = self.source.mixed(moved)
         return Piece(moved, len(draws) / self.batch, sum(self._sizes(draws)))

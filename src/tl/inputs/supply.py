@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tl.components.freeze.layout import Stretch
+from tl.components.freeze.layout import PhaseSpan
 from tl.components.method.base import Method
 from tl.components.model import Model
 from tl.inputs.activations import Activations, FixedViews, Reads
@@ -21,7 +21,7 @@ class ReadingPlan:
     `precision` is that of training. With `averaged`, a moving average of the weights is evaluated, not the weights.
     """
 
-    stretches: tuple[Stretch, ...]
+    spans: tuple[PhaseSpan, ...]
     eval_every: float
     precision: str
     averaged: bool
@@ -45,10 +45,10 @@ class Supply:
 
     def enter(self, phase: int) -> Mapping[str, Stream]:
         """The training streams of a phase; sets `validation` to the phase's validation samples."""
-        stretches = self.plan.stretches
+        spans = self.plan.spans
         self._forget_weights_before(phase)
-        cuts = [self.model.cut(stretch.phase.train) for stretch in stretches]
-        evaluations = [1 + (s.last - s.first) / self.plan.eval_every for s in stretches]
+        cuts = [self.model.cut(span.phase.train) for span in spans]
+        evaluations = [1 + (s.stop - s.start) / self.plan.eval_every for s in spans]
         # A moving average differs from the weights in every part that has learnt in any phase so far.
         evaluated = [min(cuts[: i + 1]) for i in range(len(cuts))] if self.plan.averaged else cuts
         self.validation = self.activations.source("val", self.val, reads_of(evaluated[phase:], evaluations[phase:]))
@@ -57,13 +57,13 @@ class Supply:
     def _forget_weights_before(self, phase: int) -> None:
         """Parts that learnt in the phase before may have new weights; a watched phase ends with its best weights."""
         if phase:
-            before = self.plan.stretches[phase - 1].phase
+            before = self.plan.spans[phase - 1].phase
             self.activations.learnt(self.model.parts() if before.patience is not None else before.train)
 
     def _stream(self, name: str, stream: Stream, cuts: Sequence[int], phase: int) -> Stream:
         items, views = stream.source, FixedViews(stream.views, stream.order.seed)
         assert isinstance(items, Items)
-        passes = [(s.last - s.first) / stream.epoch for s in self.plan.stretches[phase:]]
+        passes = [(s.stop - s.start) / stream.epoch for s in self.plan.spans[phase:]]
         teacher, outputs = self.method.teacher(), None
         if teacher is not None:
             outputs = self.activations.teacher_outputs(name, items, teacher, views, self.plan.precision)
@@ -71,7 +71,7 @@ class Supply:
                 return replace(stream, source=self.activations.source(name, items, Reads({0: sum(passes)})))
         source = self.activations.source(name, items, reads_of(cuts, passes), views, self.plan.precision)
         if source.rounded:
-            draws = stream.plan(self.plan.stretches[phase].first)[0]
+            draws = stream.plan(self.plan.spans[phase].start)[0]
             self.activations.tell_rounding(name, source, items, draws, self.plan.precision)
         if outputs is not None:
             source = WithTeacher(source, outputs, widen=self.activations.rounds)
@@ -80,10 +80,10 @@ class Supply:
     def features(self, items: Items) -> Source:
         """The training samples as pooled features, for the head to start from; one pass serves all coming phases."""
         plain = all(stream.source.fixed for stream in self.streams.values() if isinstance(stream.source, Items))
-        stretches = self.plan.stretches if plain and self.plan.precision == "no" else ()
-        cuts = [self.model.depth, *(self.model.cut(stretch.phase.train) for stretch in stretches)]
+        spans = self.plan.spans if plain and self.plan.precision == "no" else ()
+        cuts = [self.model.depth, *(self.model.cut(span.phase.train) for span in spans)]
         epoch = self.streams["train"].epoch
-        passes = [1.0, *((stretch.last - stretch.first) / epoch for stretch in stretches)]
+        passes = [1.0, *((span.stop - span.start) / epoch for span in spans)]
         return self.activations.source("train", items, reads_of(cuts, passes))
 
     def last(self, name: str, items: Items) -> Source:

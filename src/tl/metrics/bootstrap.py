@@ -1,7 +1,7 @@
 """Confidence intervals of metrics: the percentile bootstrap over the samples of a split (Efron 1979).
 
-A resample is a row of sample weights: how often each sample was drawn (weighted.py). The cost is about n * resamples
-for each metric, times the number of classes for auroc and map.
+A resample is a row of sample weights that says how often each sample was drawn (weighted.py). Each metric costs about
+n * resamples additions; auroc and map cost that for each class.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tl.space import Kind
 
 Interval: TypeAlias = tuple[float, float]
 
+# How many resamples are computed at once at most, and how many weights (32 MiB) if a single resample has no more.
 _ROWS = 64
 _CELLS = 2**22
 
@@ -39,10 +40,11 @@ def intervals(
     resamples: int = 1000,
     level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Low and high of the metrics `only` (None: all of the kind) over the same resamples (inputs: `compute_metrics`).
+    """The low and the high end of each metric's interval, all over the same resamples.
 
-    Resamples in which a metric is undefined are left out of its interval; (nan, nan) if it is undefined in all.
-    ECE is biased upwards by resampling: its interval may lie above its value.
+    `only` names the metrics (None: all that are defined for `kind`); the other inputs are those of `compute_metrics`.
+    Resamples in which a metric is undefined are left out of its interval, which is (nan, nan) if no resample is left.
+    Resampling biases ECE upwards, so the interval of ECE may lie above its value.
     """
     with np.errstate(all="ignore"):
         bound = statistics(kind, scores, targets, only)

@@ -14,6 +14,9 @@ from tl.space import Kind
 Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.float64]
 
+BINS = 15
+"""The number of equal-width bins in reliability diagrams and in the expected calibration error."""
+
 COLDEST, HOTTEST = 0.05, 20.0
 _HALVINGS = 25
 
@@ -48,8 +51,8 @@ def sigmoid(logits: Array) -> Floats:
 def fit_temperature(logits: Array, targets: Array, kind: Kind) -> float:
     """The temperature T in [0.05, 20] for which softmax(logits / T), or for labels sigmoid, has the lowest log loss.
 
-    Numbers have no temperature: 1. The log loss is convex in 1 / T, so its slope changes sign once: bisection on log T
-    (Guo et al. 2017).
+    For numbers the result is 1. The log loss is convex in 1 / T, so its slope changes sign once, and bisection on log T
+    finds where (Guo et al. 2017).
     """
     if kind == "number" or not len(targets):
         return 1.0
@@ -64,7 +67,7 @@ def fit_temperature(logits: Array, targets: Array, kind: Kind) -> float:
     return math.exp((low + high) / 2)
 
 
-def reliability(scores: Array, targets: Array, bins: int = 15) -> list[Bin]:
+def reliability(scores: Array, targets: Array, bins: int = BINS) -> list[Bin]:
     """The bins of a reliability diagram, from scores (n, c) and true classes (n,).
 
     Each prediction's confidence is the probability of the predicted class. With 0/1 targets (n, c), the probability of

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tl.errors import TLError, did_you_mean
+from tl.errors import TLError, nearest
 from tl.metrics.catalogue import METRICS
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -46,6 +46,5 @@ def parse_gate(text: str) -> Gate:
         )
     metric, op, value = found.groups()
     if metric not in METRICS:
-        near = did_you_mean(metric, METRICS)
-        raise TLError(f"--fail-if '{text}' names no metric.{near} There is: {', '.join(METRICS)}.")
+        raise TLError(f"--fail-if '{text}' names no metric.{nearest(metric, METRICS)} There is: {', '.join(METRICS)}.")
     return Gate(metric, op, float(value))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from tl.metrics.calibration import Array, Floats
-from tl.metrics.weighted import Builder, Statistic, mass, mean, mean_defined, ratio
+from tl.metrics.weighted import Statistic, mass, mean, mean_defined, ratio
 
 _ROUNDING = 1e-12
 
 
-def _rmse(scores: Floats, targets: Array) -> Statistic:
+def mae(scores: Floats, targets: Array) -> Statistic:
+    """Mean absolute error, in the unit of the target."""
+    return mean(np.abs(scores - targets).mean(axis=1))
+
+
+def rmse(scores: Floats, targets: Array) -> Statistic:
+    """Root mean squared error, in the unit of the target."""
     squared = (scores - targets) ** 2
     return lambda weights: np.sqrt(weights @ squared / weights.sum(axis=1, keepdims=True)).mean(axis=1)
 
@@ -29,7 +33,8 @@ def _centred(values: Floats) -> Floats:
     return values - np.median(values, axis=0)
 
 
-def _r2(scores: Floats, targets: Array) -> Statistic:
+def r2(scores: Floats, targets: Array) -> Statistic:
+    """The share of the target's variance that is explained; predicting the mean gives 0."""
     squared, centred = (scores - targets) ** 2, _centred(targets)
 
     def value(weights: Floats) -> Floats:
@@ -39,7 +44,8 @@ def _r2(scores: Floats, targets: Array) -> Statistic:
     return value
 
 
-def _pearson(scores: Floats, targets: Array) -> Statistic:
+def pearson(scores: Floats, targets: Array) -> Statistic:
+    """The linear correlation of prediction and target."""
     x, y = _centred(scores), _centred(targets)
 
     def value(weights: Floats) -> Floats:
@@ -50,7 +56,9 @@ def _pearson(scores: Floats, targets: Array) -> Statistic:
     return value
 
 
-def _spearman(scores: Floats, targets: Array) -> Statistic:
+def spearman(scores: Floats, targets: Array) -> Statistic:
+    """The rank correlation of prediction and target."""
+
     def ranks(values: Floats, weights: Floats) -> Floats:
         """Mid-ranks about their mean, doubled so that they are whole numbers."""
         below, upto = mass(values, values, weights, "left", "right")
@@ -70,12 +78,3 @@ def _spearman(scores: Floats, targets: Array) -> Statistic:
         return mean_defined(np.stack([column(scores[:, k], targets[:, k], weights) for k in columns], axis=-1))
 
     return value
-
-
-NUMBER: Mapping[str, Builder] = {
-    "mae": lambda scores, targets: mean(np.abs(scores - targets).mean(axis=1)),
-    "rmse": _rmse,
-    "r2": _r2,
-    "pearson": _pearson,
-    "spearman": _spearman,
-}

@@ -1,9 +1,9 @@
 """Metrics as functions of sample weights: one computation gives a metric's value and its bootstrap interval.
 
-A Statistic takes weights (r, n) and gives values (r,): each row says how often each of the n samples counts. A row of
-ones gives the metric's value. Rows of resampling counts, how often each sample was drawn with replacement, give the
-values of the bootstrap. So all metrics see the same resamples, and no data is copied. A value is nan where it is
-undefined.
+A Statistic takes weights (r, n), whose rows each say how often each of the n samples counts, and gives values (r,). A
+row of ones gives the metric's value. In the bootstrap a row says how often each sample was drawn with replacement: the
+row gives the value on that resample, and many rows give the interval. So all metrics see the same resamples, and no
+sample is copied. A value is nan where the metric is undefined.
 Shapes: r rows, n samples, c classes or labels, k target columns.
 """
 
@@ -18,6 +18,7 @@ from tl.metrics.calibration import Array, Floats
 
 Statistic: TypeAlias = Callable[[Floats], Floats]
 Builder: TypeAlias = Callable[[Floats, Array], Statistic]
+"""A metric before it has data: from scores and targets to the Statistic of these samples."""
 
 
 def ratio(above: Floats, below: Floats) -> Floats:
@@ -33,11 +34,12 @@ def mean_defined(values: Floats) -> Floats:
 
 
 def mean(per_sample: Array) -> Statistic:
+    """The weighted mean of one value for each sample (n,)."""
     return lambda weights: weights @ per_sample.astype(np.float64) / weights.sum(axis=1)
 
 
 def group_sums(groups: Array, size: int) -> Statistic:
-    """A function that sums values (r, n) over the samples of each group: (r, size)."""
+    """A function that sums values (r, n) over the samples of each group, into (r, size); `groups` (n,) are numbers."""
     order = np.argsort(groups, kind="stable")
     present, starts = np.unique(groups[order], return_index=True)
 
@@ -50,11 +52,14 @@ def group_sums(groups: Array, size: int) -> Statistic:
 
 
 def mass(values: Floats, at: Floats, weights: Floats, *sides: Literal["left", "right"]) -> list[Floats]:
-    """For each value in `at` the weight of all values below it (left), or not above it (right): (r, len(at)) a side."""
+    """The weight of all values below each number in `at` ("left"), or not above the number ("right").
+
+    The result has an array (r, len(at)) for each side.
+    """
     order = np.argsort(values)
     cuts = [np.searchsorted(values[order], at, side=side) for side in sides]
     pieces = weights.take(order, axis=1)
-    if 8 * len(at) < len(values):  # few look-ups: to add what lies between them first is faster
+    if 8 * len(at) < len(values):  # with few numbers to look up, it is faster to add what lies between them first
         starts = np.unique(np.concatenate([[0], *cuts]))
         starts = starts[starts < len(values)]
         pieces = np.add.reduceat(pieces, starts, axis=1)
@@ -65,7 +70,7 @@ def mass(values: Floats, at: Floats, weights: Floats, *sides: Literal["left", "r
 
 
 def area(scores: Floats, positive: Array, weights: Floats) -> Floats:
-    """Area under the ROC curve by weighted mid-ranks, ties counting one half; nan without both classes."""
+    """Area under the ROC curve by weighted mid-ranks, where a tie counts one half; nan unless both classes occur."""
     at, chosen = _positives(scores, positive, weights)
     hits = chosen.sum(axis=1)
     low, high = mass(scores, at, weights, "left", "right")
@@ -74,20 +79,20 @@ def area(scores: Floats, positive: Array, weights: Floats) -> Floats:
 
 
 def average_precision(scores: Floats, positive: Array, weights: Floats) -> Floats:
-    """Precision at each distinct threshold weighted by the recall it gains; nan without a positive."""
+    """Precision at each distinct threshold, weighted by the recall that it gains; nan without a positive."""
     at, chosen = _positives(scores, positive, weights)
     if not len(at):
         return np.full(len(weights), np.nan)
     hits = chosen.sum(axis=1, keepdims=True)
     found = weights.sum(axis=1, keepdims=True) - mass(scores, at, weights, "left")[0]
     right = hits - mass(at, at, chosen, "left")[0]
-    precision = right / np.maximum(found, 1.0)  # where nothing is found, nothing is chosen either, with weight 0
+    precision = right / np.maximum(found, 1.0)  # where nothing is found, the weights of the positives are 0
     gained: Floats = np.einsum("rn,rn->r", chosen, precision)
     return ratio(gained, hits[:, 0])
 
 
 def _positives(scores: Floats, positive: Array, weights: Floats) -> tuple[Floats, Floats]:
-    """The scores of the positives in order, and their weights; in order, later look-ups are close in memory."""
+    """The scores of the positives in ascending order, and their weights; this order makes later look-ups faster."""
     chosen = np.flatnonzero(positive)
     chosen = chosen[np.argsort(scores[chosen])]
     return scores[chosen], weights.take(chosen, axis=1)

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from tl.recipe.binding import bind
-from tl.recipe.former import find_former_names
+from tl.recipe.former import find_former_members, find_former_names
 from tl.recipe.recipe import Node
 from tl.recipe.registry import options
 from tl.recipe.shape import ListOf, MapOf, Maybe, Record, Shape
@@ -14,13 +14,16 @@ from tl.recipe.signature import signature
 
 
 def build(node: Node, /, **supplied: Any) -> Any:
-    """Build the final class of the node's option; of `supplied` it gets the parameters that it asks for by name."""
+    """Build the final class of a node's option; of `supplied`, its constructor gets the parameters that it names."""
     option = options(node.group)[node.option]
     spec = signature(option.source, option.module)
-    values = {key: _object(shape, node.values[key]) for key, shape in spec.record.fields.items()}
-    if not option.module.startswith("tl."):
+    plugin = not option.module.startswith("tl.")
+    if plugin:
         find_former_names()
+    values = {key: _object(shape, node.values[key]) for key, shape in spec.record.fields.items()}
     cls = getattr(import_module(option.module), spec.class_name)
+    if plugin:
+        find_former_members(cls)
     return cls(**{name: supplied[name] for name in spec.supplied}, **values)
 
 

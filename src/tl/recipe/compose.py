@@ -15,59 +15,60 @@ from typing import Any
 
 from tl.errors import Mistakes, TLError, did_you_mean, nearest
 from tl.recipe.overrides import COMMAND_LINE, assign, merge, parse
-from tl.recipe.references import References, Wrong
-from tl.recipe.registry import GROUPS, RECIPES, RECORDS, Option, options, shipped_recipes
-from tl.recipe.yamlfile import YamlFile, read, shown
+from tl.recipe.references import BadReference, References
+from tl.recipe.registry import GROUPS, RECIPES, SETTINGS, Option, options, shipped_recipes
+from tl.recipe.yamlfile import YamlFile, read, short_path
 
-_MAPPINGS = (*GROUPS, *RECORDS)
+_MAPPINGS = (*GROUPS, *SETTINGS)
 _PRIMARY = "tl_recipe"
 _STORED = "recipe.yaml"
 
 
 @dataclass
 class Composition:
-    """A composed recipe before it is checked: plain values, and where each dotted key was set.
+    """A composed recipe before it is checked: plain values, and the origin of each dotted key.
 
-    `choices` are the options by group, `broken` the groups whose option does not exist.
+    An origin is `file:line` or the command line. `choices` are the options by group (the key of their origins is
+    `group=`), `unknown_options` the groups whose option does not exist.
     """
 
     file: str
     choices: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
-    where: dict[str, str] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
     mistakes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    broken: set[str] = field(default_factory=set)
+    unknown_options: set[str] = field(default_factory=set)
 
-    def place(self, key: str) -> str:
-        """Where a dotted key was set; else where the mapping around it was, else where its group's option was chosen.
+    def origin_of(self, key: str) -> str:
+        """The origin of a dotted key; else of the mapping around the key, else of the choice of its group's option.
 
         A shipped file is named only where the recipe itself is shipped: what users must mend is in their own recipes.
         """
         chosen = f"{key.partition('.')[0]}="
-        while key and key not in self.where:
+        while key and key not in self.origins:
             key = key.rpartition(".")[0]
-        found = [self.where[name] for name in (key, chosen) if name in self.where]
-        return next((at for at in found if _is_shipped(self.file) or not _is_shipped(at)), self.file)
+        found = [self.origins[name] for name in (key, chosen) if name in self.origins]
+        return next((origin for origin in found if _is_shipped(self.file) or not _is_shipped(origin)), self.file)
 
-    def choose(self, group: str, name: str, at: str) -> None:
+    def choose(self, group: str, name: str, origin: str) -> None:
         """Choose an option for a group; the keys that were set for another option before are dropped."""
-        self.where[f"{group}="] = at
+        self.origins[f"{group}="] = origin
         known = options(group)
         if name not in known:
-            self.mistakes.append(f"{at}: '{name}' is no {group} option.{did_you_mean(name, known)}")
-            self.broken.add(group)
+            self.mistakes.append(f"{origin}: '{name}' is no {group} option.{did_you_mean(name, known)}")
+            self.unknown_options.add(group)
             return
         if self.choices.get(group, name) != name and self.values.get(group):
             old = ", ".join(f"{group}.{key}" for key in self.values.pop(group))
-            self.notes.append(f"{old} belonged to {group} '{self.choices[group]}' and went with it ({at}).")
-            self.where = {k: v for k, v in self.where.items() if k != group and not k.startswith(f"{group}.")}
+            self.notes.append(f"{old} belonged to {group} '{self.choices[group]}' and went with it ({origin}).")
+            self.origins = {k: v for k, v in self.origins.items() if k != group and not k.startswith(f"{group}.")}
         self.choices[group] = name
-        self.broken.discard(group)
+        self.unknown_options.discard(group)
 
 
-def _is_shipped(at: str) -> bool:
-    return Path(at).absolute().is_relative_to(RECIPES)
+def _is_shipped(origin: str) -> bool:
+    return Path(origin).absolute().is_relative_to(RECIPES)
 
 
 def find(reference: str) -> Path:
@@ -91,68 +92,72 @@ def find(reference: str) -> Path:
 def compose(reference: str, overrides: list[str]) -> Composition:
     """Compose a recipe; mistakes that do not prevent further checks are collected in the composition."""
     path = find(reference)
-    composition = Composition(shown(path))
-    _layer(read(path), composition, ())
+    composition = Composition(short_path(path))
+    _add_file(read(path), composition, ())
     assignments = [found for text in overrides if (found := parse(text, composition.mistakes)) is not None]
     for key, value in assignments:
         if key in GROUPS and not isinstance(value, dict):
             composition.choose(key, "null" if value is None else str(value), COMMAND_LINE)
-    values = _chosen(composition)
-    merge(values, {key: value for key, value in composition.values.items() if key not in composition.broken})
+    values = _option_defaults(composition)
+    merge(values, {key: value for key, value in composition.values.items() if key not in composition.unknown_options})
     for key, value in assignments:
         top = key.partition(".")[0]
-        if top not in composition.broken and (key not in GROUPS or isinstance(value, dict)):
+        if top not in composition.unknown_options and (key not in GROUPS or isinstance(value, dict)):
             assign(values, key, value, composition.mistakes)
-            composition.where[key] = COMMAND_LINE
+            composition.origins[key] = COMMAND_LINE
             if top not in GROUPS:
-                composition.where.setdefault(top, COMMAND_LINE)
-    composition.values = _resolved(values, composition)
+                composition.origins.setdefault(top, COMMAND_LINE)
+    composition.values = _without_references(values, composition)
     return composition
 
 
-def _layer(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) -> None:
+def _add_file(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) -> None:
     if file.path.resolve() in seen:
-        raise TLError(f"{shown(file.path)}: this recipe starts from itself: break the circle in 'defaults'.")
-    for entry, at in file.defaults:
+        raise TLError(f"{short_path(file.path)}: this recipe starts from itself: break the circle in 'defaults'.")
+    for entry, origin in file.defaults:
         match entry:
             case "_self_":
                 continue
             case str():
-                _layer(read(_included(entry, file.path, at)), composition, (*seen, file.path.resolve()))
+                _add_file(read(_included(entry, file.path, origin)), composition, (*seen, file.path.resolve()))
             case dict() if len(entry) == 1:
                 key, name = next(iter(entry.items()))
                 group = str(key).removeprefix("override ").strip().lstrip("/")
                 if group in GROUPS:
-                    composition.choose(group, str(name), at)
+                    composition.choose(group, str(name), origin)
                 else:
-                    composition.mistakes.append(f"{at}: '{group}' is no group of options.{did_you_mean(group, GROUPS)}")
+                    composition.mistakes.append(
+                        f"{origin}: '{group}' is no group of options.{did_you_mean(group, GROUPS)}"
+                    )
             case _:
-                composition.mistakes.append(f"{at}: '{entry}' is neither a recipe's name nor 'group: option'.")
+                composition.mistakes.append(f"{origin}: '{entry}' is neither a recipe's name nor 'group: option'.")
     for key, value in file.values.items():
         if key in GROUPS and not isinstance(value, dict | None):
-            _choose_by_key(key, str(value), file.where[key], composition)
+            _choose_by_key(key, str(value), file.origins[key], composition)
         elif value is not None or key not in _MAPPINGS:
             merge(composition.values, {key: value})
-    composition.where.update({key: at for key, at in file.where.items() if key.partition(".")[0] != "defaults"})
+    composition.origins.update(
+        {key: origin for key, origin in file.origins.items() if key.partition(".")[0] != "defaults"}
+    )
 
 
-def _choose_by_key(group: str, name: str, at: str, composition: Composition) -> None:
+def _choose_by_key(group: str, name: str, origin: str, composition: Composition) -> None:
     if name in options(group):
-        composition.mistakes.append(f"{at}: an option is chosen in 'defaults': write '- {group}: {name}' there.")
-    composition.choose(group, name, at)
+        composition.mistakes.append(f"{origin}: an option is chosen in 'defaults': write '- {group}: {name}' there.")
+    composition.choose(group, name, origin)
 
 
-def _included(name: str, of: Path, at: str) -> Path:
+def _included(name: str, of: Path, origin: str) -> Path:
     beside = of.parent / name if name.endswith((".yaml", ".yml")) else of.parent / f"{name}.yaml"
     if name in shipped_recipes():
         return shipped_recipes()[name]
     if beside.is_file():
         return beside
     near = [*shipped_recipes(), *(p.stem for p in of.parent.glob("*.yaml"))]
-    raise TLError(f"{at}: there is no recipe '{name}' to start from.{did_you_mean(name, near)}")
+    raise TLError(f"{origin}: there is no recipe '{name}' to start from.{did_you_mean(name, near)}")
 
 
-def _chosen(composition: Composition) -> dict[str, Any]:
+def _option_defaults(composition: Composition) -> dict[str, Any]:
     """The keys of the chosen options with their defaults, composed by Hydra from the options' files."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
@@ -160,11 +165,11 @@ def _chosen(composition: Composition) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     store = ConfigStore.instance()
-    usable = {group: name for group, name in composition.choices.items() if group not in composition.broken}
+    usable = {group: name for group, name in composition.choices.items() if group not in composition.unknown_options}
     for group, name in usable.items():
         option = options(group)[name]
         file = read(option.yaml)
-        _mark(option, composition)
+        _note_origins(option, composition)
         if option.yaml.parent != RECIPES / group:
             node = {"defaults": [entry for entry, _ in file.defaults] or ["_self_"], **file.values}
             store.store(group=group, name=name, node=OmegaConf.create(node))
@@ -175,36 +180,36 @@ def _chosen(composition: Composition) -> dict[str, Any]:
     return {**{group: {} for group in usable}, **{str(key): value for key, value in values.items()}}
 
 
-def _mark(option: Option, composition: Composition) -> None:
-    """Remember in which file and line each key of an option has its default; a key without default has no place yet."""
-    for layer in reversed(layers(option)):
-        for key, at in layer.where.items():
+def _note_origins(option: Option, composition: Composition) -> None:
+    """Note the origin of each key's default in an option; a key without default has no origin yet."""
+    for layer in reversed(option_files(option)):
+        for key, origin in layer.origins.items():
             top = key.partition(".")[0]
             if top != "defaults" and layer.values[top] != "???":
-                composition.where.setdefault(f"{option.group}.{key}", at)
+                composition.origins.setdefault(f"{option.group}.{key}", origin)
 
 
-def layers(option: Option) -> list[YamlFile]:
+def option_files(option: Option) -> list[YamlFile]:
     """The files of an option: those that it starts from, then its own."""
-    return _seen_from(Path.cwd(), option)
+    return _files_seen_from(Path.cwd(), option)
 
 
 @cache
-def _seen_from(here: Path, option: Option) -> list[YamlFile]:
-    """The files of an option, with places written as a user in the folder `here` would type them."""
+def _files_seen_from(here: Path, option: Option) -> list[YamlFile]:
+    """The files of an option, with paths as a user in the folder `here` would type them."""
     file = read(option.yaml)
-    return [*(read(_shared(option, str(entry))) for entry, _ in file.defaults if entry != "_self_"), file]
+    return [*(read(_shared_file(option, str(name))) for name, _ in file.defaults if name != "_self_"), file]
 
 
-def _shared(option: Option, name: str) -> Path:
+def _shared_file(option: Option, name: str) -> Path:
     beside = option.yaml.parent / f"{name}.yaml"
     return beside if beside.is_file() else RECIPES / option.group / f"{name}.yaml"
 
 
-def _resolved(values: dict[str, Any], composition: Composition) -> dict[str, Any]:
+def _without_references(values: dict[str, Any], composition: Composition) -> dict[str, Any]:
     """The values with every ${...} filled in."""
     try:
         return References(values).filled()
-    except Wrong as error:
-        text = f"{composition.place(error.key)}: {error.key}: {error}."
+    except BadReference as error:
+        text = f"{composition.origin_of(error.key)}: {error.key}: {error}."
         raise Mistakes([*composition.mistakes, text]) from error

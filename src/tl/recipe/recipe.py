@@ -12,12 +12,12 @@ from tl.errors import Mistakes, did_you_mean
 from tl.recipe.binding import absolute, bind, plain
 from tl.recipe.compose import Composition, compose
 from tl.recipe.duration import Duration
-from tl.recipe.registry import GROUPS, RECORDS, options
-from tl.recipe.shape import Record, Scalar, Shape, fields_of, spoken
+from tl.recipe.registry import GROUPS, SETTINGS, options
+from tl.recipe.shape import Record, Scalar, Shape, as_text, fields_of
 from tl.recipe.signature import dataclass_shape, signature
 
-_PLAIN = ("name", *RECORDS, "seed")
-_NAME = 250
+_PLAIN = ("name", *SETTINGS, "seed")
+_LONGEST_NAME = 250
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Loop:
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...]
 
     @property
-    def at_once(self) -> int:
+    def known_device_batch(self) -> int:
         """`device_batch` as a number; 1 where it is `auto` and not measured yet."""
         return 1 if self.device_batch == "auto" else self.device_batch
 
@@ -89,7 +89,7 @@ class Loop:
             ("views", self.views is None or self.views >= 1, "at least 1, or null"),
             ("bootstrap", self.bootstrap >= 0, "at least 0"),
         ]
-        return {key: f"is {spoken(getattr(self, key))}: write {right}." for key, fits, right in rules if not fits}
+        return {key: f"is {as_text(getattr(self, key))}: write {right}." for key, fits, right in rules if not fits}
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class CacheRules:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One run. `where` tells in which file and line every dotted key was set; `notes` are lines for the user."""
+    """One run. `origins` tells in which file and line each dotted key was set; `notes` are lines for the user."""
 
     name: str
     data: Node
@@ -122,18 +122,18 @@ class Recipe:
     loop: Loop
     cache: CacheRules
     seed: int
-    where: dict[str, str]
+    origins: dict[str, str]
     notes: tuple[str, ...]
 
     def nodes(self) -> dict[str, Node]:
         """The chosen options by group."""
         return {group: getattr(self, group) for group in GROUPS}
 
-    def at(self, key: str) -> str:
+    def origin_of(self, key: str) -> str:
         """Where a key was set, as `file:line`; for a key inside a value, where the value was set."""
-        while key and key not in self.where:
+        while key and key not in self.origins:
             key = key.rpartition(".")[0]
-        return self.where.get(key, self.name)
+        return self.origins.get(key, self.name)
 
     def plain(self) -> dict[str, Any]:
         """The recipe as a mapping that composes to itself again."""
@@ -144,8 +144,8 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A recipe as far as it could be read: the groups and records without mistakes, and every mistake in the rest."""
+class PartialRecipe:
+    """A recipe as far as it could be read: the groups and settings without mistakes, and every mistake in the rest."""
 
     composition: Composition
     nodes: dict[str, Node]
@@ -162,7 +162,7 @@ class Reading:
             loop=self.loop,
             cache=self.cache,
             seed=self.composition.values["seed"],
-            where=dict(self.composition.where),
+            origins=dict(self.composition.origins),
             notes=tuple(self.composition.notes),
             **self.nodes,
         )
@@ -173,7 +173,7 @@ def load(reference: str, overrides: list[str] | None = None) -> Recipe:
     return read_recipe(reference, overrides or []).recipe()
 
 
-def read_recipe(reference: str, overrides: list[str]) -> Reading:
+def read_recipe(reference: str, overrides: list[str]) -> PartialRecipe:
     """Compose a recipe and bind what is right in it; TLError only where its files cannot be read at all."""
     composition = compose(reference, overrides)
     composition.values.setdefault(
@@ -183,24 +183,24 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
     wrong: set[str] = set()
 
     shapes = _shapes(composition)
-    absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in composition.broken]
+    absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in composition.unknown_options]
 
     def report(key: str, text: str) -> None:
         wrong.add(key.partition(".")[0])
         if not absent or not text.startswith("is missing"):  # without 'base' every key is missing, which is said once
-            mistakes.append(f"{composition.place(key)}: {key} {text}")
+            mistakes.append(f"{composition.origin_of(key)}: {key} {text}")
 
     for key in composition.values:
         if key not in (*GROUPS, *_PLAIN):
-            report(key, _unknown(key, shapes))
+            report(key, _unknown_key(key, shapes))
     for key, shape in shapes.items():
         shape.check(composition.values[key], key, report)
-    if "name" not in wrong and (trouble := _no_folder(composition.values["name"])):
+    if "name" not in wrong and (trouble := _why_no_folder_name(composition.values["name"])):
         report("name", trouble)
     sound = shapes.keys() - wrong
-    records = {k: bind(shapes[k], absolute(shapes[k], composition.values[k])) for k in RECORDS if k in sound}
-    loop = Loop(**records["loop"]) if "loop" in records else None
-    cache = CacheRules(**records["cache"]) if "cache" in records else None
+    settings = {k: bind(shapes[k], absolute(shapes[k], composition.values[k])) for k in SETTINGS if k in sound}
+    loop = Loop(**settings["loop"]) if "loop" in settings else None
+    cache = CacheRules(**settings["cache"]) if "cache" in settings else None
     for name, part in (("loop", loop), ("cache", cache)):
         for key, text in part.mistakes().items() if part is not None else ():
             report(f"{name}.{key}", text)
@@ -211,15 +211,15 @@ def read_recipe(reference: str, overrides: list[str]) -> Reading:
         group: Node(group, composition.choices[group], absolute(shapes[group], composition.values[group]))
         for group in groups
     }
-    return Reading(composition, nodes, loop, cache, tuple(sorted(mistakes, key=_position)))
+    return PartialRecipe(composition, nodes, loop, cache, tuple(sorted(mistakes, key=_position)))
 
 
-def _no_folder(name: str) -> str:
+def _why_no_folder_name(name: str) -> str:
     """Why the name cannot be that of a folder; '' where it can."""
     if not re.fullmatch(r"\w[\w.-]*", name):
-        return f"is '{name[:_NAME]}', but it names a folder: use letters, digits, _, - and . only."
+        return f"is '{name[:_LONGEST_NAME]}', but it names a folder: use letters, digits, _, - and . only."
     size = len(name.encode())
-    return f"has {size} bytes, but it names a folder: use at most {_NAME}." if size > _NAME else ""
+    return f"has {size} bytes, but it names a folder: use at most {_LONGEST_NAME}." if size > _LONGEST_NAME else ""
 
 
 def _position(mistake: str) -> tuple[str, int]:
@@ -228,12 +228,12 @@ def _position(mistake: str) -> tuple[str, int]:
     return (match[1], int(match[2] or 0)) if match else ("", 0)
 
 
-def _unknown(key: str, shapes: Mapping[str, Shape]) -> str:
+def _unknown_key(key: str, shapes: Mapping[str, Shape]) -> str:
     inside = [f"{group}.{key}" for group, shape in shapes.items() if key in fields_of(shape)]
     if inside:
         return f"is no key of a recipe. Did you mean '{inside[0]}'?"
     group, dot, rest = key.partition(".")
-    if dot and group in (*GROUPS, *RECORDS):
+    if dot and group in (*GROUPS, *SETTINGS):
         return f"is written in two lines in a file: '{group}:' and, indented below it, '{rest}: ...'."
     return f"is no key of a recipe.{did_you_mean(key, (*GROUPS, *_PLAIN))}"
 
@@ -241,16 +241,16 @@ def _unknown(key: str, shapes: Mapping[str, Shape]) -> str:
 def _shapes(composition: Composition) -> dict[str, Shape]:
     """The shape of each part of the recipe that is there."""
     found: dict[str, Shape] = {"name": Scalar("str")}
-    found |= {name: record_shape(name) for name in RECORDS if name in composition.values}
+    found |= {name: settings_shape(name) for name in SETTINGS if name in composition.values}
     if "seed" in composition.values:
         found["seed"] = Scalar("int")
     for group in GROUPS:
-        if group in composition.choices and group not in composition.broken:
+        if group in composition.choices and group not in composition.unknown_options:
             option = options(group)[composition.choices[group]]
             found[group] = signature(option.source, option.module).record
     return found
 
 
-def record_shape(name: str) -> Record:
+def settings_shape(name: str) -> Record:
     """The shape of `loop` or `cache`."""
     return dataclass_shape(Path(__file__), "tl.recipe.recipe", {"loop": Loop, "cache": CacheRules}[name].__name__)

@@ -10,10 +10,10 @@ from tl.errors import TLError
 _REFERENCE = re.compile(r"\$\{([\w.-]+)\}")
 # The most values that references may copy in all, and the longest chain of references: a few short lines, each of which
 # names the one before ten times, could otherwise fill the memory.
-_MOST, _FARTHEST = 1_000_000, 20
+_MOST_VALUES, _LONGEST_CHAIN = 1_000_000, 20
 
 
-class Wrong(TLError):
+class BadReference(TLError):
     """A reference that cannot be filled in; `key` is the dotted key where the reference stands."""
 
     def __init__(self, key: str, text: str) -> None:
@@ -22,21 +22,21 @@ class Wrong(TLError):
 
 
 class References:
-    """Fills in the references of a mapping; raises Wrong for the first reference that cannot be filled in."""
+    """Fills in the references of a mapping; raises BadReference for the first reference that cannot be filled in."""
 
     def __init__(self, values: dict[str, Any]) -> None:
-        self._values, self._taken = values, 0
-        self._through: list[str] = []
+        self._values, self._copied = values, 0
+        self._chain: list[str] = []
 
     def filled(self) -> dict[str, Any]:
         """The mapping with values in the place of references; overrides of the named keys count."""
         return {str(key): self._filled(value, str(key)) for key, value in self._values.items()}
 
     def _filled(self, value: Any, key: str) -> Any:
-        if self._through:
-            self._taken += len(value) + 1 if isinstance(value, str) else 1
-            if self._taken > _MOST:
-                raise Wrong(key, "references take over more than a recipe can hold: write the values themselves")
+        if self._chain:
+            self._copied += len(value) + 1 if isinstance(value, str) else 1
+            if self._copied > _MOST_VALUES:
+                raise BadReference(key, "references take over more than a recipe can hold: write the values themselves")
         match value:
             case dict():
                 return {name: self._filled(item, f"{key}.{name}") for name, item in value.items()}
@@ -51,26 +51,26 @@ class References:
         rest = _REFERENCE.sub("", text)
         if "${" in rest:
             odd = rest[rest.index("${") :]
-            raise Wrong(
+            raise BadReference(
                 key, f"'{odd}' is no reference: only the name of a key stands in ${{...}}, as in ${{loop.batch}}"
             )
-        return _REFERENCE.sub(lambda match: self._word(match[1], key), text)
+        return _REFERENCE.sub(lambda match: self._single_value(match[1], key), text)
 
-    def _word(self, name: str, key: str) -> str:
+    def _single_value(self, name: str, key: str) -> str:
         value = self._value(name, key)
         if isinstance(value, (dict, list)):
-            raise Wrong(key, f"'{name}' is several values, which do not go into a text")
+            raise BadReference(key, f"'{name}' is several values, which do not go into a text")
         return str(value)
 
     def _value(self, name: str, key: str) -> Any:
         """The value that a reference at `key` names; references within that value are filled in too."""
-        if name in self._through:
-            raise Wrong(key, f"'{name}' refers to itself")
-        if len(self._through) == _FARTHEST:
-            raise Wrong(key, f"'{name}' is reached through more than {_FARTHEST} references")
-        self._through.append(name)
+        if name in self._chain:
+            raise BadReference(key, f"'{name}' refers to itself")
+        if len(self._chain) == _LONGEST_CHAIN:
+            raise BadReference(key, f"'{name}' is reached through more than {_LONGEST_CHAIN} references")
+        self._chain.append(name)
         found = self._filled(self._named(name, key), key)
-        self._through.pop()
+        self._chain.pop()
         return found
 
     def _named(self, name: str, key: str) -> Any:
@@ -81,5 +81,5 @@ class References:
             elif isinstance(value, dict) and part in value:
                 value = value[part]
             else:
-                raise Wrong(key, f"Interpolation key '{name}' not found")
+                raise BadReference(key, f"Interpolation key '{name}' not found")
         return value

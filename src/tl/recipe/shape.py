@@ -1,6 +1,6 @@
 """What a YAML value must look like. `check` reports every mistake at once, each with its dotted key.
 
-`words()` says what the shape takes, for messages and for `tl explain`.
+`description()` says what the shape takes, for messages and for `tl explain`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tl.recipe.duration import Duration
 from tl.recipe.weights import Weights
 
 Report = Callable[[str, str], None]
-_MOST = 1 << 63
-_WORDS = {
+_INTEGER_LIMIT = 1 << 63
+_DESCRIPTIONS = {
     "int": "a whole number",
     "float": "a number",
     "figure": "a number",
@@ -33,27 +33,27 @@ class Scalar:
 
     name: str
 
-    def words(self) -> str:
-        return _WORDS.get(self.name, "a duration such as 500step, 3ep, 10%")
+    def description(self) -> str:
+        return _DESCRIPTIONS.get(self.name, "a duration such as 500step, 3ep, 10%")
 
     def check(self, value: Any, key: str, report: Report) -> None:
         try:
             if not self._fits(value):
-                report(key, f"'{spoken(value)}' is not {self.words()}{self._remedy(value)}.")
+                report(key, f"'{as_text(value)}' is not {self.description()}{self._remedy(value)}.")
         except TLError as error:
             report(key, str(error))
 
     def _remedy(self, value: Any) -> str:
-        unquoted = isinstance(value, (int, float)) and _WORDS.get(self.name) == "a text"
+        unquoted = isinstance(value, (int, float)) and _DESCRIPTIONS.get(self.name) == "a text"
         return f": write it in quotes, '{value}'" if unquoted else ""
 
     def _fits(self, value: Any) -> bool:
         match self.name:
             case "int":
-                return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST
+                return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _INTEGER_LIMIT
             case "float" | "figure":
                 number = isinstance(value, (int, float)) and not isinstance(value, bool)
-                limit = _MOST if isinstance(value, int) else math.inf
+                limit = _INTEGER_LIMIT if isinstance(value, int) else math.inf
                 return number and (abs(value) < limit or (self.name == "figure" and isinstance(value, float)))
             case "bool":
                 return isinstance(value, bool)
@@ -72,13 +72,13 @@ class Choice:
 
     values: tuple[Any, ...]
 
-    def words(self) -> str:
-        return "one of " + ", ".join(map(spoken, self.values))
+    def description(self) -> str:
+        return "one of " + ", ".join(map(as_text, self.values))
 
     def check(self, value: Any, key: str, report: Report) -> None:
         known = any(value == known and type(value) is type(known) for known in self.values)
         if not known and not (value is False and "no" in self.values):
-            report(key, f"'{spoken(value)}' is not {self.words()}.{_near(value, self.values)}")
+            report(key, f"'{as_text(value)}' is not {self.description()}.{_suggestion(value, self.values)}")
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Maybe:
 
     item: Shape
 
-    def words(self) -> str:
-        return f"{self.item.words()} or null"
+    def description(self) -> str:
+        return f"{self.item.description()} or null"
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if value is not None:
@@ -102,18 +102,16 @@ class Either:
     item: Shape
     choice: Choice
 
-    def words(self) -> str:
-        return f"{self.item.words()} or {', '.join(map(spoken, self.choice.values))}"
+    def description(self) -> str:
+        return f"{self.item.description()} or {', '.join(map(as_text, self.choice.values))}"
 
     def check(self, value: Any, key: str, report: Report) -> None:
         wrong: list[str] = []
         if value not in self.choice.values:
             self.item.check(value, key, lambda _, text: wrong.append(text))
         if wrong:
-            report(
-                key,
-                f"'{spoken(value)}' is not {self.words()}.{nearest(spoken(value), map(spoken, self.choice.values))}",
-            )
+            near = nearest(as_text(value), map(as_text, self.choice.values))
+            report(key, f"'{as_text(value)}' is not {self.description()}.{near}")
 
 
 @dataclass(frozen=True)
@@ -122,12 +120,12 @@ class ListOf:
 
     item: Shape
 
-    def words(self) -> str:
-        return f"a list, each item {self.item.words()}"
+    def description(self) -> str:
+        return f"a list, each item {self.item.description()}"
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if not isinstance(value, list):
-            report(key, f"'{spoken(value)}' is not {self.words()}.")
+            report(key, f"'{as_text(value)}' is not {self.description()}.")
             return
         for i, item in enumerate(value):
             self.item.check(item, f"{key}.{i}", report)
@@ -139,12 +137,12 @@ class MapOf:
 
     item: Shape
 
-    def words(self) -> str:
-        return f"a mapping, each value {self.item.words()}"
+    def description(self) -> str:
+        return f"a mapping, each value {self.item.description()}"
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if not isinstance(value, dict):
-            report(key, f"'{spoken(value)}' is not {self.words()}.")
+            report(key, f"'{as_text(value)}' is not {self.description()}.")
             return
         for name, item in value.items():
             self.item.check(item, f"{key}.{name}", report)
@@ -157,26 +155,26 @@ class Record:
     fields: Mapping[str, Shape]
     target: str
 
-    def words(self) -> str:
+    def description(self) -> str:
         return f"a mapping with {', '.join(self.fields)}"
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if not isinstance(value, dict):
-            report(key, f"'{spoken(value)}' is not {self.words()}.")
+            report(key, f"'{as_text(value)}' is not {self.description()}.")
             return
         prefix = f"{key}." if key else ""
         for name in value:
             if name not in self.fields:
-                report(f"{prefix}{name}", f"is no key here.{_near(name, self.fields) or self._there()}")
+                report(f"{prefix}{name}", f"is no key here.{_suggestion(name, self.fields) or self._known_keys()}")
         for name, shape in self.fields.items():
             if name not in value:
-                report(f"{prefix}{name}", f"is missing: it needs {shape.words()}.")
+                report(f"{prefix}{name}", f"is missing: it needs {shape.description()}.")
             elif value[name] == "???":
-                report(f"{prefix}{name}", f"has no value: the recipe must give {shape.words()}.")
+                report(f"{prefix}{name}", f"has no value: the recipe must give {shape.description()}.")
             else:
                 shape.check(value[name], f"{prefix}{name}", report)
 
-    def _there(self) -> str:
+    def _known_keys(self) -> str:
         return f" There is: {', '.join(self.fields)}." if self.fields else " There is none."
 
 
@@ -191,12 +189,12 @@ def fields_of(shape: Shape) -> Mapping[str, Shape]:
     return {}
 
 
-def spoken(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A value in a message, written as in YAML."""
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _near(word: object, known: Any) -> str:
-    return did_you_mean(spoken(word), map(spoken, known)) if word is not None else ""
+def _suggestion(word: object, known: Any) -> str:
+    return did_you_mean(as_text(word), map(as_text, known)) if word is not None else ""

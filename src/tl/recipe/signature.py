@@ -47,9 +47,9 @@ class _Source:
                 return self, node, ""
         for statement in ast.walk(self.tree):
             if isinstance(statement, ast.ImportFrom) and any(alias.name == name for alias in statement.names):
-                module = present_name(statement.module or "")
+                module, present = present_name(statement.module or "", name)
                 other = _source(_file(module))
-                source, found, inner = other.find(name)
+                source, found, inner = other.find(present)
                 return source, found, inner or module
         raise LookupError(f"'{name}' is neither defined here nor imported by its module's full name")
 

@@ -14,8 +14,8 @@ import yaml
 from tl.errors import TLError
 
 # Bounds far above what any recipe needs.
-_LONGEST, _MOST, _DEEPEST, _DIGITS = 1 << 20, 50_000, 40, 100
-_HALF = re.compile(r"[\ud800-\udfff]")
+_MOST_BYTES, _MOST_VALUES, _MOST_LEVELS, _MOST_DIGITS = 1 << 20, 50_000, 40, 100
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class YamlFile:
     path: Path
     values: dict[str, Any]
     defaults: list[tuple[Any, str]]
-    where: dict[str, str] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
 
 
-def shown(path: Path) -> str:
+def short_path(path: Path) -> str:
     """The path as a user would type it from the current folder."""
     absolute = path.absolute()
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(path)
@@ -44,40 +44,40 @@ def read(path: Path) -> YamlFile:
         text = _text(path)
         tree = yaml.compose(text, Loader=_Bounded)
         if isinstance(tree, yaml.ScalarNode):
-            raise TLError(f"{shown(path)}:1: a recipe is a mapping of keys to values, not a single value.")
+            raise TLError(f"{short_path(path)}:1: a recipe is a mapping of keys to values, not a single value.")
         loaded = OmegaConf.create(text) if text.strip() and tree is not None else OmegaConf.create({})
     except OSError as error:
-        raise TLError(f"{shown(path)}: cannot be read: {error.strerror}.") from error
+        raise TLError(f"{short_path(path)}: cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise TLError(f"{shown(path)}: is not UTF-8 text (byte {error.start}).") from error
+        raise TLError(f"{short_path(path)}: is not UTF-8 text (byte {error.start}).") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise TLError(f"{shown(path)}:{line}: is not valid YAML: {error.problem}.") from error
+        raise TLError(f"{short_path(path)}:{line}: is not valid YAML: {error.problem}.") from error
     except yaml.YAMLError as error:
-        raise TLError(f"{shown(path)}: is not valid YAML: {str(error).splitlines()[0]}.") from error
+        raise TLError(f"{short_path(path)}: is not valid YAML: {str(error).splitlines()[0]}.") from error
     except OmegaConfBaseException as error:
-        raise TLError(f"{shown(path)}: cannot be read: {str(error).splitlines()[0]}") from error
+        raise TLError(f"{short_path(path)}: cannot be read: {str(error).splitlines()[0]}") from error
     values = OmegaConf.to_container(loaded, resolve=False)
     if not isinstance(values, dict):
-        raise TLError(f"{shown(path)}:1: a recipe is a mapping of keys to values, not a {type(values).__name__}.")
+        raise TLError(f"{short_path(path)}:1: a recipe is a mapping of keys to values, not a {type(values).__name__}.")
     marks: dict[str, tuple[int, str]] = {}
     if tree is not None:
-        _mark(tree, "", text.splitlines(), marks)
-    where = {key: f"{shown(path)}:{line}" for key, (line, _) in marks.items()}
+        _find_lines(tree, "", text.splitlines(), marks)
+    origins = {key: f"{short_path(path)}:{line}" for key, (line, _) in marks.items()}
     defaults = values.pop("defaults", None) or []
     if not isinstance(defaults, list):
-        raise TLError(f"{where['defaults']}: 'defaults' is a list of recipes and of 'group: option' lines.")
-    lines = [where.get(f"defaults.{i}", shown(path)) for i in range(len(defaults))]
+        raise TLError(f"{origins['defaults']}: 'defaults' is a list of recipes and of 'group: option' lines.")
+    lines = [origins.get(f"defaults.{i}", short_path(path)) for i in range(len(defaults))]
     plain = {str(key): value for key, value in values.items()}
     comments = {key: comment for key, (_, comment) in marks.items()}
-    return YamlFile(path, plain, list(zip(defaults, lines, strict=True)), where, comments)
+    return YamlFile(path, plain, list(zip(defaults, lines, strict=True)), origins, comments)
 
 
 def _text(path: Path) -> str:
     with path.open("rb") as file:
-        content = file.read(_LONGEST + 1)
-    if len(content) > _LONGEST:
-        raise TLError(f"{shown(path)}: is longer than {_LONGEST >> 20} MB, so it is no recipe.")
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise TLError(f"{short_path(path)}: is longer than {_MOST_BYTES >> 20} MB, so it is no recipe.")
     return content.decode("utf-8")
 
 
@@ -92,22 +92,26 @@ class _Bounded(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         alias, before = isinstance(event, yaml.AliasEvent), self._nodes
-        self._demand(alias or event.tag is None, event, f"a tag such as {getattr(event, 'tag', '')} has no place here")
+        self._require(alias or event.tag is None, event, f"a tag such as {getattr(event, 'tag', '')} has no place here")
         self._depth += 1
-        self._demand(self._depth <= _DEEPEST, event, f"it is nested deeper than {_DEEPEST} levels")
+        self._require(self._depth <= _MOST_LEVELS, event, f"it is nested deeper than {_MOST_LEVELS} levels")
         node = super().compose_node(parent, index)
         self._depth -= 1
-        self._demand(not alias or id(node) in self._sizes, event, "an alias stands within what it stands for")
+        self._require(not alias or id(node) in self._sizes, event, "an alias stands within what it stands for")
         if isinstance(node, yaml.ScalarNode):
             number = node.tag.endswith((":int", ":float"))
-            self._demand(not number or len(node.value) <= _DIGITS, event, f"a number has more than {_DIGITS} digits")
-            self._demand(not _HALF.search(node.value), event, "a text holds half a character, which is no Unicode")
+            self._require(
+                not number or len(node.value) <= _MOST_DIGITS, event, f"a number has more than {_MOST_DIGITS} digits"
+            )
+            self._require(
+                not _HALF_CHARACTER.search(node.value), event, "a text holds half a character, which is no Unicode"
+            )
         self._nodes += self._sizes[id(node)] if alias else 1
-        self._demand(self._nodes <= _MOST, event, f"it holds more than {_MOST} values")
+        self._require(self._nodes <= _MOST_VALUES, event, f"it holds more than {_MOST_VALUES} values")
         self._sizes[id(node)] = self._nodes - before
         return node
 
-    def _demand(self, fits: bool, event: Any, problem: str) -> None:
+    def _require(self, fits: bool, event: Any, problem: str) -> None:
         if not fits:
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
@@ -123,20 +127,20 @@ def flow(value: Any) -> str:
     """A value as YAML on one line."""
     match value:
         case list():
-            return f"[{', '.join(map(_within, value))}]"
+            return f"[{', '.join(map(_flow_item, value))}]"
         case dict():
-            return "{" + ", ".join(f"{_within(key)}: {_within(item)}" for key, item in value.items()) + "}"
+            return "{" + ", ".join(f"{_flow_item(key)}: {_flow_item(item)}" for key, item in value.items()) + "}"
         case _:
             text = dump({"": value}).partition(": ")[2].rstrip("\n")
             return json.dumps(value, ensure_ascii=False) if "\n" in text else text
 
 
-def _within(value: Any) -> str:
+def _flow_item(value: Any) -> str:
     text = flow(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) and re.search(r"[,\[\]{}]", text) else text
 
 
-def _mark(node: yaml.Node, prefix: str, lines: list[str], marks: dict[str, tuple[int, str]]) -> None:
+def _find_lines(node: yaml.Node, prefix: str, lines: list[str], marks: dict[str, tuple[int, str]]) -> None:
     if isinstance(node, yaml.MappingNode):
         pairs = [(str(key.value), key, value) for key, value in node.value]
     elif isinstance(node, yaml.SequenceNode):
@@ -150,7 +154,7 @@ def _mark(node: yaml.Node, prefix: str, lines: list[str], marks: dict[str, tuple
         line = key.start_mark.line
         end = value.end_mark.column if value.end_mark.line == line else key.end_mark.column
         marks[dotted] = (line + 1, _comment(lines, line, end))
-        _mark(value, dotted, lines, marks)
+        _find_lines(value, dotted, lines, marks)
 
 
 def _comment(lines: list[str], line: int, column: int) -> str:

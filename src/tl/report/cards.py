@@ -1,10 +1,21 @@
-"""What a run was made of: confidence, data, model, machine, and how to repeat it."""
+"""The sections on the model's confidence, its data, the model itself, the machine, and how to repeat the run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tl.report.blocks import details, figure, num, pairs, paragraph, row, section, subheading, table, td
+from tl.report.blocks import (
+    details,
+    figure,
+    name_value_list,
+    number_cell,
+    paragraph,
+    section,
+    side_by_side,
+    subheading,
+    table,
+    text_cell,
+)
 from tl.report.charts import bars, reliability
 from tl.report.facts import DataCard, Facts, ModelCard
 from tl.report.words import count, duration, esc, memory, number, split_name
@@ -15,7 +26,7 @@ _LABELS = "On the dotted diagonal, labels of probability 0.8 apply 8 times in 10
 
 
 def confidence(facts: Facts) -> str:
-    """Reliability as trained and after temperature scaling (Guo et al. 2017); empty for regressions."""
+    """Reliability as trained and after temperature scaling (Guo et al. 2017); nothing where the outputs are numbers."""
     if facts.kind == "number":
         return ""
     known = facts.calibration
@@ -31,11 +42,11 @@ def confidence(facts: Facts) -> str:
         charts.append(figure(second, reliability(known.after, title=f"Reliability. {second}")))
     note = "Faint bars and the size of a point show how many samples share a confidence. "
     note += "ECE, the expected calibration error, is the mean distance from the diagonal: 0 is best."
-    html = paragraph(lead + _heat(known.temperature), "lead") + row(*charts) + paragraph(note, "note")
-    return section("confidence", "Can its confidence be trusted?", html)
+    html = (paragraph(lead + _temperature_sentence(known.temperature), "lead"), side_by_side(*charts))
+    return section("confidence", "Can its confidence be trusted?", *html, paragraph(note, "note"))
 
 
-def _heat(temperature: float | None) -> str:
+def _temperature_sentence(temperature: float | None) -> str:
     """A sentence on temperature scaling; empty where no temperature was fitted."""
     if temperature is None:
         return ""
@@ -52,11 +63,11 @@ def data(facts: Facts) -> str:
     found = "not looked for" if card.duplicates is None else count(card.duplicates) if card.duplicates else "none"
     sizes = ", ".join(f"{count(n)} {split_name(split)}" for split, n in card.sizes.items())
     entries = [("source", card.source), (facts.samples, sizes), ("duplicates", found), *card.lines]
-    return section("data", "Data", pairs([*entries, ("fingerprint", card.fingerprint)]), class_bars(card))
+    return section("data", "Data", name_value_list([*entries, ("fingerprint", card.fingerprint)]), class_bars(card))
 
 
 def class_bars(card: DataCard) -> str:
-    """Class counts per split; of more than `MOST_BARS` classes the commonest and the rarest, by the first split."""
+    """Class counts for each split; of more than `MOST_BARS` classes, the commonest and rarest of the first split."""
     counts = {split: of for split, of in card.counts.items() if of}
     names = list(dict.fromkeys(name for of in counts.values() for name in of))
     if not names:
@@ -68,11 +79,11 @@ def class_bars(card: DataCard) -> str:
         shown = [*ordered[: MOST_BARS // 2], *ordered[-(MOST_BARS // 2) :]]
         note = f"Shown are the {MOST_BARS // 2} commonest and the {MOST_BARS // 2} rarest of {len(names)}."
     title = "Samples per class and split"
-    html = bars(shown, _spelled(counts), title=title)
+    html = bars(shown, _with_split_names(counts), title=title)
     return figure(title, html, note=note, scroll=True)
 
 
-def _spelled(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
+def _with_split_names(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
     return {split_name(split): of for split, of in counts.items()}
 
 
@@ -83,15 +94,20 @@ def model(facts: Facts) -> str:
     total = count(card.parameters) if card.parameters is not None else ""
     entries = [("backbone", card.backbone), ("weights", card.weights), *card.lines, ("parameters", total)]
     steps = "".join(f"<li>{esc(one)}</li>" for one in card.preprocess)
-    beside = _learned(card) + (f'{subheading("Preprocessing")}<ol class="steps">{steps}</ol>' if steps else "")
-    known = f"<div>{pairs([*entries, ('fingerprint', card.fingerprint)])}</div>"
-    return section("model", "Model", row(known, beside and f"<div>{beside}</div>"))
+    listed = f'{subheading("Preprocessing")}<ol class="steps">{steps}</ol>' if steps else ""
+    beside = _learning_parameters(card) + listed
+    known = f"<div>{name_value_list([*entries, ('fingerprint', card.fingerprint)])}</div>"
+    return section("model", "Model", side_by_side(known, beside and f"<div>{beside}</div>"))
 
 
-def _learned(card: ModelCard) -> str:
+def _learning_parameters(card: ModelCard) -> str:
+    """A table of the number of parameters that learn in each phase."""
     if not card.learned:
         return ""
-    rows = [[td(name), num(n, count(n)), num(n, _percent(n, card.parameters))] for name, n in card.learned.items()]
+    rows = [
+        [text_cell(name), number_cell(n, count(n)), number_cell(n, _percent(n, card.parameters))]
+        for name, n in card.learned.items()
+    ]
     title = "Parameters that learn"
     return subheading(title) + table(title, ["phase", "parameters", "share"], rows)
 
@@ -100,7 +116,7 @@ def _percent(part: int, whole: int | None) -> str:
     return f"{number(100 * part / whole)}\u00a0%" if whole else "n/a"
 
 
-def environment(facts: Facts) -> str:
+def machine(facts: Facts) -> str:
     known = facts.environment
     if known is None:
         return section("machine", "Machine", paragraph("Nothing is known about the machine.", "empty"))
@@ -112,7 +128,7 @@ def environment(facts: Facts) -> str:
         ("seeds", ", ".join(f"{name} {seed}" for name, seed in known.seeds.items())),
         ("versions", ", ".join(f"{name} {version}" for name, version in known.versions.items())),
     ]
-    return section("machine", "Machine", pairs(entries))
+    return section("machine", "Machine", name_value_list(entries))
 
 
 def repeat(facts: Facts) -> str:

@@ -1,4 +1,4 @@
-"""Charts along axes: lines over steps, class counts, reliability, predicted against true, and an interval."""
+"""Charts with axes: lines over steps, class counts, reliability, predicted against true values, an interval."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tl.report.facts import BinFact, PhaseFact
-from tl.report.svg import Frame, axes, circle, drawing, line, nice, path, rect, text, tick_text
-from tl.report.words import brief_count, columns, count, number, shorten
+from tl.report.svg import Frame, axes, circle, drawing, line, path, rect, round_range, text, tick_text
+from tl.report.words import brief_count, count, number, shorten, text_width
 
 LINE_STYLES = 6
-"""Series beyond this many reuse a colour and dash."""
+"""page.css has this many colours and dashes for series; a further series has those of an earlier one."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """A named line; a nan y breaks it."""
+    """A named line through points (step, value); the line has a gap where the value is nan."""
 
     name: str
     points: Sequence[tuple[float, float]]
 
 
 def line_chart(series: Sequence[Series], *, title: str, phases: Sequence[PhaseFact] = (), most_y: int = 5) -> str:
-    """Lines over steps from 0, with the borders between phases."""
+    """Lines over steps, which begin at 0, and borders between phases; `most_y` is the most intervals of the y axis."""
     values = [y for s in series for _, y in s.points if math.isfinite(y)]
     steps = [x for s in series for x, _ in s.points] + [p.last for p in phases]
     if not values:
         return ""
-    low, high = nice(min(values), max(values), most_y)
+    low, high = round_range(min(values), max(values), most_y)
     frame = Frame(46, 24, 424, 212, 0, max(1, *steps, 1), low, high)
     body = axes(frame, x_label="step") + phase_borders(frame, phases)
     for i, one in enumerate(series):
@@ -49,7 +49,7 @@ def _one_line(frame: Frame, series: Series, style: str) -> str:
 
 
 def phase_borders(frame: Frame, phases: Sequence[PhaseFact]) -> str:
-    """A dotted line where a phase ends, and its name above the plot where it fits."""
+    """A dotted line where a phase ends, and each phase's name above the plot where the name fits."""
     real = [p for p in phases if p.last >= p.first]
     if len(real) < 2:
         return ""
@@ -57,7 +57,7 @@ def phase_borders(frame: Frame, phases: Sequence[PhaseFact]) -> str:
     for phase in real:
         left, right = frame.x(phase.first - 1), frame.x(phase.last)
         room = int((right - left - 4) / 6.6)
-        if room >= min(4, columns(phase.name)):
+        if room >= min(4, text_width(phase.name)):
             marks.append(text((left + right) / 2, frame.top - 8, shorten(phase.name, room), "mid small"))
         if phase.first > 1:
             marks.append(line(left, frame.top - 14, left, frame.bottom, "border"))
@@ -65,9 +65,9 @@ def phase_borders(frame: Frame, phases: Sequence[PhaseFact]) -> str:
 
 
 def bars(names: Sequence[str], counts: Mapping[str, Mapping[str, int]], *, title: str) -> str:
-    """A row of bars per name and a column per split, each column on its own scale from 0."""
+    """Horizontal bars: a row for each name, a column for each split; each column has a scale of its own from 0."""
     shown = [shorten(name, 20) for name in names]
-    label, panel, gap, row, top = 14 + 7.0 * max(columns(name) for name in shown), 150.0, 18.0, 20.0, 26.0
+    label, panel, gap, row, top = 14 + 7.0 * max(text_width(name) for name in shown), 150.0, 18.0, 20.0, 26.0
     width, height = label + len(counts) * (panel + gap), top + row * len(names) + 4
     body = [text(label - 8, top + row * i + 14, name, "end") for i, name in enumerate(shown)]
     for j, (split, of) in enumerate(counts.items()):
@@ -84,7 +84,7 @@ def bars(names: Sequence[str], counts: Mapping[str, Mapping[str, int]], *, title
 
 
 def reliability(bins: Sequence[BinFact], *, title: str) -> str:
-    """Accuracy against confidence for each bin; on the diagonal they are equal. Faint bars show shares of samples."""
+    """Accuracy against confidence for each bin; on the diagonal both are equal. Faint bars show each bin's size."""
     frame = Frame(50, 10, 326, 230)
     filled = [b for b in bins if b.count > 0]
     most = max([1, *(b.count for b in filled)])
@@ -102,11 +102,11 @@ def reliability(bins: Sequence[BinFact], *, title: str) -> str:
 
 
 def scatter(true: Sequence[float], predicted: Sequence[float], *, title: str) -> str:
-    """Predicted against true values on equal axes; on the diagonal the prediction is right."""
+    """Predicted against true values, on equal axes; on the diagonal the prediction is exact."""
     pairs = [(t, p) for t, p in zip(true, predicted, strict=True) if math.isfinite(t) and math.isfinite(p)]
     if not pairs:
         return ""
-    low, high = nice(min(min(pair) for pair in pairs), max(max(pair) for pair in pairs))
+    low, high = round_range(min(min(pair) for pair in pairs), max(max(pair) for pair in pairs))
     frame = Frame(58, 14, 378, 334, low, high, low, high)
     body = [axes(frame, x_label="true", y_label="predicted", whole=False)]
     body.append(line(frame.x(low), frame.y(low), frame.x(high), frame.y(high), "ideal"))
@@ -116,7 +116,7 @@ def scatter(true: Sequence[float], predicted: Sequence[float], *, title: str) ->
 
 
 def interval_bar(value: float, low: float | None, high: float | None, baseline: float | None) -> str:
-    """A score with its interval on the scale from 0 to 1, and a tick at the score of guessing."""
+    """A score and its interval on a scale from 0 to 1, with a tick at `baseline`, the score of guessing."""
     frame = Frame(8, 8, 232, 24)
     body = [line(frame.left, 16, frame.right, 16, "rail")]
     if low is not None and high is not None:

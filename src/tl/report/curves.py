@@ -1,4 +1,4 @@
-"""From the rows of metrics.jsonl to the lines of charts."""
+"""Makes the lines of charts from the rows of metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from tl.report.charts import Series
 from tl.report.facts import Facts
 from tl.report.words import finite, split_name
 
-_BESIDES = frozenset({"grad_norm"})
-_POSITION = frozenset({"step", "split", "phase", "task", "epoch", "time", "seconds", "n"})
+_NOT_LOSSES = frozenset({"grad_norm"})
+"""Keys of a train row that are no term of the loss."""
+
+_NOT_VALUES = frozenset({"step", "split", "phase", "task", "epoch", "time", "seconds", "n"})
+"""Keys of a row that say where it belongs."""
+
 MOST_POINTS = 200
-"""A longer line is drawn as means over equal stretches of steps."""
+"""Of a longer line, means over groups of neighbouring points are drawn."""
 
 Rows = Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Every value of one key in one split, by step; nan where it was not a number."""
+    """Every value of one key in one split, in order of steps; nan where the value was not a finite number."""
 
     split: str
     key: str
@@ -35,7 +39,7 @@ def curves(rows: Rows) -> list[Curve]:
         if step is None:
             continue
         for key, value in row.items():
-            if key not in _POSITION and isinstance(value, int | float) and not isinstance(value, bool):
+            if key not in _NOT_VALUES and isinstance(value, int | float) and not isinstance(value, bool):
                 y = finite(value)
                 found.setdefault((str(row.get("split")), key), []).append((step, math.nan if y is None else y))
     ordered = [Curve(split, key, tuple(sorted(points))) for (split, key), points in found.items()]
@@ -46,14 +50,14 @@ def is_rate(key: str) -> bool:
     return key == "lr" or key.startswith(("lr/", "lr.", "lr_"))
 
 
-def stretch(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> int:
-    """How many neighbouring points one drawn point stands for."""
+def group_size(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> int:
+    """How many neighbouring points are averaged into one, for at most `most` to be drawn."""
     return max(1, math.ceil(len(points) / most))
 
 
-def thin(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
-    """At most `most` points: each the last step and the mean value of its stretch."""
-    size = stretch(points, most)
+def downsample(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
+    """At most `most` points: each has the last step and the mean value of a group of neighbours."""
+    size = group_size(points, most)
     drawn = []
     for start in range(0, len(points), size):
         part = points[start : start + size]
@@ -62,9 +66,12 @@ def thin(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list
     return drawn
 
 
-def losses(all_curves: Sequence[Curve]) -> list[Curve]:
-    """The training loss and its terms, then other splits' values of the same names; a sum of one term is the term."""
-    terms = [c for c in all_curves if c.split == "train" and not is_rate(c.key) and c.key not in _BESIDES]
+def loss_curves(all_curves: Sequence[Curve]) -> list[Curve]:
+    """The training loss and its terms, then the values of the same names on other splits.
+
+    Where the loss has one term, only the loss is given, because both are equal.
+    """
+    terms = [c for c in all_curves if c.split == "train" and not is_rate(c.key) and c.key not in _NOT_LOSSES]
     total = [c for c in terms if c.key == "loss"]
     if len(terms) == 2 and total:
         terms = total
@@ -73,8 +80,11 @@ def losses(all_curves: Sequence[Curve]) -> list[Curve]:
     return ordered + [c for c in all_curves if c.split != "train" and c.key in names]
 
 
-def metrics(all_curves: Sequence[Curve], facts: Facts) -> list[Curve]:
-    """The main metric in every split but train, joined by one of its kind where there is but one such split."""
+def metric_curves(all_curves: Sequence[Curve], facts: Facts) -> list[Curve]:
+    """The main metric on every split but train.
+
+    Where there is only one such split, and the metric is a share that should be high, one of the companion metrics too.
+    """
     main = facts.verdict.metric if facts.verdict else None
     judged = [c for c in all_curves if c.split != "train" and c.key != "loss"]
     key = main if main in {c.key for c in judged} else judged[0].key if judged else None
@@ -89,15 +99,15 @@ def _is_share(curve: Curve) -> bool:
     return all(math.isnan(y) or 0 <= y <= 1 for _, y in curve.points)
 
 
-def rates(all_curves: Sequence[Curve]) -> list[Series]:
-    """Learning rates over steps: parts that always share theirs share a line; it breaks where they are frozen."""
+def rate_lines(all_curves: Sequence[Curve]) -> list[Series]:
+    """Learning rates over steps, with a gap where a part is frozen; parts whose rates are always equal share a line."""
     own = {c.key: dict(c.points) for c in all_curves if c.split == "train" and is_rate(c.key)}
     steps = sorted({step for points in own.values() for step in points})
     alike: dict[tuple[tuple[float, float], ...], list[str]] = {}
     for key, points in own.items():
         alike.setdefault(tuple(points.items()), []).append(key[3:] or "all parts")
     return [
-        Series(_joined(parts), thin([(step, dict(points).get(step, math.nan)) for step in steps]))
+        Series(_joined(parts), downsample([(step, dict(points).get(step, math.nan)) for step in steps]))
         for points, parts in alike.items()
     ]
 
@@ -106,17 +116,17 @@ def _joined(parts: Sequence[str]) -> str:
     return " and ".join(parts) if len(parts) <= 2 else f"{parts[0]} to {parts[-1]}"
 
 
-def best(curve: Curve, facts: Facts) -> tuple[float, float]:
-    """(step, value) of the best point; the earliest wins a tie."""
+def best_point(curve: Curve, facts: Facts) -> tuple[float, float]:
+    """The step and the value of the best point; of equal values, the earliest."""
     sign = -1 if facts.metric(curve.key).higher else 1
     return min(((x, y) for x, y in curve.points if not math.isnan(y)), key=lambda point: (sign * point[1], point[0]))
 
 
-def label(curve: Curve, among: Iterable[Curve], facts: Facts) -> str:
-    """The curve's name, with its split where the chart shows several."""
+def curve_name(curve: Curve, among: Iterable[Curve], facts: Facts) -> str:
+    """The curve's name, with its split where the curves `among` it are of several splits."""
     name = facts.metric(curve.key).label
     return f"{name}, {split_name(curve.split)}" if len({c.split for c in among}) > 1 else name
 
 
 def series(chosen: Sequence[Curve], facts: Facts) -> list[Series]:
-    return [Series(label(curve, chosen, facts), thin(curve.points)) for curve in chosen]
+    return [Series(curve_name(curve, chosen, facts), downsample(curve.points)) for curve in chosen]

@@ -1,4 +1,4 @@
-"""What a report says, as plain data: whoever evaluates a run fills this in, `page.render` draws it."""
+"""What a report says, as plain data: commands/report.py fills in the facts of a run, `page.render` draws them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from tl.report.words import spaced
 from tl.space import Kind
 
-Interval = tuple[float, float | None, float | None]
-"""Value, and the lower and upper end of its 95 % interval (None where none was computed)."""
+Score = tuple[float, float | None, float | None]
+"""A value, and the lower and the upper end of its 95 % interval (None where no interval was computed)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricFact:
-    """How a metric is written in a table (`label`) and in a sentence (`spoken`); `higher` says that more is better."""
+    """How a metric is written in a table (`label`) and in a sentence (`spoken`); `higher`: a higher value is better."""
 
     label: str
     spoken: str
@@ -23,7 +23,7 @@ class MetricFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The main metric on the split that judges the run; `baseline` is what guessing without looking scores."""
+    """The main metric on the split that judges the run; `baseline` is the score of one constant prediction."""
 
     metric: str
     split: str
@@ -36,9 +36,9 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseFact:
-    """Steps `first`..`last` (both included, counted from 1); `rates` maps part to learning rate, None when frozen.
+    """A phase of steps `first` to `last`, both included and counted from 1; without steps, `last` is below `first`.
 
-    Parts run shallow to deep: backbone.0 first, head last. A phase without steps has `last < first`.
+    `rates` maps each part, from backbone.0 to head, to its learning rate; None where the part is frozen.
     """
 
     name: str
@@ -50,7 +50,7 @@ class PhaseFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion:
-    """`counts[i, j]` samples of class i were called class j; pairs that did not occur are not there."""
+    """`counts[i, j]` samples of class i were predicted as class j; a pair that did not occur is not in `counts`."""
 
     names: Sequence[str]
     counts: Mapping[tuple[int, int], int]
@@ -58,7 +58,7 @@ class Confusion:
 
 @dataclass(frozen=True, kw_only=True)
 class BinFact:
-    """The samples whose confidence lies in (low, high]; confidence and accuracy are their means (nan when empty)."""
+    """Samples whose confidence lies in (low, high]; `confidence` and `accuracy` are their means, nan for no samples."""
 
     low: float
     high: float
@@ -69,7 +69,7 @@ class BinFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Reliability as trained and after dividing the logits by `temperature` (None and () when not fitted)."""
+    """Reliability as trained, and after the logits were divided by `temperature`; None and () where none was fitted."""
 
     before: Sequence[BinFact]
     ece_before: float
@@ -80,7 +80,7 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassFact:
-    """One class or label of the judging split; `ap` (average precision) is for multi-label runs."""
+    """How well one class or label was predicted on the split that judges; `ap` is the average precision of a label."""
 
     name: str
     support: int
@@ -92,7 +92,7 @@ class ClassFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
-    """A sample answered wrongly; `thumbnail` holds the bytes of a PNG or JPEG."""
+    """A sample with a wrong prediction; `thumbnail` holds the bytes of a PNG or JPEG."""
 
     id: str
     true: str
@@ -104,7 +104,7 @@ class Mistake:
 
 @dataclass(frozen=True, kw_only=True)
 class Scatter:
-    """True and predicted values of one target column, in its raw units."""
+    """The true and the predicted values of one target column, in the unit of the data."""
 
     name: str
     true: Sequence[float]
@@ -113,7 +113,7 @@ class Scatter:
 
 @dataclass(frozen=True, kw_only=True)
 class Residual:
-    """One of the largest errors of a regression, in the raw units of column `target`."""
+    """One of the largest errors of a regression, in the unit that column `target` has in the data."""
 
     id: str
     target: str
@@ -125,7 +125,10 @@ class Residual:
 
 @dataclass(frozen=True, kw_only=True)
 class DataCard:
-    """`counts` is split -> class -> samples; `duplicates` is None when nobody looked; `lines` are further facts."""
+    """What the run learned from. `sizes` maps a split to its samples, `counts` a split to the samples of each class.
+
+    `duplicates` is None where they were not looked for. `lines` are further facts.
+    """
 
     source: str
     sizes: Mapping[str, int]
@@ -137,7 +140,7 @@ class DataCard:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """`learned` maps a phase's name to the parameters that learn in it; `lines` are further facts."""
+    """The model; `learned` maps a phase to the number of parameters that learn in it, `lines` are further facts."""
 
     backbone: str
     weights: str
@@ -150,7 +153,7 @@ class ModelCard:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Where the run happened: wall time in seconds, peak memory in bytes."""
+    """The machine that the run was on; wall time is in seconds, peak memory in bytes."""
 
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str = ""
@@ -162,13 +165,13 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Everything one report shows; whatever is empty or None becomes a sentence that says so.
+    """All that one report shows. Where a fact is empty or None, the report has a sentence that says so.
 
-    `samples` is the plural noun of what was judged (pictures, texts). `names` are the classes, labels or target
-    columns. `curves` are the rows of metrics.jsonl: `step`, `split`, `phase` and named numbers; a train row holds loss
-    terms and learning rates (keys beginning with `lr`), the rows of any other split hold metrics. `metrics` says how
-    these are written; `companions` are metrics of which one is drawn beside the main one.
-    `mistakes` is None when nobody collected them, empty when there were none.
+    `names` are the classes, labels or target columns. `metrics` says how each metric is written; one of `companions`
+    is drawn beside the main metric. `samples` is the plural noun of what was judged: pictures, texts.
+    `curves` are the rows of metrics.jsonl: `step`, `split`, `phase` and named numbers. The numbers of a train row are
+    loss terms and learning rates (keys that begin with `lr`), those of any other split are metrics.
+    `mistakes` is None where they were not collected, and empty where there were none.
     """
 
     title: str
@@ -180,7 +183,7 @@ class Facts:
     run: str = ""
     created: str = ""
     verdict: Verdict | None = None
-    scores: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
     curves: Sequence[Mapping[str, object]] = ()
     phases: Sequence[PhaseFact] = ()
     confusion: Confusion | None = None
@@ -197,6 +200,6 @@ class Facts:
     recipe: str = ""
 
     def metric(self, key: str) -> MetricFact:
-        """How a logged value is written; a value that is no metric goes by its key, and a lower loss is better."""
+        """How a logged value is written. A value that is no metric goes by its key; lower is better for a loss only."""
         name = spaced(key)
         return self.metrics.get(key) or MetricFact(label=name, spoken=name, higher="loss" not in name.split(" "))

@@ -1,4 +1,4 @@
-"""Charts made of cells: the confusion matrix and the timeline of what learned when."""
+"""Charts that are made of cells: the confusion matrix, and the timeline of which part learned when."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from itertools import groupby, product
 from tl.report.charts import phase_borders
 from tl.report.facts import Confusion, PhaseFact
 from tl.report.svg import Frame, drawing, line, rect, text, tick_step, tick_text, ticks
-from tl.report.words import brief_count, columns, count, rate, shorten
+from tl.report.words import brief_count, count, rate, shorten, text_width
 
 MOST_CLASSES = 30
-"""A confusion matrix of more classes shows those with the most mistakes."""
+"""Of more classes than this, a confusion matrix shows those with the most mistakes."""
 
 
 def most_confused(confusion: Confusion, limit: int = MOST_CLASSES) -> Confusion:
-    """The rows and columns of the `limit` classes that take part in the most mistakes, in their order."""
+    """The confusion matrix of the `limit` classes that take part in the most mistakes, in the order they had."""
     size = len(confusion.names)
     if size <= limit:
         return confusion
@@ -33,20 +33,20 @@ def most_confused(confusion: Confusion, limit: int = MOST_CLASSES) -> Confusion:
 
 
 def worst_pairs(confusion: Confusion, limit: int = 8) -> list[tuple[str, str, int]]:
-    """(true, predicted, times) of the commonest mistakes."""
+    """The true class, the predicted class and the number of samples, for each of the `limit` commonest mistakes."""
     names = confusion.names
     pairs = sorted((-times, i, j) for (i, j), times in confusion.counts.items() if i != j and times)
     return [(names[i], names[j], -times) for times, i, j in pairs[:limit]]
 
 
 def heat_map(confusion: Confusion, *, title: str) -> str:
-    """Rows are true classes, columns predicted ones; a cell deepens with its share of the row."""
+    """A confusion matrix with a row for each true class; the larger a cell's share of its row, the darker the cell."""
     names, size = confusion.names, len(confusion.names)
     cell = min(64.0, max(21.0, 480.0 / size))
     shown, rows = [shorten(name, 16) for name in names], [shorten(name, 22) for name in names]
-    longest = max(4, *(columns(name) for name in shown))
+    longest = max(4, *(text_width(name) for name in shown))
     turned = cell < 7.0 * longest
-    left = 14 + 7.0 * max(11, *(columns(name) for name in rows))
+    left = 14 + 7.0 * max(11, *(text_width(name) for name in rows))
     top = 14 + (5.4 * longest if turned else 24)
     body = [text(left - 7, top - 22, "predicted →", "end name"), text(left - 7, top - 7, "true ↓", "end name")]
     for i, name in enumerate(shown):
@@ -55,7 +55,7 @@ def heat_map(confusion: Confusion, *, title: str) -> str:
         x = left + middle + (4 if turned else 0)
         body.append(text(x, top - 7, name, "" if turned else "mid", turn=-45 if turned else 0))
     body += _cells(confusion, left, top, cell)
-    tail = 5.4 * columns(shown[-1]) if turned else 0
+    tail = 5.4 * text_width(shown[-1]) if turned else 0
     width = left + cell * size + max(8.0, tail - cell / 2 + 12)
     return drawing(width, top + cell * size + 6, "".join(body), title=title, kind="wide")
 
@@ -81,14 +81,14 @@ def _cells(confusion: Confusion, left: float, top: float, side: float) -> list[s
 
 @dataclass(frozen=True)
 class TimelineRow:
-    """Neighbouring parts that share every learning rate; `rates` has one entry per phase."""
+    """Neighbouring parts whose learning rates are equal in every phase; `rates` has one entry for each phase."""
 
     name: str
     rates: tuple[float | None, ...]
 
 
 def timeline_rows(phases: Sequence[PhaseFact], most: int = 14) -> list[TimelineRow]:
-    """Parts from the head down to the shallowest; beyond `most`, neighbours that learn alike share a row."""
+    """The parts from the head to backbone.0; if there are more than `most`, neighbours with equal rates share a row."""
     parts = list(dict.fromkeys(part for phase in phases for part in phase.rates))[::-1]
     rows = [TimelineRow(part, tuple(phase.rates.get(part) for phase in phases)) for part in parts]
     if len(rows) <= most:
@@ -102,21 +102,21 @@ def timeline_rows(phases: Sequence[PhaseFact], most: int = 14) -> list[TimelineR
     return merged
 
 
-def depth(value: float, low: float, high: float) -> float:
-    """How deep a learning rate is coloured: 0.25 for the lowest to 1 for the highest, on a log scale."""
+def rate_opacity(value: float, low: float, high: float) -> float:
+    """The opacity that shows a learning rate: from 0.25 for the lowest to 1 for the highest, on a log scale."""
     if value <= 0:
         return 0.12
     return 1.0 if high <= low else 0.25 + 0.75 * math.log(value / low) / math.log(high / low)
 
 
 def timeline(phases: Sequence[PhaseFact], *, title: str) -> str:
-    """Parts by steps: the deeper a cell, the higher the learning rate; hatched cells are frozen."""
+    """A row for each part, over steps: a darker cell has a higher learning rate, a hatched cell is frozen."""
     real = [p for p in phases if p.last >= p.first]
     rows = timeline_rows(real)
     if not rows:
         return ""
     tall = 30.0 if len(rows) <= 8 else 22.0
-    left = 22 + 7.0 * min(18, max(columns(row.name) for row in rows))
+    left = 22 + 7.0 * min(18, max(text_width(row.name) for row in rows))
     frame = Frame(left, 30, 846, 30 + tall * len(rows), 0, max(p.last for p in real))
     known = [r for row in rows for r in row.rates if r is not None and r > 0]
     low, high = (min(known), max(known)) if known else (1.0, 1.0)
@@ -132,7 +132,7 @@ def timeline(phases: Sequence[PhaseFact], *, title: str) -> str:
                 body.append(rect(area, "frozen", tip=f"{where}: frozen"))
                 continue
             tip = f"{where}: learning rate {rate(value)}"
-            body.append(rect(area, "heat", tip=tip, opacity=depth(value, low, high)))
+            body.append(rect(area, "heat", tip=tip, opacity=rate_opacity(value, low, high)))
             if right - left > 7.5 * len(rate(value)) + 6:
                 body.append(text((left + right) / 2, y + tall / 2 + 4, rate(value), "mid on"))
     body += [phase_borders(frame, real), _steps(frame)]

@@ -1,15 +1,26 @@
-"""Where a run errs: which classes it takes for which, class by class, and sample by sample."""
+"""The section on errors: which class is taken for which, scores of each class, and single mistakes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tl.report.blocks import bar, figure, meter, num, paragraph, row, section, subheading, table, td
+from tl.report.blocks import (
+    figure,
+    number_cell,
+    paragraph,
+    section,
+    share_bar,
+    share_cell,
+    side_by_side,
+    subheading,
+    table,
+    text_cell,
+)
 from tl.report.charts import scatter
 from tl.report.facts import ClassFact, Confusion, Facts, Mistake, Residual
 from tl.report.grids import MOST_CLASSES, heat_map, most_confused, worst_pairs
 from tl.report.thumbnail import data_uri
-from tl.report.words import count, esc, finite, number, shorten, some
+from tl.report.words import count, counted, esc, finite, number, shorten
 
 MOST_MISTAKES = 24
 MOST_SCATTERS = 6
@@ -17,7 +28,7 @@ LONGEST_TEXT = 360
 
 
 def errors(facts: Facts) -> str:
-    """The section on errors: of classes, of labels, or of numbers."""
+    """The section, for outputs of any kind."""
     if facts.kind == "number":
         return section("errors", "Where it errs", _scatters(facts), _residuals(facts))
     return section("errors", "Where it errs", _confusion(facts), class_table(facts), _gallery(facts))
@@ -35,17 +46,17 @@ def _confusion(facts: Facts) -> str:
     note = "Rows are the true class, columns the answer. Blue is right, orange wrong; deeper is a larger share."
     if len(shown.names) < len(confusion.names):
         note += f" Shown are the {MOST_CLASSES} of {len(confusion.names)} classes with the most mistakes."
-    chart = figure("Confusion matrix", heat_map(shown, title=_spoken(confusion)), note=note, scroll=True)
-    return f'<div class="row uneven">{chart}{_pairs(confusion)}</div>'
+    chart = figure("Confusion matrix", heat_map(shown, title=_matrix_title(confusion)), note=note, scroll=True)
+    return f'<div class="row uneven">{chart}{_commonest_mistakes(confusion)}</div>'
 
 
-def _spoken(confusion: Confusion) -> str:
+def _matrix_title(confusion: Confusion) -> str:
     right = sum(times for (true, said), times in confusion.counts.items() if true == said)
     total = sum(confusion.counts.values())
     return f"Confusion matrix of {len(confusion.names)} classes: {right} of {total} samples are right"
 
 
-def _pairs(confusion: Confusion) -> str:
+def _commonest_mistakes(confusion: Confusion) -> str:
     worst = worst_pairs(confusion)
     if not worst:
         return f"<div>{paragraph('No class was taken for another.', 'empty')}</div>"
@@ -58,7 +69,7 @@ def _pairs(confusion: Confusion) -> str:
 
 
 def class_table(facts: Facts) -> str:
-    """Precision, recall and F1 of each class; average precision too where it is known."""
+    """Precision, recall and F1 of each class, and average precision where it is known."""
     if not facts.classes:
         return ""
     word = "label" if facts.kind == "multi" else "class"
@@ -69,9 +80,15 @@ def class_table(facts: Facts) -> str:
 
 
 def _class_row(one: ClassFact, ranked: bool) -> list[str]:
-    cells = [td(one.name), num(one.support, count(one.support)), bar(one.precision), bar(one.recall), bar(one.f1)]
+    cells = [
+        text_cell(one.name),
+        number_cell(one.support, count(one.support)),
+        share_cell(one.precision),
+        share_cell(one.recall),
+        share_cell(one.f1),
+    ]
     if ranked:
-        cells.append(num(None) if one.ap is None else bar(one.ap))
+        cells.append(number_cell(None) if one.ap is None else share_cell(one.ap))
     return cells
 
 
@@ -84,12 +101,12 @@ def _gallery(facts: Facts) -> str:
     told = [m for m in worst if m.confidence is not None]
     lead = f"The {len(worst)} it was surest of, surest first." if len(worst) > 1 and told else ""
     heading = subheading("Mistakes") + (paragraph(lead, "lead") if lead else "")
-    return heading + _cards([(m, _answer(m)) for m in worst])
+    return heading + _cards([(m, _mistake_lines(m)) for m in worst])
 
 
-def _answer(mistake: Mistake) -> str:
+def _mistake_lines(mistake: Mistake) -> str:
     sure = finite(mistake.confidence)
-    share = "" if sure is None else meter(sure, "sure") + number(sure)
+    share = "" if sure is None else share_bar(sure, "sure") + number(sure)
     return (
         f'<p class="said"><span class="tag">said</span> <b dir="auto">{esc(mistake.predicted or "nothing")}</b></p>'
         f'<p class="truth"><span class="tag">true</span> <b dir="auto">{esc(mistake.true or "nothing")}</b></p>'
@@ -98,7 +115,7 @@ def _answer(mistake: Mistake) -> str:
 
 
 def _cards(entries: Sequence[tuple[Mistake | Residual, str]]) -> str:
-    """Cards in a grid: tight for pictures, wide where any has text."""
+    """Cards in a grid, each with the HTML of its lines; the cards are wider where any of them has text."""
     kind = "texts" if any(one.text for one, _ in entries) else "pictures"
     return f'<ul class="cards {kind}">{"".join(_card(one, html) for one, html in entries)}</ul>'
 
@@ -121,8 +138,8 @@ def _scatters(facts: Facts) -> str:
         return paragraph("There is nothing to compare: no sample was judged.", "empty")
     lead = "On the dotted diagonal the prediction is exact; above it is too high, below it too low."
     more = len(facts.scatters) - MOST_SCATTERS
-    rest = paragraph(f"{some(more, 'further targets')} not shown.", "note") if more > 0 else ""
-    return paragraph(lead, "lead") + row(*charts) + rest
+    rest = paragraph(f"{counted(more, 'further targets')} not shown.", "note") if more > 0 else ""
+    return paragraph(lead, "lead") + side_by_side(*charts) + rest
 
 
 def _residuals(facts: Facts) -> str:
@@ -131,12 +148,21 @@ def _residuals(facts: Facts) -> str:
     worst = sorted(facts.residuals, key=lambda r: -abs(finite(r.predicted - r.true) or 0.0))[:MOST_MISTAKES]
     heading = subheading("Largest errors")
     if any(r.text or r.thumbnail for r in worst):
-        return heading + _cards([(r, _miss(r)) for r in worst])
-    rows = [[td(r.id), td(r.target), num(r.true), num(r.predicted), num(r.predicted - r.true)] for r in worst]
+        return heading + _cards([(r, _residual_lines(r)) for r in worst])
+    rows = [
+        [
+            text_cell(r.id),
+            text_cell(r.target),
+            number_cell(r.true),
+            number_cell(r.predicted),
+            number_cell(r.predicted - r.true),
+        ]
+        for r in worst
+    ]
     return heading + table("Largest errors", ["id", "target", "true", "predicted", "error"], rows, tall=len(rows) > 15)
 
 
-def _miss(residual: Residual) -> str:
+def _residual_lines(residual: Residual) -> str:
     gap = residual.predicted - residual.true
     sign = "+" if gap > 0 else ""
     return (

@@ -1,44 +1,38 @@
-"""One self-contained page about a run: no request leaves it, and it works without its script."""
+"""One self-contained page about a run. The page makes no request, and can be read without its script."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 
 from tl.report import cards, mistakes, training, verdict
 from tl.report.facts import Facts
-from tl.report.words import esc, number, some
+from tl.report.words import counted, esc, number
 
-_SECTIONS = {
-    "scores": "Scores",
-    "training": "Training",
-    "errors": "Errors",
-    "confidence": "Confidence",
-    "data": "Data",
-    "model": "Model",
-    "machine": "Machine",
-    "repeat": "Repeat",
+_SECTIONS: Mapping[str, tuple[str, Callable[[Facts], str]]] = {
+    "scores": ("Scores", verdict.scores),
+    "training": ("Training", training.training),
+    "errors": ("Errors", mistakes.errors),
+    "confidence": ("Confidence", cards.confidence),
+    "data": ("Data", cards.data),
+    "model": ("Model", cards.model),
+    "machine": ("Machine", cards.machine),
+    "repeat": ("Repeat", cards.repeat),
 }
+"""The id of each section, its word in the list of contents, and the function that draws it; in the page's order."""
 
 
 def render(facts: Facts) -> str:
-    """The whole HTML document; every string of the facts is escaped, missing facts become sentences."""
+    """The whole HTML document. Every string of the facts is escaped; where a fact is missing, a sentence says so."""
     script = _asset("page.js")
-    sections = [
-        verdict.results(facts),
-        training.freezing(facts),
-        mistakes.errors(facts),
-        cards.confidence(facts),
-        cards.data(facts),
-        cards.model(facts),
-        cards.environment(facts),
-        cards.repeat(facts),
-    ]
-    body = "".join(sections)
+    sections = {name: draw(facts) for name, (_, draw) in _SECTIONS.items()}
+    contents = _contents(name for name, html in sections.items() if html)
     return (
         f'<!doctype html>\n<html lang="en">\n{_head(facts, script)}\n<body>\n<main>'
-        f"{_header(facts)}{_contents(body)}{body}</main>\n{_footer(facts)}\n<script>{script}</script>\n</body>\n</html>\n"
+        f"{_header(facts)}{contents}{''.join(sections.values())}</main>\n{_footer(facts)}\n"
+        f"<script>{script}</script>\n</body>\n</html>\n"
     )
 
 
@@ -47,18 +41,18 @@ def _asset(name: str) -> str:
 
 
 def _head(facts: Facts, script: str) -> str:
-    """The policy forbids every request and every script but ours, whatever the data contains."""
+    """The head; its policy forbids every request, and every script but the page's own, whatever the data contains."""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     return (
         f'<head>\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{esc(_tab(facts))}</title>\n<style>\n{_asset('page.css')}</style>\n</head>"
+        f"<title>{esc(_tab_title(facts))}</title>\n<style>\n{_asset('page.css')}</style>\n</head>"
     )
 
 
-def _tab(facts: Facts) -> str:
+def _tab_title(facts: Facts) -> str:
     known = facts.verdict
     return f"{facts.title}: {facts.metric(known.metric).label} {number(known.value)}" if known else facts.title
 
@@ -76,13 +70,12 @@ def _warnings(facts: Facts) -> str:
     if not facts.warnings:
         return ""
     items = "".join(f"<li>{esc(one)}</li>" for one in facts.warnings)
-    heading = some(len(facts.warnings), "warnings")
+    heading = counted(len(facts.warnings), "warnings")
     return f'<aside class="warnings" aria-label="Warnings"><b>{esc(heading)}</b><ul>{items}</ul></aside>'
 
 
-def _contents(body: str) -> str:
-    there = {name: words for name, words in _SECTIONS.items() if f'<section id="{name}"' in body}
-    links = "".join(f'<a href="#{name}">{words}</a>' for name, words in there.items())
+def _contents(names: Iterable[str]) -> str:
+    links = "".join(f'<a href="#{name}">{_SECTIONS[name][0]}</a>' for name in names)
     return f'<nav aria-label="Contents">{links}</nav>'
 
 

@@ -1,4 +1,4 @@
-"""What every chart is made of: shapes, text, scales and ticks. Positions are pixels of the view box, y downwards."""
+"""What charts are made of: shapes, text, scales and ticks. Positions are pixels of the view box; y points down."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def px(value: float) -> str:
 
 
 def drawing(width: float, height: float, body: str, *, title: str, kind: str = "") -> str:
-    """A whole SVG that scales with its container (a wide one only so far) and tells screen readers its title."""
+    """A whole SVG, whose title is read by screen readers. `kind` holds CSS classes, which decide how it scales."""
     size = f'style="--w:{px(width)}px" viewBox="0 0 {px(width)} {px(height)}"'
     head = f'<svg class="{f"chart {kind}".strip()}" {size} role="img" aria-label="{esc(title)}">'
     return f"{head}<title>{esc(title)}</title>{body}</svg>"
 
 
 def text(x: float, y: float, words: str, kind: str = "", *, turn: float = 0) -> str:
-    """Words at a baseline point; `kind` holds CSS classes (mid and end set the anchor)."""
+    """Words that start at (x, y) on their baseline; the CSS classes mid and end in `kind` centre or end them there."""
     turned = f' transform="rotate({px(turn)} {px(x)} {px(y)})"' if turn else ""
     return f'<text x="{px(x)}" y="{px(y)}" class="{kind}"{turned}>{esc(words)}</text>'
 
@@ -32,24 +32,25 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
 
 
 def rect(area: tuple[float, float, float, float], kind: str, *, tip: str = "", opacity: float = 1) -> str:
-    """A rectangle (x, y, width, height); `tip` is what hovering it says, `opacity` that of its fill."""
+    """A rectangle (x, y, width, height); `tip` is its tooltip, `opacity` the opacity of its fill."""
     x, y, width, height = area
     faint = f' fill-opacity="{opacity:.3f}"' if opacity < 1 else ""
     shape = f'<rect x="{px(x)}" y="{px(y)}" width="{px(max(0, width))}" height="{px(max(0, height))}" class="{kind}"'
-    return f"{shape}{faint}>{hint(tip)}</rect>" if tip else f"{shape}{faint}/>"
+    return f"{shape}{faint}>{tooltip(tip)}</rect>" if tip else f"{shape}{faint}/>"
 
 
 def circle(x: float, y: float, radius: float, kind: str, *, tip: str = "") -> str:
     shape = f'<circle cx="{px(x)}" cy="{px(y)}" r="{px(radius)}" class="{kind}"'
-    return f"{shape}>{hint(tip)}</circle>" if tip else f"{shape}/>"
+    return f"{shape}>{tooltip(tip)}</circle>" if tip else f"{shape}/>"
 
 
-def hint(words: str) -> str:
+def tooltip(words: str) -> str:
+    """The words that are shown while the pointer is on the shape around this element."""
     return f"<title>{esc(words)}</title>"
 
 
 def path(points: Sequence[tuple[float, float]], kind: str) -> str:
-    """A polyline through the points; a point with a nan coordinate breaks it."""
+    """A polyline through the points, with a gap at each point that has a nan coordinate."""
     commands, pen = [], "M"
     for x, y in points:
         if math.isnan(x) or math.isnan(y):
@@ -88,7 +89,7 @@ def tick_step(low: float, high: float, most: int) -> float:
 
 
 def ticks(low: float, high: float, most: int = 5, *, whole: bool = False) -> tuple[float, ...]:
-    """Round values inside [low, high], at most `most` + 1 of them; `whole` keeps them integers."""
+    """Round values inside [low, high], at most `most` + 1 of them; with `whole`, only integers."""
     step = tick_step(low, high, most)
     if whole:
         step = max(1.0, step)
@@ -96,8 +97,8 @@ def ticks(low: float, high: float, most: int = 5, *, whole: bool = False) -> tup
     return tuple(_clean(i * step) for i in range(first, last + 1))
 
 
-def nice(low: float, high: float, most: int = 5) -> tuple[float, float]:
-    """The range widened to round values; it starts at 0 where 0 is near, and is never empty."""
+def round_range(low: float, high: float, most: int = 5) -> tuple[float, float]:
+    """The range [low, high], widened to round values. The result starts at 0 where 0 is near, and is never empty."""
     if 0 <= low < 0.5 * high:
         low = 0.0
     if high - low <= 1e-9 * max(abs(low), abs(high)):
@@ -108,7 +109,7 @@ def nice(low: float, high: float, most: int = 5) -> tuple[float, float]:
 
 
 def _clean(value: float) -> float:
-    """Without the last bits that a multiplication leaves."""
+    """The value without the rounding error of a multiplication."""
     return float(f"{value:.12g}")
 
 
@@ -126,7 +127,7 @@ def tick_text(value: float, step: float) -> str:
 
 
 def axes(frame: Frame, *, x_label: str = "", y_label: str = "", whole: bool = True) -> str:
-    """Grid lines with labels at round values, and the name of each axis."""
+    """Grid lines and labels at round values, and the name of each axis; with `whole`, x has integers only."""
     marks = []
     rows = ticks(frame.y_low, frame.y_high)
     for value in rows:

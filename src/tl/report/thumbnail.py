@@ -1,4 +1,4 @@
-"""Pictures inside the page: PNG and JPEG as data URIs, shrunk where they are large."""
+"""Pictures inside the page: PNG and JPEG as data URIs, made smaller where they are large."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL import Image
 
 LARGEST_BYTES = 20_000
 SIDE = 192
-"""Pixels of the longer side after shrinking: sharp at 96 CSS pixels on a dense screen."""
+"""Pixels of the longer side of a picture that was made smaller: twice the 96 CSS pixels that it is shown at."""
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
 
@@ -30,9 +30,9 @@ def data_uri(picture: bytes) -> str | None:
 def _shrunk(picture: bytes) -> tuple[bytes, str]:
     with Image.open(io.BytesIO(picture)) as image:
         image.thumbnail((SIDE, SIDE))
-        see_through = image.mode in ("RGBA", "LA", "P", "PA")
+        transparent = image.mode in ("RGBA", "LA", "P", "PA")
         out = io.BytesIO()
-        if see_through:
+        if transparent:
             image.convert("RGBA").save(out, "PNG", optimize=True)
             return out.getvalue(), "png"
         image.convert("RGB").save(out, "JPEG", quality=85)

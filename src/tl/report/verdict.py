@@ -1,30 +1,30 @@
-"""What came of a run: one sentence, the key numbers, and every score."""
+"""The result of a run: one sentence, the key numbers, and the section with every score."""
 
 from __future__ import annotations
 
-from tl.report.blocks import paragraph, score, section, table, td, tile
+from tl.report.blocks import paragraph, score_cell, section, table, text_cell, tile
 from tl.report.charts import interval_bar
 from tl.report.facts import Facts, Verdict
 from tl.report.words import (
     LEVEL,
     clean,
     count,
+    counted,
     duration,
     finite,
     interval,
     memory,
     number,
-    some,
     split_name,
 )
 
 
 def sentence(facts: Facts) -> str:
-    """The verdict in plain English; it is text, not HTML."""
+    """The verdict as an English sentence. The sentence is text, not HTML."""
     verdict = facts.verdict
     if verdict is None:
         return "Nothing was measured: this run has no test or validation split."
-    where = some_of(verdict, facts.samples)
+    where = judged_samples(verdict, facts.samples)
     if verdict.n == 0:
         return f"Nothing was measured: the {split_name(verdict.split)} split holds no {clean(facts.samples)}."
     name = facts.metric(verdict.metric).spoken
@@ -34,11 +34,11 @@ def sentence(facts: Facts) -> str:
     score = f"{name} {number(verdict.value)}{f' ({LEVEL} {ends})' if ends else ''} on {where}"
     if facts.kind != "number" and len(facts.names) == 1:
         return f"All {clean(facts.samples)} belong to one group, so there was nothing to tell apart: {score}."
-    return f"{_skill(facts)} with {score}.{_doubt(verdict, facts.metric(verdict.metric).higher)}"
+    return f"{_what_it_does(facts)} with {score}.{_compared_to_guessing(verdict, facts.metric(verdict.metric).higher)}"
 
 
-def _doubt(verdict: Verdict, higher: bool) -> str:
-    """A second sentence where guessing does as well or better."""
+def _compared_to_guessing(verdict: Verdict, higher: bool) -> str:
+    """A second sentence where guessing scores as high or better; else nothing."""
     guess = finite(verdict.baseline)
     if guess is None:
         return ""
@@ -48,11 +48,12 @@ def _doubt(verdict: Verdict, higher: bool) -> str:
     return f" Guessing does better: {number(guess)}." if worse else ""
 
 
-def some_of(verdict: Verdict, samples: str) -> str:
-    return some(verdict.n, f"{split_name(verdict.split)} {clean(samples)}")
+def judged_samples(verdict: Verdict, samples: str) -> str:
+    """How many samples of which split the verdict is about, such as `360 test pictures`."""
+    return counted(verdict.n, f"{split_name(verdict.split)} {clean(samples)}")
 
 
-def _skill(facts: Facts) -> str:
+def _what_it_does(facts: Facts) -> str:
     size = len(facts.names)
     if facts.kind == "single":
         return f"Tells {size} groups apart"
@@ -62,7 +63,7 @@ def _skill(facts: Facts) -> str:
 
 
 def tiles(facts: Facts) -> str:
-    """The numbers a reader looks for first; the ones that nobody knows are left out."""
+    """The numbers that a reader looks for first, without those that are not known."""
     shown = [_main_tile(facts.verdict, facts)] if facts.verdict else []
     sizes = facts.data.sizes if facts.data else {}
     if "train" in sizes:
@@ -88,22 +89,22 @@ def _main_tile(verdict: Verdict, facts: Facts) -> str:
     graph = interval_bar(verdict.value, verdict.low, verdict.high, guess) if bounded else ""
     notes = [f"{LEVEL} {ends}" if ends else "", f"guessing scores {number(guess)}" if guess is not None else ""]
     note = "; ".join(one for one in notes if one)
-    name = f"{facts.metric(verdict.metric).label} on {some_of(verdict, facts.samples)}"
+    name = f"{facts.metric(verdict.metric).label} on {judged_samples(verdict, facts.samples)}"
     return tile(name, number(verdict.value), note, html=graph, main=True)
 
 
-def results(facts: Facts) -> str:
-    """Every metric in every split."""
+def scores(facts: Facts) -> str:
+    """The section with every metric on every split."""
     if not facts.scores:
         return section("scores", "Scores", paragraph("No split was scored.", "empty"))
     keys = list(dict.fromkeys(key for scores in facts.scores.values() for key in scores))
     rows = []
     for key in keys:
         arrow = "" if facts.metric(key).higher else " ↓"
-        cells = [td(f"{facts.metric(key).label}{arrow}")]
+        cells = [text_cell(f"{facts.metric(key).label}{arrow}")]
         for scores in facts.scores.values():
             value, low, high = scores.get(key, (None, None, None))
-            cells.append(score(value, low, high))
+            cells.append(score_cell(value, low, high))
         rows.append(cells)
     head = ["metric", *(split_name(split) for split in facts.scores)]
     note = f"Small print: the {LEVEL}."

@@ -1,4 +1,4 @@
-"""Numbers and names as a reader wants them; `esc` and `clean` are the only way for foreign text into the page."""
+"""Numbers and names as people write them. Text from data reaches the page only through `esc` or `clean`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEVEL = "95\u00a0%\u00a0interval"
 
 
 def clean(text: object) -> str:
-    """The text without what neither HTML nor UTF-8 can hold: control characters and lone surrogates."""
+    """The text with a replacement for what HTML or UTF-8 cannot hold: control characters and lone surrogates."""
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else "\ufffd" for c in str(text))
 
 
@@ -21,17 +21,17 @@ def esc(text: object) -> str:
     return html.escape(clean(text), quote=True)
 
 
-def columns(text: str) -> int:
-    """The width of a text in columns of a fixed grid: East Asian wide characters count as two."""
+def text_width(text: str) -> int:
+    """The width of a text in columns of a fixed grid, where an East Asian wide character takes two columns."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def shorten(text: object, width: int) -> str:
     """The text on one line, cut to `width` columns with an ellipsis."""
     line = " ".join(clean(str(text)[: 16 * width]).split())[: 4 * width]
-    if columns(line) <= width:
+    if text_width(line) <= width:
         return line
-    while columns(line) > width - 1:
+    while text_width(line) > width - 1:
         line = line[:-1]
     return line.rstrip() + "…"
 
@@ -44,7 +44,7 @@ def finite(value: object) -> float | None:
 
 
 def number(value: object, digits: int = 2) -> str:
-    """A score as people write it: `digits` decimals near 1, more where rounding would claim perfection."""
+    """A number with `digits` decimals, fewer from 10 on, and more where it would be rounded to 1."""
     x = finite(value)
     if x is None:
         return "n/a"
@@ -76,7 +76,7 @@ def rate(value: float) -> str:
 
 
 def count(value: int) -> str:
-    """An integer in groups of three, set apart by thin spaces: 12345 is 12 345."""
+    """An integer whose digits stand in groups of three, with thin spaces between: 12345 is 12 345."""
     return f"{value:,}".replace(",", "\u202f").replace("-", "−")
 
 
@@ -90,7 +90,7 @@ def brief_count(value: float) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Both ends of an interval, or nothing when either is missing."""
+    """Both ends of an interval; nothing where one of them is missing."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f"{number(low)}{' to ' if low < 0 else DASH}{number(high)}"
@@ -125,6 +125,6 @@ def split_name(split: str) -> str:
     return _SPLITS.get(split, clean(split))
 
 
-def some(amount: int, plural: str) -> str:
-    """`1 picture`, `360 pictures`; the plural is the singular with an s."""
+def counted(amount: int, plural: str) -> str:
+    """The amount and its noun: `1 picture`, `360 pictures`. The plural must be the singular with an s."""
     return f"{count(amount)} {plural.removesuffix('s') if amount == 1 else plural}"

@@ -35,13 +35,13 @@ class Checkpoint:
         return state
 
 
-class Damaged(Exception):
+class DamagedCheckpoint(Exception):
     """A checkpoint is not what was written there."""
 
 
 @contextmanager
-def going_on(run: Path) -> Iterator[None]:
-    """A context for restoring a checkpoint: TLError where that does not fit the run's recipe, or is made up."""
+def restoring(run: Path) -> Iterator[None]:
+    """A context for restoring a checkpoint: TLError where it does not fit the run's recipe, or is made up."""
     try:
         yield
     except PickleError as error:
@@ -72,19 +72,19 @@ class Checkpoints:
         part = self.folder / f".{number}.{os.getpid()}.part"
         part.mkdir(parents=True)
         try:
-            hashes = {f"{name}.pt": self._put(part / f"{name}.pt", state) for name, state in states.items()}
+            hashes = {f"{name}.pt": self._write_or_link(part / f"{name}.pt", state) for name, state in states.items()}
             body = json.dumps({"step": step, "files": hashes}).encode()
             write_whole(part / MANIFEST, _hash(body).encode() + b"\n" + body)
-            place = self.folder / str(number)
-            part.rename(place)
+            folder = self.folder / str(number)
+            part.rename(folder)
         except OSError:
             shutil.rmtree(part, ignore_errors=True)
             raise
         sync_folder(self.folder)
-        before, self._last = self._last, Checkpoint(place, step, hashes)
-        self._clear(keep={place, before.folder if before is not None else place})
+        before, self._last = self._last, Checkpoint(folder, step, hashes)
+        self._remove_others(keep={folder, before.folder if before is not None else folder})
 
-    def _put(self, file: Path, state: Mapping[str, Any] | None) -> str:
+    def _write_or_link(self, file: Path, state: Mapping[str, Any] | None) -> str:
         """Write a state to a file, or link the file of the checkpoint before; gives the file's hash."""
         import torch
 
@@ -98,10 +98,10 @@ class Checkpoints:
                 shutil.copyfile(before, file)
             return self._last.hashes[file.name]
         with file.open("wb") as raw:
-            sink = _Sink(raw)
-            torch.save(dict(state), sink)  # type: ignore[arg-type]
-            sink.close()
-        return sink.digest.hexdigest()
+            hashing = _HashingFile(raw)
+            torch.save(dict(state), hashing)  # type: ignore[arg-type]
+            hashing.close()
+        return hashing.digest.hexdigest()
 
     def latest(self, say: Callable[[str], None]) -> Checkpoint | None:
         """The newest whole checkpoint; `say` gets a line on each damaged one.
@@ -112,7 +112,7 @@ class Checkpoints:
         for number in sorted(self._numbers(), reverse=True):
             try:
                 self._last = _read(self.folder / str(number))
-            except Damaged as reason:
+            except DamagedCheckpoint as reason:
                 damaged.append(str(reason))
                 continue
             for text in damaged:
@@ -125,34 +125,34 @@ class Checkpoints:
         return None
 
     def _numbers(self) -> list[int]:
-        places = self.folder.iterdir() if self.folder.is_dir() else ()
-        return [int(place.name) for place in places if place.name.isdecimal()]
+        folders = self.folder.iterdir() if self.folder.is_dir() else ()
+        return [int(folder.name) for folder in folders if folder.name.isdecimal()]
 
-    def _clear(self, keep: set[Path]) -> None:
+    def _remove_others(self, keep: set[Path]) -> None:
         """Remove all other checkpoints, and what killed writers left; each is renamed first, so none is half there."""
-        for place in [place for place in self.folder.iterdir() if place not in keep]:
-            if place.name.isdecimal():
-                gone = place.with_name(f".{place.name}.gone")
-                place.rename(gone)
-                place = gone
-            shutil.rmtree(place, ignore_errors=True)
+        for folder in [folder for folder in self.folder.iterdir() if folder not in keep]:
+            if folder.name.isdecimal():
+                gone = folder.with_name(f".{folder.name}.gone")
+                folder.rename(gone)
+                folder = gone
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read(folder: Path) -> Checkpoint:
-    """The checkpoint in a folder, after each file was compared with its checksum; Damaged where one differs."""
+    """The checkpoint in a folder; DamagedCheckpoint where a file differs from its checksum."""
     try:
         head, _, body = (folder / MANIFEST).read_bytes().partition(b"\n")
         if head != _hash(body).encode():
-            raise Damaged(f"{folder / MANIFEST} differs from its checksum")
+            raise DamagedCheckpoint(f"{folder / MANIFEST} differs from its checksum")
         facts = json.loads(body)
         files, step = dict(facts["files"]), int(facts["step"])
         for name, known in files.items():
             if hash_of(folder / name) != known:
-                raise Damaged(f"{folder / name} differs from its checksum")
+                raise DamagedCheckpoint(f"{folder / name} differs from its checksum")
     except OSError as error:
-        raise Damaged(f"{error.filename or folder} cannot be read ({error.strerror})") from error
+        raise DamagedCheckpoint(f"{error.filename or folder} cannot be read ({error.strerror})") from error
     except (LookupError, TypeError, ValueError, RecursionError) as error:
-        raise Damaged(f"{folder / MANIFEST} is no manifest") from error
+        raise DamagedCheckpoint(f"{folder / MANIFEST} is no manifest") from error
     return Checkpoint(folder, step, files)
 
 
@@ -160,22 +160,22 @@ def _hash(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=32).hexdigest()
 
 
-class _Sink:
+class _HashingFile:
     """A file that hashes what is written to it. It keeps an error of the disk until torch.save has ended, because the
     C++ writer of torch.save would turn it into another error."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.digest = file, hashlib.blake2b(digest_size=32)
-        self._refusal: OSError | None = None
+        self._disk_error: OSError | None = None
 
     def write(self, content: bytes | memoryview) -> int:
         size = memoryview(content).nbytes
         self.digest.update(content)
         try:
-            if self._refusal is None:
+            if self._disk_error is None:
                 self.file.write(content)
         except OSError as error:
-            self._refusal = error
+            self._disk_error = error
         return size
 
     def flush(self) -> None:
@@ -183,7 +183,7 @@ class _Sink:
 
     def close(self) -> None:
         """Make sure that all is on the disk; OSError where the disk refused."""
-        if self._refusal is not None:
-            raise self._refusal
+        if self._disk_error is not None:
+            raise self._disk_error
         self.file.flush()
         os.fsync(self.file.fileno())

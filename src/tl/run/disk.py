@@ -58,7 +58,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def demand_room(folder: Path, needed: int) -> None:
+def check_free_space(folder: Path, needed: int) -> None:
     """TLError where the disk of a folder has fewer free bytes than needed."""
     free = shutil.disk_usage(folder).free
     if needed > free:

@@ -17,14 +17,14 @@ from tl.recipe.weights import RUN_META, RUN_MODEL
 from tl.run.checkpoint import Checkpoint, Checkpoints
 from tl.run.disk import write_whole, writing
 from tl.run.schema import META as SHAPES
-from tl.run.schema import FileValues, damaged, demand_own, read_facts, read_json
+from tl.run.schema import FileValues, check_links, damaged_error, read_facts, read_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 RECIPE, META, METRICS, LOG = "recipe.yaml", RUN_META, "metrics.jsonl", "log.txt"
 CHECKPOINTS, LOCK = "checkpoints", ".lock"
-_LOOK = 0.5
+_LOCK_PATIENCE = 0.5
 
 
 class Listener(Protocol):
@@ -86,7 +86,7 @@ class Run:
             near = f" Runs are listed by 'tl runs {path.parent}'." if path.parent.is_dir() else ""
             raise TLError(f"'{path}' is no run: it holds no {META} and {RECIPE}.{near}")
         if writes:
-            demand_own(path)
+            check_links(path)
         return cls(path, writes)
 
     def write(self, name: str, content: bytes | str) -> None:
@@ -113,11 +113,11 @@ class Run:
         """The facts in meta.json; TLError where the file is damaged, or lacks a fact that is asked for."""
         meta = read_facts(self.path / META, SHAPES)
         if "status" not in meta:
-            raise damaged(self.path / META)
+            raise damaged_error(self.path / META)
         return meta
 
     @contextmanager
-    def recorded(self) -> Iterator[None]:
+    def recording_status(self) -> Iterator[None]:
         """A context that records the run's status and duration, whichever way the run ends.
 
         TLError while another process trains the run. A killed process leaves the status `running` without the lock.
@@ -149,11 +149,11 @@ class Run:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         with (self.path / LOCK).open("a") as file:
-            until = time.monotonic() + _LOOK  # the property `killed` holds the lock for a moment
-            while not _taken(file, fcntl.LOCK_EX):
+            until = time.monotonic() + _LOCK_PATIENCE  # the property `killed` holds the lock for a moment
+            while not _lock_now(file, fcntl.LOCK_EX):
                 if time.monotonic() > until:
                     raise TLError(f"'{self.path}' is being trained by another process: wait for it, or stop it.")
-                time.sleep(_LOOK / 10)
+                time.sleep(_LOCK_PATIENCE / 10)
             yield
 
     @property
@@ -162,7 +162,7 @@ class Run:
         if self.meta["status"] != "running" or not (self.path / LOCK).is_file():
             return False
         with (self.path / LOCK).open() as file:
-            return _taken(file, fcntl.LOCK_SH)
+            return _lock_now(file, fcntl.LOCK_SH)
 
     def update_meta(self, **facts: Any) -> None:
         if self.writes:
@@ -188,7 +188,7 @@ class Run:
         try:
             return [json.loads(line) for line in lines]
         except (ValueError, RecursionError) as error:
-            raise damaged(file) from error
+            raise damaged_error(file) from error
 
     def forget_rows_after(self, step: int) -> None:
         """Drop the rows that a resumed run will write again."""
@@ -217,7 +217,7 @@ def _json(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _taken(file: IO[str], kind: int) -> bool:
+def _lock_now(file: IO[str], kind: int) -> bool:
     """Take a lock without waiting; True where that succeeded."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)

@@ -67,10 +67,10 @@ class FileValues(dict[str, Any]):
         self.file = file
 
     def __missing__(self, key: str) -> Any:
-        raise damaged(self.file, f"it lacks '{key}'")
+        raise damaged_error(self.file, f"it lacks '{key}'")
 
 
-def damaged(file: Path, why: str = "", of: str = "run") -> TLError:
+def damaged_error(file: Path, why: str = "", of: str = "run") -> TLError:
     """The error for a file of a run, or of another folder (`of`), that is not what was written there."""
     return TLError(f"'{file}' is damaged{f' ({why})' if why else ''}: copy the {of} again as a whole.")
 
@@ -82,10 +82,10 @@ def read_json(file: Path, of: str = "run") -> Any:
     except FileNotFoundError as error:
         raise TLError(f"'{file}' is missing: copy the {of} again as a whole.") from error
     except (ValueError, RecursionError, IsADirectoryError) as error:
-        raise damaged(file, of=of) from error
+        raise damaged_error(file, of=of) from error
 
 
-def demand(file: Path, shape: Shape, content: Any, of: str = "run") -> None:
+def check_shape(file: Path, shape: Shape, content: Any, of: str = "run") -> None:
     """TLError where a file's content does not have the shape; further keys may be there."""
     wrong: list[str] = []
 
@@ -95,35 +95,35 @@ def demand(file: Path, shape: Shape, content: Any, of: str = "run") -> None:
 
     shape.check(content, "", report)
     if wrong:
-        raise damaged(file, wrong[0], of)
+        raise damaged_error(file, wrong[0], of)
 
 
 def read_facts(file: Path, shapes: Mapping[str, Shape], of: str = "run") -> FileValues:
     """The mapping in a JSON file; TLError where the value of a key does not have the shape for that key."""
     content = read_json(file, of)
     if not isinstance(content, dict):
-        raise damaged(file, of=of)
-    demand(file, Record({key: shape for key, shape in shapes.items() if key in content}, ""), content, of)
+        raise damaged_error(file, of=of)
+    check_shape(file, Record({key: shape for key, shape in shapes.items() if key in content}, ""), content, of)
     return FileValues(file, content)
 
 
-def answer_files(run: Path) -> list[str]:
+def model_files(run: Path) -> list[str]:
     """The files of a run that its predictions depend on."""
     assets = sorted(file.name for file in (run / RUN_ASSETS).glob("*"))
     return [RUN_MODEL, RUN_SPACE, RUN_PREPROCESS, *(f"{RUN_ASSETS}/{name}" for name in assets)]
 
 
-def demand_whole(run: Path, names: Sequence[str]) -> None:
+def check_hashes(run: Path, names: Sequence[str]) -> None:
     """TLError where one of these files is missing or differs from the checksum in the run's meta.json."""
     known = read_facts(run / RUN_META, META)["files"]
     for name in names:
         if not (run / name).is_file():
             raise TLError(f"'{run / name}' is missing: copy the run again as a whole.")
         if known.get(name) != hash_of(run / name):
-            raise damaged(run / name, "it differs from its checksum")
+            raise damaged_error(run / name, "it differs from its checksum")
 
 
-def demand_own(folder: Path) -> None:
+def check_links(folder: Path) -> None:
     """TLError where a link in the folder leads out of it: files that are written there would land elsewhere."""
     home = os.path.realpath(folder)
     for entry in _entries(folder):

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from tl.components.freeze.layout import Stretch
+from tl.components.freeze.layout import PhaseSpan
 from tl.components.method.base import Method
 from tl.components.model import Model
 from tl.components.optimizer.base import Optimizer
@@ -35,7 +35,7 @@ class Plan:
     `metric`, on the validation split, picks the best weights. `seed` is the one that the steps' random numbers follow.
     """
 
-    stretches: tuple[Stretch, ...]
+    spans: tuple[PhaseSpan, ...]
     total: int
     eval_every: float
     save_every: float

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from tl.batch import Streams
-from tl.components.freeze.layout import Stretch
+from tl.components.freeze.layout import PhaseSpan
 from tl.components.method.base import Method
 from tl.components.model import Model, averaged
 from tl.inputs.streams import Piece, Stream
@@ -56,28 +56,28 @@ class Stepper:
         self.ema = averaged(job.model, loop.ema) if loop.ema is not None else None
         self._learnable: list[nn.Parameter] = []
 
-    def steps(self, cursor: Cursor, stretch: Stretch) -> Iterator[int]:
+    def steps(self, cursor: Cursor, span: PhaseSpan) -> Iterator[int]:
         """Take the phase's steps from the cursor on; gives, after each step, the images or real tokens it has seen.
 
         The iterator ends with the phase: at its last step, or where the caller set `cursor.phase_over`.
         """
         step, optimizer = self.holding.begin(Step(self.job.model, self.job.method))
-        timer = CompileTimer(stretch.phase.name, self.accelerator.device, self.say) if self.loop.compile else None
+        timer = CompileTimer(span.phase.name, self.accelerator.device, self.say) if self.loop.compile else None
         step.train()
         self._learnable = [p for p in step.parameters() if p.requires_grad]
-        while not (yield from self._taken(step, optimizer, cursor, stretch, timer)):
+        while not (yield from self._taken(step, optimizer, cursor, span, timer)):
             self._halve(cursor)
         if timer is not None:
             timer.end_phase()
         self.holding.end()
 
     def _taken(
-        self, step: nn.Module, optimizer: Any, cursor: Cursor, stretch: Stretch, timer: CompileTimer | None
+        self, step: nn.Module, optimizer: Any, cursor: Cursor, span: PhaseSpan, timer: CompileTimer | None
     ) -> Generator[int, None, bool]:
         """Take steps until the phase is over (returns True) or memory does not suffice for a step (returns False)."""
-        reading = zip(*(s.steps(cursor.step, stretch.last) for s in self.streams.values()), strict=True)
-        for number in range(cursor.step, stretch.last):
-            self._set_rates(cursor, stretch)
+        reading = zip(*(s.steps(cursor.step, span.stop) for s in self.streams.values()), strict=True)
+        for number in range(cursor.step, span.stop):
+            self._set_rates(cursor, span)
             self.job.method.progress.fill_(number / self.plan.total)
             pieces = next(reading)
             seed_device(derive(self.plan.seed, "step", number, self.accelerator.process_index), self.accelerator.device)
@@ -138,12 +138,12 @@ class Stepper:
         self.streams = {name: replace(s, device_batch=s.device_batch // 2) for name, s in self.streams.items()}
         self.say(f"Out of memory at step {step}: from here on loop.device_batch is {most // 2}.")
 
-    def _set_rates(self, cursor: Cursor, stretch: Stretch) -> None:
+    def _set_rates(self, cursor: Cursor, span: PhaseSpan) -> None:
         common = self.job.optimizer.common
         whole_run = common["schedule_span"] == "run"
-        first, last = (0, self.plan.total) if whole_run else (cursor.phase_first, stretch.last)
+        first, last = (0, self.plan.total) if whole_run else (cursor.phase_first, span.stop)
         warmup = common["warmup"].steps(total=last - first, epoch=self.job.streams["train"].epoch)
-        multiple = self.job.optimizer.rate_multiple(cursor.step - first, last - first, warmup) * stretch.phase.lr
+        multiple = self.job.optimizer.rate_multiple(cursor.step - first, last - first, warmup) * span.phase.lr
         for group in self.holding.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * multiple
 

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from tl.components.checksum import checksums, verify_frozen
-from tl.components.freeze.layout import Stretch, due
+from tl.components.freeze.layout import PhaseSpan, due
 from tl.components.model import Model
 from tl.components.optimizer.groups import groups
 from tl.errors import Stopped
@@ -57,7 +57,7 @@ class Trainer:
         gc.freeze()  # each later collection would look at all modules again, which takes 0.3 s
         try:
             while not self.cursor.over:
-                self._phase(self.plan.stretches[self.cursor.phase], signals)
+                self._phase(self.plan.spans[self.cursor.phase], signals)
         finally:
             gc.unfreeze()
         if not over:
@@ -65,14 +65,14 @@ class Trainer:
         self.load_best()
         return self.cursor
 
-    def _phase(self, stretch: Stretch, signals: Signals) -> None:
+    def _phase(self, span: PhaseSpan, signals: Signals) -> None:
         cursor = self.cursor
-        self.model.learn(stretch.phase.train)
+        self.model.learn(span.phase.train)
         frozen = set(self.model.parts()) - self.model.learning
         known = {name: value for name, value in cursor.frozen.items() if name in frozen}
         cursor.frozen = known | checksums(self.model, frozen - known.keys())
         self.listener.phase(
-            stretch.phase.name, cursor.step, stretch.last, [n for n in self.model.parts() if n in self.model.learning]
+            span.phase.name, cursor.step, span.stop, [n for n in self.model.parts() if n in self.model.learning]
         )
         try:
             with signals.at_once():
@@ -81,18 +81,18 @@ class Trainer:
             self.save()
             raise
         if not any(p.requires_grad for p in self.step_module.parameters()):
-            self.listener.note(f"Nothing has parameters that learn in the phase '{stretch.phase.name}': it is skipped.")
-            cursor.step = stretch.last
-            self._evaluate(stretch)
+            self.listener.note(f"Nothing has parameters that learn in the phase '{span.phase.name}': it is skipped.")
+            cursor.step = span.stop
+            self._evaluate(span)
         elif not cursor.phase_over:
-            for size in self.stepper.steps(cursor, stretch):
+            for size in self.stepper.steps(cursor, span):
                 self.listener.step(cursor.step, size)
-                self._when_due(stretch, signals)
+                self._when_due(span, signals)
         verify_frozen(self.model, cursor.frozen)
-        watching = stretch.phase.patience is not None
+        watching = span.phase.patience is not None
         if watching:
             self.load_best()
-        cursor.next_phase(watching, len(self.plan.stretches), self.plan.total)
+        cursor.next_phase(watching, len(self.plan.spans), self.plan.total)
 
     def _say(self, line: str) -> None:
         self.listener.note(line)
@@ -106,13 +106,13 @@ class Trainer:
         self.run.write_json(BAD_STEP, {"step": bad, "samples": samples})
         raise not_finite(bad, samples["train"], self.run.path / BAD_STEP)
 
-    def _when_due(self, stretch: Stretch, signals: Signals) -> None:
+    def _when_due(self, span: PhaseSpan, signals: Signals) -> None:
         step, plan = self.cursor.step, self.plan
-        last = step >= stretch.last
+        last = step >= span.stop
         if due(step, plan.log_every) or last:
-            self._log(stretch)
+            self._log(span)
         if due(step, plan.eval_every) or last:
-            self._evaluate(stretch)
+            self._evaluate(span)
         signal, save = signals.pending(due(step, plan.save_every) or self._minutes_over())
         if save or signal:
             self.save()
@@ -123,7 +123,7 @@ class Trainer:
         every = self.loop.save_every
         return every.unit == "min" and time.monotonic() - self.saved >= 60 * every.value
 
-    def _log(self, stretch: Stretch) -> None:
+    def _log(self, span: PhaseSpan) -> None:
         self._refuse(self.stepper.watch.first_step())
         values = self.stepper.tally.means(self.accelerator)
         if not values:
@@ -131,26 +131,26 @@ class Trainer:
         loss = sum(value for name, value in values.items() if name != "grad_norm")
         groups = self.holding.optimizer.param_groups
         rates = {f"lr/{g['part']}": g["lr"] for g in groups if self._learns(str(g["part"]))}
-        self._record(stretch, "train", {"loss": loss, **values, **rates})
+        self._record(span, "train", {"loss": loss, **values, **rates})
 
     def _learns(self, part: str) -> bool:
         return part in self.model.learning or part == "method"
 
-    def _record(self, stretch: Stretch, split: str, values: dict[str, float]) -> None:
+    def _record(self, span: PhaseSpan, split: str, values: dict[str, float]) -> None:
         step = self.cursor.step
-        self.run.log({"step": step, "split": split, "phase": stretch.phase.name, **values})
+        self.run.log({"step": step, "split": split, "phase": span.phase.name, **values})
         self.listener.values(step, split, values)
         if self.loop.trackers:
             self.accelerator.log({f"{split}/{name}": value for name, value in values.items()}, step=step)
 
-    def _evaluate(self, stretch: Stretch) -> None:
+    def _evaluate(self, span: PhaseSpan) -> None:
         self._refuse(self.stepper.watch.first_step())
         self.holding.pull()
         values = self.job.evaluate(self.answering)
         if not values:
             return
-        self._record(stretch, "val", values)
-        patience = stretch.phase.patience if stretch.phase.patience is not None else self.loop.patience
+        self._record(span, "val", values)
+        patience = span.phase.patience if span.phase.patience is not None else self.loop.patience
         if self.cursor.judge(self.plan.metric, values[self.plan.metric], patience):
             model = {name: value.detach().to("cpu", copy=True) for name, value in self.answering.state_dict().items()}
             self.best = {"model": model, "step": self.cursor.step}

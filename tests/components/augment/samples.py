@@ -1,4 +1,4 @@
-"""Small pictures, texts and options to try augmentation on."""
+"""Small pictures and texts to augment, and augmentations built from their YAML defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every augmentation keeps: the size, the determinism under a seed, and what the others assume of it."""
+"""What holds for every augmentation: the size of its images, equal results for equal seeds, unchanged inputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STRONG: dict[str, list[dict[str, Any]]] = {
     ],
     "text": [{"word_dropout": 0.4, "swap": 0.5}],
 }
-"""Values beside the defaults: with them an option of that name changes nearly every sample."""
+"""Values other than the defaults, by option: with them the option changes nearly every sample."""
 
 
 CASES = [(name, changes) for name in options("augment") for changes in [{}, *STRONG.get(name, [])]]
@@ -51,7 +51,7 @@ def test_pictures_get_the_size_that_the_weights_expect(
             view = augment.sample(noise(width, height), PICTURES)
             assert view.size == (24, 24)
             assert view.mode == "RGB"
-            pixels = augment.erase(PICTURES.tensor(view))
+            pixels = augment.random_erase(PICTURES.tensor(view))
         assert pixels.shape == (3, 24, 24)
         assert bool(torch.isfinite(pixels).all())
 
@@ -61,7 +61,7 @@ def _drawn(augment: Augment, seed: int) -> list[Any]:
     with seeded(seed):
         if takes(augment, "image"):
             view = augment.sample(noise(40, 30), PICTURES)
-            found += [view.tobytes(), augment.erase(PICTURES.tensor(view)).numpy().tobytes()]
+            found += [view.tobytes(), augment.random_erase(PICTURES.tensor(view)).numpy().tobytes()]
         if takes(augment, "text"):
             found += [augment.sample(TEXT, TEXTS), augment.sample((TEXT, "a b c d"), TEXTS)]
     return found
@@ -82,7 +82,7 @@ def test_only_a_deterministic_option_ignores_the_seed(name: str, changes: dict[s
 
 
 @every
-def test_no_generator_but_torchs_is_drawn_from(name: str, changes: dict[str, Any]) -> None:
+def test_random_numbers_come_from_torchs_generator_only(name: str, changes: dict[str, Any]) -> None:
     augment = option(name, **changes)
     python, numpy = random.getstate(), np.random.get_state(legacy=False)["state"]
     for seed in range(6):
@@ -105,7 +105,7 @@ def test_inputs_are_left_as_they_were(name: str, changes: dict[str, Any]) -> Non
     for seed in range(6):
         with seeded(seed):
             augment.sample(image, PICTURES)
-            augment.erase(pixels)
+            augment.random_erase(pixels)
             augment.batch(Batch(Inputs(values), y), Space("single", ("a", "b", "c")))
     assert image.tobytes() == before
     assert torch.equal(pixels, pixels_before)
@@ -115,7 +115,7 @@ def test_inputs_are_left_as_they_were(name: str, changes: dict[str, Any]) -> Non
 
 @every
 @pytest.mark.parametrize("size", [1, 2, 7])
-def test_a_batch_keeps_the_mass_of_its_labels(name: str, changes: dict[str, Any], size: int) -> None:
+def test_mixing_keeps_the_sum_of_each_label_over_the_batch(name: str, changes: dict[str, Any], size: int) -> None:
     augment = option(name, **changes)
     space = Space("single", ("a", "b", "c", "d"))
     y = torch.arange(size) % 4
@@ -135,7 +135,7 @@ def test_a_batch_keeps_the_mass_of_its_labels(name: str, changes: dict[str, Any]
 
 
 @every
-def test_it_travels_to_worker_processes(name: str, changes: dict[str, Any]) -> None:
+def test_it_can_be_pickled_for_worker_processes(name: str, changes: dict[str, Any]) -> None:
     augment = option(name, **changes)
     drawn = _drawn(augment, 3)
     assert _drawn(pickle.loads(pickle.dumps(augment)), 3) == drawn

@@ -29,7 +29,7 @@ def pixels(image: Image.Image) -> np.ndarray[Any, Any]:
 
 
 def constants(*levels: float, height: int = 17, width: int = 23) -> Tensor:
-    """Pictures of one level each."""
+    """Pictures whose pixels all have the same value, a different value for each picture."""
     return torch.tensor(levels)[:, None, None, None].expand(-1, 3, height, width).clone()
 
 
@@ -76,7 +76,7 @@ def test_a_crop_covers_at_least_the_smallest_share() -> None:
     with seeded(0):
         for _ in range(200):
             view = pixels(augment.sample(image, PICTURES)).astype(float)
-            # Levels are positions: 24 cells span the crop, so 23 steps between their centres are 23/24 of it.
+            # Pixel values are positions. The crop is 24 cells wide; the centres of its outer cells are 23 cells apart.
             width, height = ((view[12, -1, 0] - view[12, 0, 0]) / 23 * 24, (view[-1, 12, 1] - view[0, 12, 1]) / 23 * 24)
             shares.append(width * height / 240**2)
             ratios.append(width / height)
@@ -86,7 +86,7 @@ def test_a_crop_covers_at_least_the_smallest_share() -> None:
     assert 1.25 < max(ratios) < 1.6
 
 
-def test_what_rotation_opens_up_is_the_mean_colour() -> None:
+def test_corners_left_empty_by_a_rotation_have_the_mean_colour() -> None:
     white = Image.new("RGB", (28, 28), "white")
     augment = off(rotate=45.0)
     with seeded(1):
@@ -143,7 +143,7 @@ def test_erasing_sets_one_rectangle_to_the_mean_colour() -> None:
     image = torch.full((3, 64, 64), 2.5)
     for seed in range(20):
         with seeded(seed):
-            erased = augment.erase(image)
+            erased = augment.random_erase(image)
         gone = erased == 0
         assert torch.equal(gone[0], gone[1])
         assert torch.equal(gone[0], gone[2])
@@ -156,11 +156,11 @@ def test_erasing_sets_one_rectangle_to_the_mean_colour() -> None:
 
 def test_erasing_off_returns_the_picture_and_draws_nothing() -> None:
     image, state = torch.rand(3, 8, 8), torch.get_rng_state()
-    assert off().erase(image) is image
+    assert off().random_erase(image) is image
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_mixup_is_the_convex_combination_that_its_targets_tell() -> None:
+def test_mixup_weighs_pictures_as_it_weighs_their_targets() -> None:
     augment, values, y = off(mixup=1.0), torch.rand(3, 3, 5, 7), torch.tensor([0, 1, 2])
     shares = set()
     for seed in range(20):
@@ -229,7 +229,7 @@ def test_many_labels_mix_linearly() -> None:
 
 def test_numbers_mix_linearly_under_mixup_and_refuse_cutmix() -> None:
     space, y = Space("number", ("age",), (30.0,), (10.0,)), torch.tensor([[20.0], [60.0]])
-    assert off(mixup=1.0).objection(space) == ""
+    assert off(mixup=1.0).mistake_for(space) == ""
     out = mixed(off(mixup=1.0), 4, constants(0.0, 1.0), y, space)
     own = 1 - float(out.x.values[0].mean())
     torch.testing.assert_close(out.y, torch.tensor([[own * 20 + (1 - own) * 60], [own * 60 + (1 - own) * 20]]))

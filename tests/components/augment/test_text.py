@@ -59,7 +59,7 @@ def test_a_text_without_words_stays_empty(text: str) -> None:
     assert option("text", word_dropout=0.9, swap=0.9).sample(text, TEXTS) == ""
 
 
-def test_each_text_of_a_pair_changes_on_its_own_words() -> None:
+def test_each_text_of_a_pair_loses_different_words() -> None:
     with seeded(1):
         pair = option("text", word_dropout=0.5).sample((TEXT, TEXT.upper()), TEXTS)
     first, second = pair

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import copy
+import pickle
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from tl.components.backbone.efficientnet_lite0 import SameConv2d
-from tl.components.backbone.folding import fold, unfold
+from tl.components.backbone.folding import FoldedBatchNorm2d, FoldedConv2d, fold, unfold
 
 
 def _net(*, bias: bool) -> nn.Sequential:
@@ -96,6 +98,7 @@ def test_unfolding_gives_the_network_back() -> None:
         unfold(one)
         assert [type(module) for module in one.modules()] == types
         assert "norm_after" not in vars(one[0])
+        assert "convolution_before" not in vars(one[1])
         assert list(one.state_dict()) == list(plain.state_dict())
         x = torch.randn(2, 3, 8, 8)
         for mode in (True, False):
@@ -112,3 +115,83 @@ def test_a_convolution_keeps_its_own_padding() -> None:
     fold(net)
     assert type(net[0]).__name__ == "FoldedSameConv2d"
     torch.testing.assert_close(net(x), before)
+
+
+class _Scaled(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(2 * x)
+
+
+def _same_net() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(SameConv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
+
+
+def _pairs(net: nn.Module) -> list[tuple[nn.Module, nn.Module]]:
+    return [(module, *module.norm_after) for module in net.modules() if isinstance(module, FoldedConv2d)]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_partners_are_those_of_the_same_network(copied: Callable[[nn.Module], nn.Module]) -> None:
+    net = _same_net()
+    fold(net)
+    other = copied(net)
+    assert isinstance(other, nn.Sequential)
+    assert [type(module) for module in other.modules()] == [type(module) for module in net.modules()]
+    assert _pairs(other) == [(other[0], other[1]), (other[2], other[3])]
+    assert all(norm.convolution_before == (convolution,) for convolution, norm in _pairs(other))
+    x = torch.randn(2, 3, 7, 9)
+    for mode in (True, False):
+        torch.testing.assert_close(_results(other.train(mode), x), _results(net.train(mode), x), rtol=0, atol=0)
+
+
+def test_partners_are_no_submodules() -> None:
+    net = _same_net()
+    modules = list(net.named_modules())
+    fold(net)
+    assert list(net.named_modules()) == modules
+
+
+def test_folding_twice_is_folding_once() -> None:
+    net = _same_net()
+    fold(net)
+    before = str(net)
+    fold(net)
+    assert str(net) == before
+    unfold(net)
+    assert str(net) == str(_same_net())
+
+
+def test_unfolding_one_partner_unfolds_the_other() -> None:
+    net = _same_net()
+    fold(net)
+    unfold(net[1])
+    unfold(net[2])
+    assert str(net) == str(_same_net())
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (_Scaled(3, 4, 1), nn.BatchNorm2d(4)),
+        (nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4, affine=False)),
+        (nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4, track_running_stats=False)),
+        (nn.Conv2d(3, 4, 1), nn.InstanceNorm2d(4)),
+    ],
+    ids=["a forward of its own", "no weight", "no statistics", "another norm"],
+)
+def test_what_cannot_be_folded_stays_as_it_is(pair: tuple[nn.Module, nn.Module]) -> None:
+    net = nn.Sequential(*pair)
+    before = [type(module) for module in net.modules()]
+    fold(net)
+    assert [type(module) for module in net.modules()] == before
+    net.eval()(torch.randn(2, 3, 4, 4))
+
+
+def test_a_folded_module_is_what_it_was_before_too() -> None:
+    net = _same_net()
+    fold(net)
+    assert isinstance(net[0], SameConv2d)
+    assert isinstance(net[1], FoldedBatchNorm2d)
+    assert isinstance(net[1], nn.BatchNorm2d)
+    assert type(net[2]) is FoldedConv2d

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tests.built import sealed
-from tl.components.backbone.loading import LoadReport, load, loaded, read, run_preprocess
+from tl.components.backbone.loading import LoadReport, build_with_state, load, read_weights, run_preprocess
 from tl.components.preprocess import ImagePreprocess, TextPreprocess, to_json
 from tl.errors import TLError
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, Weights
@@ -52,7 +52,7 @@ def test_a_net_is_not_started_at_random_where_all_of_it_is_read(suffix: str, tmp
     nets = []
     for _ in range(2):
         Counted.made = 0
-        net, report = loaded(Counted, read(Weights.parse(str(path))), "there")
+        net, report = build_with_state(Counted, read_weights(Weights.parse(str(path))), "there")
         assert Counted.made == 1
         assert report == LoadReport("there", tuple(source.state_dict()))
         nets.append(net)
@@ -75,7 +75,7 @@ def test_what_no_file_holds_starts_as_it_would_without(lacking: str) -> None:
     plain = Counted(hidden=hidden)
     report = load(plain, state, "there")
     torch.manual_seed(5)
-    net, same = loaded(lambda: Counted(hidden=hidden), state, "there")
+    net, same = build_with_state(lambda: Counted(hidden=hidden), state, "there")
     assert same == report
     assert not any(tensor.is_meta for tensor in (*net.parameters(), *net.buffers()))
     for mine, theirs in zip((*net.parameters(), *net.buffers()), (*plain.parameters(), *plain.buffers()), strict=True):
@@ -143,7 +143,7 @@ def test_files_of_every_kind_are_read(suffix: str, tmp_path: Path) -> None:
         save_file(state, path)
     else:
         torch.save(state, path)
-    found = read(Weights.parse(str(path)))
+    found = read_weights(Weights.parse(str(path)))
     assert set(found) == set(state)
     assert torch.equal(found["0.weight"], state["0.weight"])
 
@@ -151,7 +151,7 @@ def test_files_of_every_kind_are_read(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["state_dict", "model", "model_state_dict", "model_ema"])
 def test_a_checkpoints_weights_are_found_among_the_rest(key: str, tmp_path: Path) -> None:
     torch.save({"epoch": 3, key: net().state_dict(), "optimizer": {"lr": 0.1}}, tmp_path / "checkpoint.pt")
-    assert set(read(Weights.parse(str(tmp_path / "checkpoint.pt")))) == set(net().state_dict())
+    assert set(read_weights(Weights.parse(str(tmp_path / "checkpoint.pt")))) == set(net().state_dict())
 
 
 class Wild:
@@ -164,7 +164,7 @@ def test_a_file_with_code_in_it_is_refused_unread(tmp_path: Path) -> None:
     (tmp_path / "plain.pt").write_bytes(pickle.dumps(Wild(), protocol=2))
     for name in ("wild.pt", "plain.pt"):
         with pytest.raises(TLError, match=r"nothing else is ever unpickled: save 'model\.state_dict\(\)' alone"):
-            read(Weights.parse(str(tmp_path / name)))
+            read_weights(Weights.parse(str(tmp_path / name)))
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
@@ -176,18 +176,18 @@ def test_a_file_cut_short_is_refused(suffix: str, tmp_path: Path) -> None:
         torch.save(net().state_dict(), path)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(TLError, match="cannot be read as weights, it may be cut short"):
-        read(Weights.parse(str(path)))
+        read_weights(Weights.parse(str(path)))
 
 
 def test_a_file_without_named_tensors_is_refused(tmp_path: Path) -> None:
     torch.save({"epoch": 3, "loss": 0.1}, tmp_path / "odd.pt")
     with pytest.raises(TLError, match=r"holds no tensors by name, only epoch, loss: save 'model\.state_dict\(\)'"):
-        read(Weights.parse(str(tmp_path / "odd.pt")))
+        read_weights(Weights.parse(str(tmp_path / "odd.pt")))
 
 
 def test_a_folder_needs_safetensors(tmp_path: Path) -> None:
     with pytest.raises(TLError, match="There are no weights at"):
-        read(Weights.parse(str(tmp_path)))
+        read_weights(Weights.parse(str(tmp_path)))
 
 
 def run_of(path: Path) -> Weights:
@@ -197,8 +197,8 @@ def run_of(path: Path) -> Weights:
 
 
 def test_of_a_run_only_the_backbone_is_read(tmp_path: Path) -> None:
-    assert set(read(run_of(tmp_path))) == set(net().state_dict())
-    assert set(read(run_of(tmp_path), "backbone.")) == {f"net.{name}" for name in net().state_dict()}
+    assert set(read_weights(run_of(tmp_path))) == set(net().state_dict())
+    assert set(read_weights(run_of(tmp_path), "backbone.")) == {f"net.{name}" for name in net().state_dict()}
 
 
 def test_a_run_brings_its_preprocessing(tmp_path: Path) -> None:

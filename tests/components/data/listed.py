@@ -1,4 +1,4 @@
-"""Data sources for tests: one over samples given in the test, and any option over its YAML defaults."""
+"""Data sources for tests: a list of samples that a test gives, or any data option with its YAML defaults."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.built import defaults
-from tl.components.data.base import Common, DataSource, Split
+from tl.components.data.base import Common, DataSource, Division
 from tl.components.sample import Sample, Target
 from tl.recipe.build import build
 from tl.recipe.recipe import Node
@@ -16,7 +16,7 @@ from tl.space import Kind
 
 
 def common(**changes: Any) -> Common:
-    split = Split(**{"val": 0.2, "test": 0.1, "stratify": True, "seed": 0} | changes.pop("split", {}))
+    split = Division(**{"val": 0.2, "test": 0.1, "stratify": True, "seed": 0} | changes.pop("split", {}))
     keys: dict[str, Any] = {"limit": None, "per_class": None, "classes": None, "balance": "none"}
     keys |= {"on_error": "stop", "skip_limit": 0.05}
     return Common(split=split, **{**keys, **changes})  # type: ignore[typeddict-item]
@@ -41,13 +41,13 @@ def row(number: int, target: Target, split: str | None = None, group: str | None
 
 
 def rows(split: str | None = None, start: int = 0, **counts: int) -> list[Sample]:
-    """So many samples of each class, one class after the other."""
+    """The given number of samples of each class, one class after the other."""
     names = [name for name, n in counts.items() for _ in range(n)]
     return [row(start + i, name, split) for i, name in enumerate(names)]
 
 
 def option(name: str, **changes: Any) -> DataSource:
-    """A data option with some keys changed, bound as a recipe binds it."""
+    """A data option with its YAML defaults, some keys changed, built as from a recipe."""
     chosen = options("data")[name]
     values = defaults(chosen.yaml) | changes
     mistakes: list[str] = []

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.components.data.listed import option
-from tl.components.data.splits import load
+from tl.components.data.splits import load_data
 from tl.components.picture import open_image
 from tl.components.sample import Picture, Sample
 from tl.errors import TLError
@@ -55,8 +55,8 @@ def test_class_names_and_splits(texts: Path) -> None:
     ]
     assert [s.target for s in found[6:]] == [None, None, None]
     with pytest.raises(TLError, match="train:3: the text is empty"):
-        load(option("huggingface", root=str(texts), text="text"))
-    data = load(option("huggingface", root=str(texts), text="other", split={**SPLIT, "test": 0.0}))
+        load_data(option("huggingface", root=str(texts), text="text"))
+    data = load_data(option("huggingface", root=str(texts), text="other", split={**SPLIT, "test": 0.0}))
     assert {split: len(rows) for split, rows in data.splits.items()} == {"train": 3, "val": 3, "unlabelled": 3}
     assert data.space.names == ("bad", "good")
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.components.data.listed import option
 from tl.components.data.base import Data
-from tl.components.data.splits import load
+from tl.components.data.splits import load_data
 from tl.errors import TLError
 
 
@@ -21,7 +21,7 @@ def draw(root: Path, *names: str) -> Path:
 
 
 def loaded(root: Path, **keys: Any) -> Data:
-    return load(option("image_folder", root=str(root), **keys))
+    return load_data(option("image_folder", root=str(root), **keys))
 
 
 def ids(data: Data, split: str) -> list[str]:

@@ -8,12 +8,12 @@ from PIL import Image
 
 from tests.components.data.listed import Listed, option, row, rows
 from tl.components.data.inspect import Findings, inspect
-from tl.components.data.splits import load
+from tl.components.data.splits import load_data
 from tl.components.sample import Sample
 
 
 def looked(samples: list[Sample], **changes: object) -> Findings:
-    return inspect(load(Listed(samples, **changes)))  # type: ignore[arg-type]
+    return inspect(load_data(Listed(samples, **changes)))  # type: ignore[arg-type]
 
 
 def text(number: int, words: str, target: str, split: str, group: str | None = None) -> Sample:
@@ -23,7 +23,7 @@ def text(number: int, words: str, target: str, split: str, group: str | None = N
 def test_sound_data_has_counts_and_nothing_else() -> None:
     found = looked([*rows("train", a=4, b=2), *rows("val", 10, a=1), *rows("test", 20, a=1, b=3)])
     assert found == Findings(
-        (), (), {"train": {"a": 4, "b": 2}, "val": {"a": 1, "b": 0}, "test": {"a": 1, "b": 3}}, looked_at=0
+        (), (), {"train": {"a": 4, "b": 2}, "val": {"a": 1, "b": 0}, "test": {"a": 1, "b": 3}}, pictures_opened=0
     )
 
 
@@ -38,7 +38,7 @@ def test_numbers_and_unlabelled_samples_are_counted_as_samples() -> None:
     assert looked(bare).counts["target"] == {"samples": 1}
 
 
-def test_labels_are_counted_each() -> None:
+def test_each_of_several_labels_is_counted() -> None:
     several = [row(i, target, "train") for i, target in enumerate([("a", "b"), ("a",), ()])]
     split = {"val": 0.0, "test": 0.0}
     assert looked(several, kind="multi", split=split).counts == {"train": {"a": 2, "b": 1}}
@@ -89,7 +89,7 @@ def test_a_group_in_two_splits_is_a_mistake() -> None:
     assert found.errors == (f"train and test share 3 groups, such as {example}: keep each group in one split.",)
 
 
-def test_skewed_classes_are_named_unless_balanced() -> None:
+def test_uneven_classes_are_named_unless_balanced() -> None:
     skewed = [*rows("train", a=50, b=5), *rows("val", 100, a=1, b=1), *rows("test", 200, a=1, b=1)]
     (warning,) = looked(skewed).warnings
     assert "50 samples of 'a' and 5 of 'b'" in warning
@@ -115,9 +115,9 @@ def test_broken_and_tiny_pictures_and_duplicate_files(tmp_path: Path) -> None:
     Image.new("RGB", (1, 9)).save(tmp_path / "train/dog/1.png")
     frames = [Image.new("RGB", (9, 9), tone) for tone in ("red", "blue")]
     frames[0].save(tmp_path / "train/dog/2.gif", save_all=True, append_images=frames[1:])
-    data = load(option("image_folder", root=str(tmp_path)))
+    data = load_data(option("image_folder", root=str(tmp_path)))
     found = inspect(data)
-    assert found.looked_at == 20
+    assert found.pictures_opened == 20
     (broken,) = found.errors
     assert broken.startswith(f"{tmp_path}/val/cat/0.png: the picture cannot be read")
     twins = f"{tmp_path}/train/cat/0.png = {tmp_path}/test/dog/copy.png"
@@ -127,12 +127,12 @@ def test_broken_and_tiny_pictures_and_duplicate_files(tmp_path: Path) -> None:
         f"train and test share 1 exact duplicate: {twins}; remove one of each.",
         f"Equal inputs have different targets (1): {twins}; keep the right one.",
     )
-    some = inspect(data, most=7)
-    assert some.looked_at == 7
+    some = inspect(data, max_opened=7)
+    assert some.pictures_opened == 7
     assert some.warnings[-1] == "7 of 20 pictures were opened; the others were not."
 
 
 def test_built_in_sets_are_sound() -> None:
     for name in ("tiny_shapes", "tiny_sentences"):
-        found = inspect(load(option(name, n=120)))
+        found = inspect(load_data(option(name, n=120)))
         assert (found.errors, found.warnings) == ((), ())

@@ -1,4 +1,4 @@
-"""Large JPEGs are decoded at a part of their size, always the same one, and look as if they had not been."""
+"""Large JPEGs are decoded at a half, a quarter or an eighth of their size, which hardly changes the crops."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORIENTATION = 0x0112
 
 
 def scene(width: int, height: int) -> Image.Image:
-    """Edges at every scale, as in a photograph: coarse noise, enlarged, over finer noise."""
+    """An image with edges at every scale, as a photograph has: enlarged noise over finer noise."""
     random_numbers = np.random.default_rng(width * height)
     total = np.zeros((height, width, 3))
     for cell in (256, 64, 16, 4):
@@ -51,7 +51,7 @@ def turned(orientation: int) -> Image.Exif:
 
 
 def whole(picture: Picture) -> Image.Image:
-    """Pillow alone, without reduction."""
+    """The picture as Pillow alone decodes it, at its whole size."""
     return ImageOps.exif_transpose(Image.open(io.BytesIO(picture.read())).convert("RGB"))
 
 
@@ -64,7 +64,7 @@ def pixels(image: Image.Image) -> np.ndarray:
 def test_a_large_jpeg_looks_as_if_it_were_decoded_whole(size: tuple[int, int], orientation: int) -> None:
     image = Image.open(io.BytesIO(saved(scene(*size), exif=turned(orientation)).read()))
     picture = saved(image, quality=90, exif=turned(orientation))
-    reduced, full = open_image(picture, EVALUATION.least), whole(picture)
+    reduced, full = open_image(picture, EVALUATION.min_side), whole(picture)
     assert reduced.width * 2 <= full.width
     assert reduced.width / reduced.height == pytest.approx(full.width / full.height, rel=0.01)
     difference = np.abs(pixels(EVALUATION.crop(reduced)) - pixels(EVALUATION.crop(full)))
@@ -78,25 +78,25 @@ def test_the_short_side_stays_at_least_twice_what_evaluation_resizes_it_to() -> 
     sizes = [(draw.randint(1, 1500), draw.randint(1, 1500)) for _ in range(150)]
     sizes += [(2 * n + d, 2 * n + e) for n in (64, 128, 256, 512) for d in (-1, 0, 1) for e in (-1, 0, 1)]
     for number, (width, height) in enumerate(sizes):
-        least = draw.choice((64, 100, 128))
+        min_side = draw.choice((64, 100, 128))
         exif = turned(number % 8 + 1)
-        found = open_image(saved(Image.new("RGB", (width, height)), exif=exif), least)
+        found = open_image(saved(Image.new("RGB", (width, height)), exif=exif), min_side)
         if exif[ORIENTATION] > 4:
             width, height = height, width
-        # The definition, spelt out: the largest reduction that leaves the short side whole enough.
-        scale = max(s for s in (1, 2, 4, 8) if s == 1 or min(width, height) / s >= least)
+        # The definition, computed by hand: the largest reduction that leaves at least min_side pixels.
+        scale = max(s for s in (1, 2, 4, 8) if s == 1 or min(width, height) / s >= min_side)
         assert found.size == (math.ceil(width / scale), math.ceil(height / scale))
-        assert min(found.size) >= min(least, width, height)
+        assert min(found.size) >= min(min_side, width, height)
 
 
 @pytest.mark.parametrize("size", [(40, 30), (511, 900), (1023, 1023), (1024, 1023)])
-def test_a_small_jpeg_is_decoded_as_ever(size: tuple[int, int]) -> None:
+def test_a_small_jpeg_is_decoded_whole(size: tuple[int, int]) -> None:
     picture = saved(scene(*size))
-    assert open_image(picture, EVALUATION.least).tobytes() == whole(picture).tobytes()
+    assert open_image(picture, EVALUATION.min_side).tobytes() == whole(picture).tobytes()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP", "TIFF"])
-def test_other_files_are_decoded_as_ever(kind: str) -> None:
+def test_other_files_are_decoded_whole(kind: str) -> None:
     picture = saved(scene(1400, 1300), kind)
     assert open_image(picture, 100).tobytes() == whole(picture).tobytes()
 
@@ -117,7 +117,7 @@ def test_a_phones_file_of_several_pictures_gives_the_first() -> None:
 
 
 def test_training_evaluation_and_the_cache_see_the_same(tmp_path: Path) -> None:
-    """No augmentation, one that changes nothing, and stored crops: all from the reduced picture."""
+    """No augmentation, an augmentation that changes nothing, and cached crops all start from the reduced picture."""
     from tests.built import option
 
     path = tmp_path / "a.jpg"
@@ -131,14 +131,14 @@ def test_training_evaluation_and_the_cache_see_the_same(tmp_path: Path) -> None:
         return batch.x.values[0]
 
     (crops,) = CroppedPictures(Items(samples, Space("single", ("a", "b")), PICTURES)).batches(iter([draw]))
-    expected = PICTURES.tensor(PICTURES.crop(open_image(path, PICTURES.least)))
+    expected = PICTURES.tensor(PICTURES.crop(open_image(path, PICTURES.min_side)))
     assert not torch.equal(expected, PICTURES.tensor(PICTURES.crop(open_image(path))))
     assert torch.equal(read(None), expected)
     assert torch.equal(read(still), expected)
-    assert torch.equal(PICTURES.normal(crops.x.values[0]), expected)
+    assert torch.equal(PICTURES.normalise(crops.x.values[0]), expected)
 
 
 def test_the_fingerprint_tells_how_pictures_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint(EVALUATION)
-    monkeypatch.setattr(ImagePreprocess, "least", 3 * EVALUATION.resize)
+    monkeypatch.setattr(ImagePreprocess, "min_side", 3 * EVALUATION.resize)
     assert fingerprint(EVALUATION) != before

@@ -10,7 +10,7 @@ import pytest
 
 from tests.components.data.listed import Listed, row, rows
 from tl.components.data.base import Data
-from tl.components.data.splits import label_index, load
+from tl.components.data.splits import label_index, load_data
 from tl.errors import TLError
 from tl.space import Space
 
@@ -23,8 +23,8 @@ def ids(data: Data, split: str) -> set[str]:
     return {s.id for s in data.splits[split]}
 
 
-def test_shares_that_come_out_even_are_met_in_each_class() -> None:
-    data = load(Listed(rows(a=40, b=20, c=10)))
+def test_shares_that_give_whole_numbers_are_met_in_each_class() -> None:
+    data = load_data(Listed(rows(a=40, b=20, c=10)))
     assert counts(data, "val") == {"a": 8, "b": 4, "c": 2}
     assert counts(data, "test") == {"a": 4, "b": 2, "c": 1}
     assert counts(data, "train") == {"a": 28, "b": 14, "c": 7}
@@ -33,7 +33,7 @@ def test_shares_that_come_out_even_are_met_in_each_class() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_totals_are_rounded_shares_and_classes_are_within_one(seed: int) -> None:
     sizes = {f"class {i}": random.Random(seed).randint(3, 40) for i in range(9)}
-    data = load(Listed(rows(**sizes), split={"val": 0.15, "test": 0.25, "seed": seed}))
+    data = load_data(Listed(rows(**sizes), split={"val": 0.15, "test": 0.25, "seed": seed}))
     total = sum(sizes.values())
     for split, share in (("val", 0.15), ("test", 0.25)):
         assert len(data.splits[split]) == math.floor(total * share + 0.5)
@@ -43,20 +43,20 @@ def test_totals_are_rounded_shares_and_classes_are_within_one(seed: int) -> None
 
 
 def test_every_class_keeps_a_training_sample() -> None:
-    data = load(Listed(rows(a=50, b=1, c=2, d=1), split={"val": 0.45, "test": 0.45}))
+    data = load_data(Listed(rows(a=50, b=1, c=2, d=1), split={"val": 0.45, "test": 0.45}))
     assert set(counts(data, "train")) == {"a", "b", "c", "d"}
 
 
 def test_division_does_not_depend_on_the_order_of_rows_but_on_the_seed() -> None:
     samples = rows(a=30, b=30)
     shuffled = random.Random(1).sample(samples, len(samples))
-    one, two = load(Listed(samples)), load(Listed(shuffled))
+    one, two = load_data(Listed(samples)), load_data(Listed(shuffled))
     assert one == two
-    assert ids(load(Listed(samples, split={"seed": 1})), "test") != ids(one, "test")
+    assert ids(load_data(Listed(samples, split={"seed": 1})), "test") != ids(one, "test")
 
 
 def test_without_stratification_only_the_total_is_met() -> None:
-    data = load(Listed(rows(a=90, b=10), split={"stratify": False, "val": 0.5, "test": 0.0}))
+    data = load_data(Listed(rows(a=90, b=10), split={"stratify": False, "val": 0.5, "test": 0.0}))
     assert len(data.splits["val"]) == 50
     assert "There is no test split." in data.notes
 
@@ -66,7 +66,7 @@ def test_groups_stay_together(seed: int) -> None:
     chance = random.Random(seed)
     samples = [row(i, chance.choice("abc"), group=f"patient {chance.randrange(40)}") for i in range(400)]
     samples += [row(i, chance.choice("abc")) for i in range(400, 440)]
-    data = load(Listed(samples, split={"seed": seed}))
+    data = load_data(Listed(samples, split={"seed": seed}))
     places = {
         s.group: {o.split for rows_ in data.splits.values() for o in rows_ if o.group == s.group} for s in samples
     }
@@ -81,12 +81,12 @@ def test_groups_stay_together(seed: int) -> None:
 def test_a_class_in_one_group_only_is_learnt() -> None:
     samples = [row(i, "a", group=f"g{i // 4}") for i in range(40)] + [row(40 + i, "b", group="last") for i in range(3)]
     for seed in range(5):
-        assert counts(load(Listed(samples, split={"seed": seed})), "train")["b"] == 3
+        assert counts(load_data(Listed(samples, split={"seed": seed})), "train")["b"] == 3
 
 
 def test_named_splits_are_kept_and_val_is_cut_from_train() -> None:
     samples = [*rows("training", a=20, b=20), *rows("testing", 100, a=3, b=3)]
-    data = load(Listed(samples, split={"val": 0.1}))
+    data = load_data(Listed(samples, split={"val": 0.1}))
     assert counts(data, "test") == {"a": 3, "b": 3}
     assert counts(data, "val") == {"a": 2, "b": 2}
     assert counts(data, "train") == {"a": 18, "b": 18}
@@ -96,14 +96,14 @@ def test_named_splits_are_kept_and_val_is_cut_from_train() -> None:
 @pytest.mark.parametrize("name", ["val", "Validation", "valid", "dev"])
 def test_synonyms_of_val(name: str) -> None:
     samples = [*rows("train", a=5, b=5), *rows(name, 10, a=2, b=2), *rows("test", 20, a=1, b=1)]
-    data = load(Listed(samples))
+    data = load_data(Listed(samples))
     assert {split: len(found) for split, found in data.splits.items()} == {"train": 10, "val": 4, "test": 2}
     assert {s.split for s in data.splits["val"]} == {"val"}
 
 
-def test_other_splits_are_streams_and_may_lack_labels() -> None:
+def test_other_splits_may_lack_labels() -> None:
     odd = [row(100, None, "unlabelled"), row(101, "a", "target"), row(102, "zebra", "target")]
-    data = load(Listed([*rows(a=10, b=10), *odd]))
+    data = load_data(Listed([*rows(a=10, b=10), *odd]))
     assert [s.target for s in data.splits["unlabelled"]] == [None]
     assert [s.target for s in data.splits["target"]] == ["a", None]
     assert any("'zebra'" in note and "target" in note for note in data.notes)
@@ -111,28 +111,28 @@ def test_other_splits_are_streams_and_may_lack_labels() -> None:
 
 
 def test_one_label_map_in_natural_order() -> None:
-    data = load(Listed(rows(**{"class 10": 10, "class 2": 10, "class 1": 10, "b": 10})))
+    data = load_data(Listed(rows(**{"class 10": 10, "class 2": 10, "class 1": 10, "b": 10})))
     assert data.space == Space("single", ("b", "class 1", "class 2", "class 10"))
 
 
 def test_a_class_that_train_lacks_is_named_with_its_place() -> None:
     samples = [*rows("train", cat=5, dog=5), *rows("val", 10, cat=1, dgo=1), *rows("test", 20, cat=1)]
     with pytest.raises(TLError) as error:
-        load(Listed(samples))
+        load_data(Listed(samples))
     assert str(error.value).startswith("rows.csv:13: the class 'dgo' occurs in val but not in train")
     assert str(error.value).endswith("Did you mean 'dog'?")
 
 
 def test_a_class_that_val_lacks_is_noted() -> None:
     samples = [*rows("train", cat=5, dog=5), *rows("val", 10, cat=2), *rows("test", 20, cat=1, dog=1)]
-    assert "val has no sample of 'dog'." in load(Listed(samples)).notes
+    assert "val has no sample of 'dog'." in load_data(Listed(samples)).notes
 
 
 def test_per_class_subsets_are_nested_and_leave_val_and_test() -> None:
     samples = rows(a=60, b=30, c=4)
     sizes = (1, 2, 5, 20, 100)
-    found = [load(Listed(samples, per_class=n)) for n in sizes]
-    whole = load(Listed(samples))
+    found = [load_data(Listed(samples, per_class=n)) for n in sizes]
+    whole = load_data(Listed(samples))
     for n, data in zip(sizes, found, strict=True):
         assert counts(data, "train") == {name: min(n, k) for name, k in counts(whole, "train").items()}
         assert data.splits["val"] == whole.splits["val"]
@@ -143,7 +143,7 @@ def test_per_class_subsets_are_nested_and_leave_val_and_test() -> None:
 
 def test_limits_are_nested_proportional_and_keep_every_class() -> None:
     samples = rows(a=600, b=300, c=4)
-    found = {n: load(Listed(samples, limit=n)) for n in (3, 30, 90)}
+    found = {n: load_data(Listed(samples, limit=n)) for n in (3, 30, 90)}
     assert counts(found[3], "train") == {"a": 1, "b": 1, "c": 1}
     assert counts(found[90], "train")["a"] == pytest.approx(60, abs=2)
     assert ids(found[3], "train") <= ids(found[30], "train") <= ids(found[90], "train")
@@ -151,29 +151,29 @@ def test_limits_are_nested_proportional_and_keep_every_class() -> None:
 
 
 def test_a_limit_below_the_number_of_classes_keeps_the_map_and_is_noted() -> None:
-    data = load(Listed(rows(a=20, b=20, c=20), limit=2, balance="weights"))
+    data = load_data(Listed(rows(a=20, b=20, c=20), limit=2, balance="weights"))
     assert data.space.names == ("a", "b", "c")
     assert sorted(data.space.class_weights) == [0.0, 1.0, 1.0]
     assert "data.limit leaves training samples of 2 of 3 classes." in data.notes
 
 
 def test_classes_are_kept_or_named_with_a_suggestion() -> None:
-    data = load(Listed(rows(cat=10, dog=10, cow=10), classes=("cat", "cow")))
+    data = load_data(Listed(rows(cat=10, dog=10, cow=10), classes=("cat", "cow")))
     assert data.space.names == ("cat", "cow")
     with pytest.raises(TLError, match=r"data\.classes: no sample has the class 'cta'\. Did you mean 'cat'\?"):
-        load(Listed(rows(cat=10, dog=10), classes=("cta", "dog")))
+        load_data(Listed(rows(cat=10, dog=10), classes=("cta", "dog")))
 
 
 def test_class_weights_are_inverse_frequencies_with_mean_one() -> None:
     samples = [*rows("train", a=3, b=1), *rows("val", 10, a=1, b=1), *rows("test", 20, a=1, b=1)]
-    assert load(Listed(samples, balance="weights")).space.class_weights == pytest.approx((2 / 3, 2.0))
-    assert load(Listed(samples, balance="sampling")).balanced_sampling
+    assert load_data(Listed(samples, balance="weights")).space.class_weights == pytest.approx((2 / 3, 2.0))
+    assert load_data(Listed(samples, balance="sampling")).balanced_sampling
 
 
 def test_weights_of_several_labels_have_mean_one_over_all_labels() -> None:
     targets = [("a",), ("a", "b"), ("a",), ("a", "b"), ("a",), ("a",), ()]
     samples = [row(i, target, "train") for i, target in enumerate(targets)]
-    space = load(Listed(samples, "multi", balance="weights", split={"val": 0.0, "test": 0.0})).space
+    space = load_data(Listed(samples, "multi", balance="weights", split={"val": 0.0, "test": 0.0})).space
     assert space.class_weights == pytest.approx((8 / (2 * 6), 8 / (2 * 2)))
     assert label_index(space, ("b",)) == [0.0, 1.0]
     assert label_index(space, ()) == [0.0, 0.0]
@@ -181,7 +181,7 @@ def test_weights_of_several_labels_have_mean_one_over_all_labels() -> None:
 
 def test_numbers_get_mean_and_population_deviation_of_train() -> None:
     samples = [row(i, (float(i), 7.0), "train") for i in (1, 2, 3, 6)] + [row(9, (100.0, 0.0), "val")]
-    data = load(Listed(samples, "number", ("size", "depth"), split={"test": 0.0}))
+    data = load_data(Listed(samples, "number", ("size", "depth"), split={"test": 0.0}))
     assert data.space.names == ("size", "depth")
     assert data.space.mean == pytest.approx((3.0, 7.0))
     assert data.space.std == pytest.approx((math.sqrt(14 / 4), 1.0))
@@ -192,7 +192,7 @@ def test_numbers_get_mean_and_population_deviation_of_train() -> None:
 def test_numbers_must_be_finite(value: float) -> None:
     samples = [row(0, (1.0,)), row(1, (value,))]
     with pytest.raises(TLError, match=rf"^rows\.csv:3: 'size' is {value}, not a finite number"):
-        load(Listed(samples, "number", ("size",)))
+        load_data(Listed(samples, "number", ("size",)))
 
 
 def test_label_index_of_a_class_suggests_the_nearest() -> None:
@@ -214,35 +214,35 @@ def test_label_index_of_a_class_suggests_the_nearest() -> None:
 )
 def test_impossible_keys(changes: dict[str, object], message: str) -> None:
     with pytest.raises(TLError) as error:
-        load(Listed(rows(a=10, b=10), **changes))
+        load_data(Listed(rows(a=10, b=10), **changes))
     assert message in str(error.value)
 
 
 @pytest.mark.parametrize("key", [{"per_class": 3}, {"balance": "sampling"}])
 def test_keys_that_need_one_class_for_each_sample(key: dict[str, object]) -> None:
     with pytest.raises(TLError, match=next(iter(key))):
-        load(Listed([row(i, ("a",)) for i in range(9)], "multi", **key))
+        load_data(Listed([row(i, ("a",)) for i in range(9)], "multi", **key))
 
 
 def test_missing_labels_are_counted_at_the_first_place() -> None:
     with pytest.raises(TLError, match=r"^rows\.csv:7: the sample has no label \(and 1 more\)"):
-        load(Listed([*rows(a=3, b=2), row(5, None), row(6, None)]))
+        load_data(Listed([*rows(a=3, b=2), row(5, None), row(6, None)]))
 
 
 def test_samples_that_cannot_be_learnt_from() -> None:
     with pytest.raises(TLError, match=r"single class \('a'\)"):
-        load(Listed(rows(a=10)))
+        load_data(Listed(rows(a=10)))
     with pytest.raises(TLError, match="There is 1 training sample: at least 2"):
-        load(Listed([row(0, "a", "train"), row(1, "b", "val"), row(2, "b", "test")]))
+        load_data(Listed([row(0, "a", "train"), row(1, "b", "val"), row(2, "b", "test")]))
     with pytest.raises(TLError, match=r"no training sample.*\(the splits here: target, test\)"):
-        load(Listed([*rows("test", a=3), *rows("target", 10, a=3)]))
+        load_data(Listed([*rows("test", a=3), *rows("target", 10, a=3)]))
     with pytest.raises(TLError, match=r"^rows\.csv:9: the id 'row 0' is also in rows\.csv:2"):
-        load(Listed([*rows(a=3, b=3), replace(row(7, "a"), id="row 0")]))
+        load_data(Listed([*rows(a=3, b=3), replace(row(7, "a"), id="row 0")]))
 
 
 def test_fingerprint_follows_content() -> None:
     samples = rows(a=10, b=10)
-    before = load(Listed(samples)).fingerprint
-    assert load(Listed([replace(samples[0], input="other"), *samples[1:]])).fingerprint != before
-    assert load(Listed([replace(s, where="elsewhere") for s in samples])).fingerprint == before
-    assert load(Listed(samples, split={"seed": 5})).fingerprint != before
+    before = load_data(Listed(samples)).fingerprint
+    assert load_data(Listed([replace(samples[0], input="other"), *samples[1:]])).fingerprint != before
+    assert load_data(Listed([replace(s, where="elsewhere") for s in samples])).fingerprint == before
+    assert load_data(Listed(samples, split={"seed": 5})).fingerprint != before

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.components.data.listed import option
 from tl.components.data.base import Data
-from tl.components.data.splits import load
+from tl.components.data.splits import load_data
 from tl.components.picture import open_image
 from tl.components.sample import Picture, Sample
 from tl.errors import TLError
@@ -22,7 +22,7 @@ def samples(**keys: Any) -> list[Sample]:
 
 
 def loaded(**keys: Any) -> Data:
-    return load(option("table", **keys))
+    return load_data(option("table", **keys))
 
 
 def failure(**keys: Any) -> str:

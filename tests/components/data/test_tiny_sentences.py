@@ -7,7 +7,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from tests.components.data.listed import option
-from tl.components.data.splits import load
+from tl.components.data.splits import load_data
 from tl.errors import TLError
 
 
@@ -20,7 +20,7 @@ def test_sentences_differ_are_balanced_and_follow_the_seed() -> None:
 
 
 def test_words_alone_help_but_are_not_enough() -> None:
-    data = load(option("tiny_sentences"))
+    data = load_data(option("tiny_sentences"))
     words = CountVectorizer().fit(str(s.input) for s in data.splits["train"])
     x = {split: words.transform(str(s.input) for s in found) for split, found in data.splits.items()}
     y = {split: [s.target for s in found] for split, found in data.splits.items()}

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tests.components.data.listed import option
-from tl.components.data.splits import load
+from tl.components.data.splits import load_data
 from tl.components.picture import open_image
 from tl.components.sample import Picture, Sample
 from tl.errors import TLError
@@ -44,7 +44,7 @@ def test_shape_and_paper_are_dark_and_light_or_light_and_dark() -> None:
 
 
 def test_pixels_alone_are_not_enough() -> None:
-    data = load(option("tiny_shapes", n=400))
+    data = load_data(option("tiny_shapes", n=400))
     x = {split: np.stack([pixels(s).ravel() / 255 for s in found]) for split, found in data.splits.items()}
     y = {split: [s.target for s in found] for split, found in data.splits.items()}
     linear = LogisticRegression(max_iter=2000).fit(x["train"], y["train"])

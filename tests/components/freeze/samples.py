@@ -1,4 +1,4 @@
-"""Freeze schedules, and the parts of a few models."""
+"""Freeze schedules built from their YAML defaults, and the names of the parts of a few models."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def phases_of(name: str, parts: Sequence[str] = FOUR, **changes: Any) -> tuple[P
 
 
 def ends(phases: Sequence[Phase]) -> list[int]:
-    """The steps at which phases end in a run of TOTAL steps."""
-    return [min(TOTAL, phase.until.steps(total=TOTAL, epoch=EPOCH)) for phase in phases]
+    """The step at which each phase ends in a run of TOTAL steps."""
+    return [min(TOTAL, phase.end.steps(total=TOTAL, epoch=EPOCH)) for phase in phases]

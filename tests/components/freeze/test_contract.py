@@ -1,4 +1,4 @@
-"""What every freeze schedule keeps, whatever the model."""
+"""What holds for every freeze schedule, whatever parts a model has."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def test_its_yaml_binds_and_says_what_it_is_for(name: str) -> None:
 
 @every
 @models
-def test_it_lasts_to_the_end(name: str, parts: tuple[str, ...]) -> None:
+def test_its_last_phase_ends_with_the_run(name: str, parts: tuple[str, ...]) -> None:
     phases = phases_of(name, parts)
-    assert phases[-1].until == Duration(100, "%")
+    assert phases[-1].end == Duration(100, "%")
     assert ends(phases)[-1] == TOTAL
     assert all(before <= after for before, after in pairwise(ends(phases)))
 
@@ -48,7 +48,7 @@ def test_the_head_learns_from_the_start(name: str, parts: tuple[str, ...]) -> No
 
 @every
 @models
-def test_phases_have_names_of_their_own_and_rates(name: str, parts: tuple[str, ...]) -> None:
+def test_phases_have_different_names_and_rates_above_zero(name: str, parts: tuple[str, ...]) -> None:
     phases = phases_of(name, parts)
     assert len({phase.name for phase in phases}) == len(phases)
     assert all(0 < phase.lr <= 1 for phase in phases)

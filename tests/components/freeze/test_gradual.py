@@ -17,10 +17,10 @@ def test_shares_of_the_run_stop_at_its_end() -> None:
     assert ends(phases_of("gradual", FOUR, every="30%")) == [300, 600, 900, 1000, 1000]
 
 
-def test_what_does_not_fit_into_the_run_comes_to_nothing() -> None:
+def test_phases_after_the_end_of_the_run_have_no_steps() -> None:
     assert ends(phases_of("gradual", DEEP))[9:] == [1000] * 17
 
 
-def test_it_refuses_no_time_at_all() -> None:
+def test_a_length_of_zero_is_refused() -> None:
     with pytest.raises(TLError, match=r"freeze\.every: 0step must be above 0"):
         phases_of("gradual", every="0step")

@@ -14,11 +14,11 @@ def test_the_head_learns_first_and_then_everything() -> None:
     assert ends([probe, full]) == [300, 1000]
 
 
-def test_the_probe_can_be_told_in_epochs_or_steps() -> None:
+def test_the_probe_can_be_given_in_epochs_or_steps() -> None:
     assert ends(phases_of("linear_then_all", probe="2ep")) == [200, 1000]
     assert ends(phases_of("linear_then_all", probe="50step")) == [50, 1000]
 
 
-def test_it_refuses_a_rate_of_nothing() -> None:
+def test_a_rate_of_zero_is_refused() -> None:
     with pytest.raises(TLError, match=r"freeze\.lr_after: 0 must be above 0"):
         phases_of("linear_then_all", lr_after=0.0)

@@ -24,7 +24,7 @@ def test_the_adapter_has_a_name() -> None:
     assert phases_of("surgical", ADAPTED, train=["adapter"])[0].train == ("adapter",)
 
 
-def test_a_pattern_for_nothing_is_refused_with_what_there_is() -> None:
+def test_a_pattern_that_matches_nothing_is_refused_with_the_names_of_the_parts() -> None:
     text = r"freeze\.train: 'adapter' matches no part: the parts are backbone\.0 \.\. backbone\.3, head\."
     with pytest.raises(TLError, match=text):
         phases_of("surgical", FOUR, train=["head", "adapter"])

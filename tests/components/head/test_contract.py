@@ -59,7 +59,7 @@ def test_the_loss_falls(name: str, kind: str) -> None:
     head = head_of(name, kind).train()
     features, target = problem(kind)
     before = head.loss(head(features), target)
-    if head.needs_fit:
+    if head.needs_training_features:
         head.fit(features, target)
     if parameters := list(head.parameters()):
         before = head.loss(head(features), target)
@@ -97,7 +97,7 @@ def test_a_closed_form_start_is_better_than_none(name: str, kind: str, init: str
     head = head_of(name, kind, init=init)
     features, target = problem(kind)
     before = head.loss(head(features), target).item()
-    assert head.needs_fit
+    assert head.needs_training_features
     head.fit(features, target)
     output = head(features)
     assert head.loss(output, target).item() < before
@@ -121,7 +121,7 @@ def test_what_fit_found_is_in_the_state(name: str, kind: str) -> None:
 def test_standardised_features_are_scikit_learns(name: str, kind: str) -> None:
     head = head_of(name, kind, standardize=True).eval()
     features, target = problem(kind)
-    assert head.needs_fit
+    assert head.needs_training_features
     assert torch.equal(head(features), head.answer(features))
     head.fit(features, target)
     scaled = torch.from_numpy(StandardScaler().fit_transform(features.double().numpy())).float()
@@ -134,7 +134,7 @@ def test_without_standardising_features_pass_as_they_are(name: str, kind: str) -
     features, target = problem(kind)
     head.fit(features, target)
     assert torch.equal(head(features), head.answer(features))
-    assert head.needs_fit == (head.common["init"] != "random")
+    assert head.needs_training_features == (head.common["init"] != "random")
 
 
 @in_every_space
@@ -187,7 +187,7 @@ def test_beside_a_backbone_from_scratch_nothing_is_fitted_unless_it_is_asked_for
     assert head.standardize
     head.from_scratch()
     assert not head.standardize
-    assert head.needs_fit == (head.common["init"] not in ("auto", "random"))
+    assert head.needs_training_features == (head.common["init"] not in ("auto", "random"))
     asked = head_of(name, kind, standardize=True)
     asked.from_scratch()
     assert asked.standardize

@@ -1,4 +1,4 @@
-"""A small model in parts, and optimizers over it."""
+"""A small model in parts, and optimizers for it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def step(parts: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> float
 
 
 def one_weight(name: str, value: float, gradients: list[float], decays: bool = True, **changes: Any) -> list[float]:
-    """The course of a single number under given gradients, at the rate and decay that are asked for."""
+    """The value of a single weight after each step, for given gradients, learning rate and decay."""
     weight = nn.Parameter(torch.tensor([[value]], dtype=torch.float64))
     rule = rule_of(name, **changes)
     decay = rule.common["weight_decay"] if decays else 0.0

@@ -1,4 +1,4 @@
-"""Adam's penalties by hand."""
+"""Adam's penalties against values computed by hand."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_decoupled_and_penalised_decay_differ() -> None:
     assert one_weight("adam", 2.0, [0.3, 0.1], **changes) != one_weight("adamw", 2.0, [0.3, 0.1], **changes)
 
 
-def test_l1_leaves_the_gradient_free_of_any_graph() -> None:
+def test_the_l1_penalty_adds_no_autograd_graph_to_the_gradient() -> None:
     weight = nn.Parameter(torch.ones(2, 2))
     optimizer = rule_of("adam", l1=0.1).build([{"params": [weight], "lr": 0.1, "decays": True}])
     weight.square().sum().backward()

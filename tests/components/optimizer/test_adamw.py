@@ -1,4 +1,4 @@
-"""AdamW by hand."""
+"""AdamW against values computed by hand."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def test_the_second_step_by_hand() -> None:
 
 
 @pytest.mark.parametrize("betas", [[0.9], [0.9, 0.99, 0.999], [0.9, 1.0], [-0.1, 0.9]])
-def test_it_refuses_betas_that_are_not_two_shares(betas: list[float]) -> None:
+def test_it_refuses_betas_that_are_not_two_numbers_below_1(betas: list[float]) -> None:
     with pytest.raises(TLError, match=r"optimizer\.betas: .* must be two numbers from 0 to below 1"):
         rule_of("adamw", betas=betas)

@@ -1,4 +1,4 @@
-"""What every optimizer keeps: frozen parameters stand still, norms and biases never decay, states resume."""
+"""What holds for every optimizer: frozen parameters do not change, norms and biases never decay, states resume."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_loss_falls(name: str) -> None:
 
 
 @every
-def test_what_freezes_after_it_learned_stands_still(name: str) -> None:
+def test_parameters_frozen_after_some_steps_do_not_change(name: str) -> None:
     parts = parts_of()
     optimizer = over(parts, name, lr=0.02, weight_decay=0.1, **({"l1": 1e-3} if name in WITH_L1 else {}))
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Groups partition the parameters."""
+"""Every parameter is in exactly one of the optimizer's groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schedules against the papers' equations by hand, and against torch's where they are the same."""
+"""Schedules against the papers' equations, and against torch's schedulers where torch has the same schedule."""
 
 from __future__ import annotations
 

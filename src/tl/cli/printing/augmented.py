@@ -8,11 +8,11 @@ from typing import cast
 
 from tl.cli.printing.json_output import print_json
 from tl.cli.printing.terminal import say
-from tl.commands.contact_sheet import contact_sheet, lines, views
+from tl.commands.contact_sheet import augmented_images, augmented_texts, contact_sheet
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
 from tl.components.data.base import Data
-from tl.components.data.splits import load as load_data
+from tl.components.data.splits import load_data
 from tl.components.picture import open_image
 from tl.components.preprocess import ImagePreprocess, TextPreprocess
 from tl.components.sample import Picture, Sample
@@ -35,15 +35,18 @@ def print_augmented(reference: str, overrides: list[str], to: Path, as_json: boo
     samples = _evenly_spaced(data.splits["train"])
     match backbone.preprocess:
         case ImagePreprocess() as preprocess:
-            images = [open_image(cast("Path | Picture", sample.input), preprocess.least) for sample in samples]
+            images = [open_image(cast("Path | Picture", sample.input), preprocess.min_side) for sample in samples]
             if not to.parent.is_dir():
                 raise TLError(f"--to {to}: there is no folder '{to.parent}'.")
             captions = [f"{sample.target}: {sample.id}" for sample in samples]
-            contact_sheet(views(images, augment, preprocess, recipe.seed, _VIEWS), captions, to)
+            contact_sheet(augmented_images(images, augment, preprocess, recipe.seed, _VIEWS), captions, to)
             print_json({"to": str(to)}) if as_json else say(f"{to}: as evaluated, then {_VIEWS} views each")
         case TextPreprocess() as preprocess:
             texts = [cast("str | tuple[str, str]", sample.input) for sample in samples]
-            found = [lines(t, augment, preprocess, derive(recipe.seed, "text", i), _VIEWS) for i, t in enumerate(texts)]
+            found = [
+                augmented_texts(t, augment, preprocess, derive(recipe.seed, "text", i), _VIEWS)
+                for i, t in enumerate(texts)
+            ]
             print_json(found) if as_json else _print_texts(found)
 
 

@@ -28,7 +28,7 @@ def checked_as_json(checked: Checked, timing: Timing | None) -> dict[str, Any]:
         "counts": checked.findings.counts,
         "notes": [*checked.recipe.notes, *checked.data.notes],
         "warnings": list(checked.findings.warnings),
-        "phases": [{"name": p.name, "until": str(p.until), "train": list(p.train)} for p in checked.phases],
+        "phases": [{"name": p.name, "until": str(p.end), "train": list(p.train)} for p in checked.phases],
         "forecast": vars(checked.need),
         "timing": None if timing is None else {**vars(timing), "total": _total_seconds(checked, timing)},
     }

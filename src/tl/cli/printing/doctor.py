@@ -8,15 +8,15 @@ from rich.markup import escape
 
 from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import plain_table
-from tl.commands.doctor import Symptom
+from tl.commands.doctor import Finding
 
 _MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "broken": "[red]broken[/]"}
 
 
-def print_symptoms(found: Sequence[Symptom]) -> None:
+def print_findings(found: Sequence[Finding]) -> None:
     """A row for each finding."""
     table = plain_table()
     table.show_header = False
-    for symptom in found:
-        table.add_row(_MARKS[symptom.state], escape(symptom.what), escape(symptom.text))
+    for finding in found:
+        table.add_row(_MARKS[finding.state], escape(finding.what), escape(finding.text))
     Screen(highlight=False).print(table)

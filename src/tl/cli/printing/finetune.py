@@ -10,7 +10,7 @@ from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import plain_table
 from tl.cli.printing.terminal import say
 from tl.run.run import Run
-from tl.run.schema import OUTCOME, demand, read_json
+from tl.run.schema import OUTCOME, check_shape, read_json
 
 if TYPE_CHECKING:
     from tl.training.finder import RateSweep
@@ -38,7 +38,7 @@ def _outcomes(run: Run) -> list[Any]:
     outcomes = []
     for file in sorted((run.path / "evaluation").glob("*.json")):
         outcome = read_json(file)
-        demand(file, OUTCOME, outcome)
+        check_shape(file, OUTCOME, outcome)
         outcomes.append(outcome)
     return outcomes
 

@@ -15,10 +15,10 @@ from tl.cli.printing.tables import plain_table
 from tl.cli.printing.terminal import visible
 from tl.commands.parts import stored_preprocess
 from tl.components.freeze.base import Phase
-from tl.recipe.compose import layers
+from tl.recipe.compose import option_files
 from tl.recipe.recipe import Recipe
 from tl.recipe.registry import RECIPES, options
-from tl.recipe.yamlfile import flow, shown
+from tl.recipe.yamlfile import flow, short_path
 
 _MOST_COLUMNS = 4
 
@@ -50,7 +50,7 @@ def recipe_as_json(
     table = [
         {
             "name": phase.name,
-            "until": str(phase.until),
+            "until": str(phase.end),
             "patience": phase.patience,
             "rates": {part: rates[part] * phase.lr for part in names or () if part in phase.train},
         }
@@ -59,7 +59,7 @@ def recipe_as_json(
     return {
         "name": recipe.name,
         "recipe": recipe.plain(),
-        "where": recipe.where,
+        "where": recipe.origins,
         "notes": recipe.notes,
         "parts": names,
         "phases": table,
@@ -74,8 +74,8 @@ def _recipe_lines(recipe: Recipe) -> Iterator[Text]:
     yield Text("defaults:")
     for chosen in plain.pop("defaults"):
         for group, option in chosen.items():
-            yield _with_place(f"  - {group}: {option}", recipe.where[f"{group}="], defaults)
-    yield from _mapping_lines(plain, "", recipe.where, defaults)
+            yield _with_place(f"  - {group}: {option}", recipe.origins[f"{group}="], defaults)
+    yield from _mapping_lines(plain, "", recipe.origins, defaults)
 
 
 def _mapping_lines(
@@ -109,8 +109,8 @@ def _place(key: str, where: Mapping[str, str]) -> str:
 def _default_files(recipe: Recipe) -> set[str]:
     """The files that hold the defaults of the base recipe and of the chosen options."""
     chosen = [options(group)[node.option] for group, node in recipe.nodes().items()]
-    files: list[Path] = [RECIPES / "base.yaml", *(layer.path for option in chosen for layer in layers(option))]
-    return {shown(file) for file in files}
+    files: list[Path] = [RECIPES / "base.yaml", *(layer.path for option in chosen for layer in option_files(option))]
+    return {short_path(file) for file in files}
 
 
 def _print_phases(
@@ -158,5 +158,5 @@ def _stage_rates(stages: Mapping[str, float]) -> str:
 
 def _end(phase: Phase) -> str:
     if phase.patience is None:
-        return f"until {phase.until}"
+        return f"until {phase.end}"
     return f"until {phase.patience} evaluations bring no gain"

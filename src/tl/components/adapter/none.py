@@ -11,7 +11,7 @@ from tl.components.adapter.base import Adapter
 
 @final
 class NoAdapter(Adapter):
-    """Features pass unchanged; there is nothing to learn."""
+    """The identity: features pass unchanged, and nothing is learnt."""
 
     def forward(self, features: Tensor) -> Tensor:
         return features

@@ -1,4 +1,4 @@
-"""What augmentation may change: one raw training sample, then a whole training batch."""
+"""What an augmentation may change: a training sample, then the sample's image tensor, then the whole batch."""
 
 from __future__ import annotations
 
@@ -13,32 +13,35 @@ from tl.space import Space
 
 
 class Augment(ABC):
-    """Randomness comes from torch's global generator, which the caller seeds for each sample and each batch."""
+    """The base class of augmentations. `modality` is the type of input that an option takes; None means both.
+
+    Random numbers come from torch's global generator, which the caller seeds for each sample and each batch.
+    """
 
     modality: ClassVar[Modality | None] = None
 
     @property
     @abstractmethod
     def deterministic(self) -> bool:
-        """Whether a sample looks the same in every batch, so that a frozen function of it may be cached."""
+        """Whether a sample looks the same in every batch, so that its activations from frozen stages may be cached."""
 
     @property
-    def mixes(self) -> bool:
-        """Whether `batch` changes anything: what it gives then is no function of single samples."""
+    def mixes_samples(self) -> bool:
+        """Whether `batch` mixes the samples of a batch, so that no activation of a single sample can be cached."""
         return False
 
-    def objection(self, space: Space) -> str:
-        """The user's mistake where the options make no sense for this output space; empty, as here, where they do."""
+    def mistake_for(self, space: Space) -> str:
+        """A sentence where the recipe's keys make no sense for this output space; the default '' means they do."""
         return ""
 
     @abstractmethod
     def sample(self, value: Any, preprocess: Preprocess) -> Any:
-        """A PIL image to one of the size that `preprocess.tensor` takes; a text or a pair of texts to the same type."""
+        """A PIL image, cropped to the size that `preprocess.tensor` takes; or a text or a pair of texts."""
 
-    def erase(self, image: Tensor) -> Tensor:
-        """The normalised tensor (3, H, W) to one with parts erased; the default leaves it."""
+    def random_erase(self, image: Tensor) -> Tensor:
+        """A normalised image tensor (3, H, W) with parts erased; the default erases nothing."""
         return image
 
     def batch(self, batch: Batch, space: Space) -> Batch:
-        """A batch to a mixed one, with soft targets where the space has one label; the default leaves it."""
+        """A batch of mixed samples, with soft targets where the space has one label; the default mixes nothing."""
         return batch

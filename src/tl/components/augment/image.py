@@ -16,15 +16,17 @@ from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
 from tl.errors import Mistakes, TLError
 from tl.space import Space
 
-Step = Callable[[Any], Any]
+Transform = Callable[[Any], Any]
 
 
 @final
 class ImageAugment(Augment):
-    """Crop, mirror, rotate, change colours, apply a policy, erase, mix; what opens up is filled with the mean colour.
+    """Crop, mirror, rotate, change colours, apply a policy, erase, mix.
 
+    Corners that a rotation leaves empty are filled with the mean colour. Hue changes a quarter as much as the other
+    colour values (Chen et al. 2020).
     RandAugment: Cubuk et al. 2020. TrivialAugment: Müller & Hutter 2021. Random erasing: Zhong et al. 2020.
-    Mixup: Zhang et al. 2018. CutMix: Yun et al. 2019. Hue changes a quarter as much as the rest: Chen et al. 2020.
+    Mixup: Zhang et al. 2018. CutMix: Yun et al. 2019.
     """
 
     modality: ClassVar[Modality | None] = "image"
@@ -49,41 +51,41 @@ class ImageAugment(Augment):
         self.crop, self.ratio, self.rotate, self.color = crop, ratio, rotate, color
         self.flip, self.vertical_flip, self.grayscale = flip, vertical_flip, grayscale
         self.policy, self.policy_ops, self.policy_magnitude = policy, policy_ops, policy_magnitude
-        self.erasure, self.mixup, self.cutmix = erase, mixup, cutmix
+        self.erase, self.mixup, self.cutmix = erase, mixup, cutmix
         if mistakes := self._mistakes():
             raise Mistakes(mistakes)
-        self._built: dict[ImagePreprocess, list[Step]] = {}
+        self._transforms: dict[ImagePreprocess, list[Transform]] = {}
         self._eraser = v2.RandomErasing(p=erase)
         alphas = ((v2.MixUp, mixup), (v2.CutMix, cutmix))
         self._mixers = [mixer(alpha=alpha) for mixer, alpha in alphas if alpha is not None]
 
     def _mistakes(self) -> list[str]:
-        share = ("flip", "vertical_flip", "grayscale", "color", "erase")
-        values = (self.flip, self.vertical_flip, self.grayscale, self.color, self.erasure)
+        probabilities = ("flip", "vertical_flip", "grayscale", "color", "erase")
+        values = (self.flip, self.vertical_flip, self.grayscale, self.color, self.erase)
         rules = [
             ("crop", self.crop, self.crop is None or 0 < self.crop <= 1, "above 0 and at most 1, or null"),
             ("ratio", self.ratio, self.ratio >= 1, "of at least 1"),
-            *((key, value, 0 <= value <= 1, "from 0 to 1") for key, value in zip(share, values, strict=True)),
+            *((key, value, 0 <= value <= 1, "from 0 to 1") for key, value in zip(probabilities, values, strict=True)),
             ("rotate", self.rotate, 0 <= self.rotate <= 180, "of degrees from 0 to 180"),
             ("policy_ops", self.policy_ops, self.policy_ops >= 1, "of at least 1"),
             ("policy_magnitude", self.policy_magnitude, 0 <= self.policy_magnitude <= 30, "from 0 to 30"),
             ("mixup", self.mixup, self.mixup is None or self.mixup > 0, "above 0, or null"),
             ("cutmix", self.cutmix, self.cutmix is None or self.cutmix > 0, "above 0, or null"),
         ]
-        wrong = [(key, value, remedy) for key, value, right, remedy in rules if not right]
-        return [f"augment.{key} is {value}: give a number {remedy}." for key, value, remedy in wrong]
+        wrong = [(key, value, allowed) for key, value, right, allowed in rules if not right]
+        return [f"augment.{key} is {value}: give a number {allowed}." for key, value, allowed in wrong]
 
     @property
     def deterministic(self) -> bool:
-        chances = (self.flip, self.vertical_flip, self.rotate, self.color, self.grayscale, self.erasure)
+        chances = (self.flip, self.vertical_flip, self.rotate, self.color, self.grayscale, self.erase)
         return self.crop is None and self.policy == "none" and not any(chances) and not self._mixers
 
     @property
-    def mixes(self) -> bool:
+    def mixes_samples(self) -> bool:
         return bool(self._mixers)
 
-    def objection(self, space: Space) -> str:
-        """Numbers refuse cutmix: the share of a picture's area that is seen says nothing of a share of its number."""
+    def mistake_for(self, space: Space) -> str:
+        """A mistake where cutmix meets numbers to predict: half of a picture's area is not half of its number."""
         if space.kind != "number" or self.cutmix is None:
             return ""
         return (
@@ -92,59 +94,62 @@ class ImageAugment(Augment):
         )
 
     def sample(self, value: Any, preprocess: Preprocess) -> Any:
-        """A PIL image (RGB) to one of size x size pixels."""
-        known = cast(ImagePreprocess, preprocess)
-        if known not in self._built:
-            self._built[known] = self._build(known)
-        for step in self._built[known]:
-            value = step(value)
+        """A PIL image (RGB), augmented and cropped to size x size pixels."""
+        images = cast(ImagePreprocess, preprocess)
+        if images not in self._transforms:
+            self._transforms[images] = self._build(images)
+        for transform in self._transforms[images]:
+            value = transform(value)
         return value
 
-    def _build(self, preprocess: ImagePreprocess) -> list[Step]:
-        how: dict[str, Any] = {
-            "interpolation": preprocess.mode,
+    def _build(self, preprocess: ImagePreprocess) -> list[Transform]:
+        resampling: dict[str, Any] = {
+            "interpolation": preprocess.interpolation_mode,
             "fill": [round(255 * channel) for channel in preprocess.mean],
         }
-        steps: list[Step] = [preprocess.crop if self.crop is None else self._cropper(preprocess, self.crop)]
+        transforms: list[Transform] = [preprocess.crop if self.crop is None else self._cropper(preprocess, self.crop)]
         if self.flip:
-            steps.append(v2.RandomHorizontalFlip(self.flip))
+            transforms.append(v2.RandomHorizontalFlip(self.flip))
         if self.vertical_flip:
-            steps.append(v2.RandomVerticalFlip(self.vertical_flip))
+            transforms.append(v2.RandomVerticalFlip(self.vertical_flip))
         if self.rotate:
-            steps.append(v2.RandomRotation(self.rotate, **how))
+            transforms.append(v2.RandomRotation(self.rotate, **resampling))
         if self.color:
-            steps.append(v2.ColorJitter(self.color, self.color, self.color, self.color / 4))
+            transforms.append(v2.ColorJitter(self.color, self.color, self.color, self.color / 4))
         if self.grayscale:
-            steps.append(v2.RandomGrayscale(self.grayscale))
+            transforms.append(v2.RandomGrayscale(self.grayscale))
         match self.policy:
             case "randaugment":
-                steps.append(v2.RandAugment(self.policy_ops, self.policy_magnitude, **how))
+                transforms.append(v2.RandAugment(self.policy_ops, self.policy_magnitude, **resampling))
             case "trivialaugment":
-                steps.append(v2.TrivialAugmentWide(**how))
+                transforms.append(v2.TrivialAugmentWide(**resampling))
             case "none":
                 pass
-        return steps
+        return transforms
 
-    def _cropper(self, preprocess: ImagePreprocess, smallest: float) -> Step:
+    def _cropper(self, preprocess: ImagePreprocess, smallest: float) -> Transform:
         ratio = (1 / self.ratio, self.ratio)
-        cropper: Step = v2.RandomResizedCrop(
-            preprocess.size, (smallest, 1.0), ratio, interpolation=preprocess.mode, antialias=True
+        cropper: Transform = v2.RandomResizedCrop(
+            preprocess.size, (smallest, 1.0), ratio, interpolation=preprocess.interpolation_mode, antialias=True
         )
         return cropper
 
-    def erase(self, image: Tensor) -> Tensor:
-        """The normalised tensor (3, H, W) to one with a rectangle of 0.02 to 0.33 of its area at the mean colour."""
-        if not self.erasure:
+    def random_erase(self, image: Tensor) -> Tensor:
+        """A normalised image tensor (3, H, W) of which a rectangle (0.02 to 0.33 of the area) has the mean colour."""
+        if not self.erase:
             return image
         erased: Tensor = self._eraser(image)
         return erased
 
     def batch(self, batch: Batch, space: Space) -> Batch:
-        """Blend every picture with its neighbour in the batch, and their targets alike; unknown labels stop it."""
+        """Mix every picture with its neighbour in the batch, and their targets too.
+
+        A batch with unknown labels is returned as it is.
+        """
         if not self._mixers or (space.kind == "single" and bool((batch.y < 0).any())):
             return batch
-        if objection := self.objection(space):
-            raise TLError(objection)
+        if mistake := self.mistake_for(space):
+            raise TLError(mistake)
         mixer = self._mixers[int(torch.randint(len(self._mixers), ()))]
         y = one_hot(batch.y, space.dim).float() if space.kind == "single" else batch.y
         values, y = mixer(batch.x.values, y)

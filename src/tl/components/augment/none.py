@@ -10,7 +10,7 @@ from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
 
 @final
 class NoAugment(Augment):
-    """Training sees what evaluation sees: the centre crop of an image, a text unchanged."""
+    """Training samples look as they do in evaluation: the centre crop of an image, a text unchanged."""
 
     modality: ClassVar[Modality | None] = None
 

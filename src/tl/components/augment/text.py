@@ -16,7 +16,7 @@ from tl.errors import Mistakes
 class TextAugment(Augment):
     """Word dropout (Iyyer et al. 2015) and swaps of neighbouring words (after Wei & Zou 2019), before tokenisation.
 
-    A text keeps at least one word. The white space between words that stay is kept, and that around the text is not.
+    A text keeps at least one word. White space between the kept words is kept; white space around the text is not.
     """
 
     modality: ClassVar[Modality | None] = "text"

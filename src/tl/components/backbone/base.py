@@ -1,4 +1,4 @@
-"""What every backbone is: a chain of stages, shallow to deep, that can be started and stopped between any two."""
+"""What every backbone is: a chain of stages, shallow to deep, that can start and stop between any two stages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tl.components.preprocess import Preprocess
 
 
 class Backbone(nn.Module, ABC):
-    """Inputs to features (B, dim). All parameters and buffers belong to exactly one stage.
+    """Inputs to features (B, dim). Each parameter and each buffer belongs to exactly one stage.
 
-    `report` tells what was loaded into it; None where it started from random weights.
+    `report` tells which weights were loaded; it is None for a backbone that starts from random weights.
     """
 
     dim: int
@@ -28,40 +28,40 @@ class Backbone(nn.Module, ABC):
 
     @property
     def depth(self) -> int:
-        """The number of stages with the pooling, which counts as the stage after the last: len(stages()) + 1."""
+        """The number of the position behind the pooling: stages + 1, since pooling is the stage after the last."""
         return len(self.stages()) + 1
 
     @abstractmethod
     def run(self, x: Inputs, start: int, stop: int) -> Inputs:
-        """Run stages start..stop-1 on what stage start takes in: pixels or ids for 0, an activation after that."""
+        """Run stages start..stop-1 on the input of stage `start`: pixels or token ids for 0, else an activation."""
 
     @abstractmethod
     def pool(self, x: Inputs) -> Tensor:
-        """The last stage's activation to features (B, dim); holds no parameters."""
+        """The last stage's activation to features (B, dim); pooling has no parameters."""
 
     def forward(self, x: Inputs, start: int = 0) -> Tensor:
-        """Features (B, dim); pooling counts as the stage after the last, so that `start` may also lie behind it."""
+        """Features (B, dim); at `start` = depth the inputs are the features already."""
         return self.between(x, start, self.depth).values
 
     def between(self, x: Inputs, start: int, stop: int) -> Inputs:
-        """Run stages start..stop-1, where pooling is the stage after the last."""
+        """Run stages start..stop-1, of which pooling may be the last: `stop` may be `depth`."""
         stages = len(self.stages())
         if start <= stages:
             x = self.run(x, start, min(stop, stages))
         return Inputs(self.pool(x)) if start <= stages < stop else x
 
     def checkpointing(self, on: bool = True) -> bool:
-        """Turn gradient checkpointing on or off; False where the backbone has none."""
+        """Turn gradient checkpointing on or off; returns False where the backbone has none."""
         return False
 
-    def described(self) -> list[str]:
-        """Lines for a person: how the weights were loaded and how inputs are preprocessed."""
+    def description_lines(self) -> list[str]:
+        """Lines for the user: how the weights were loaded and how inputs are preprocessed."""
         return [*self.report_lines(), *(f"preprocess: {line}" for line in self.preprocess.lines())]
 
     def report_lines(self) -> list[str]:
-        """How loading the weights went; nothing where none were loaded."""
+        """Lines on how loading the weights went; none where the weights are random."""
         return self.report.lines() if self.report else []
 
     def assets(self) -> dict[str, bytes]:
-        """Files beside the weights that are needed to build this backbone again from a run."""
+        """Files, by name, that a run must keep beside the weights so that this backbone can be built again."""
         return {}

@@ -1,4 +1,4 @@
-"""Image networks whose stages are modules called one after the other."""
+"""Image networks whose stages are modules that are called one after the other."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tl.components.preprocess import ImagePreprocess
 
 
 class Chain(Backbone):
-    """`net` holds the tensors under their native names, `stages` the same tensors in the order they run.
+    """`net` names its tensors as the published weights do; `stages` hold the same tensors in the order they run.
 
-    Feature maps (B, C, H, W) are averaged into features; of token sequences (B, T, D) the class token is taken.
+    Pooling averages feature maps (B, C, H, W), and takes the class token of token sequences (B, T, D).
     """
 
     def __init__(self, net: nn.Module, stages: Sequence[nn.Module], dim: int, preprocess: ImagePreprocess) -> None:
@@ -47,12 +47,12 @@ class Chain(Backbone):
         if not (self._checkpointing and self.training and torch.is_grad_enabled()):
             called: Tensor = stage(values)
             return called
-        again: Tensor = recomputed(stage, stage, values)
-        return again
+        checkpointed: Tensor = recomputed(stage, stage, values)
+        return checkpointed
 
 
-def scaled(preprocess: ImagePreprocess, size: int | None) -> ImagePreprocess:
-    """The same preprocessing at another image size, with the same share of the image in the crop."""
+def at_image_size(preprocess: ImagePreprocess, size: int | None) -> ImagePreprocess:
+    """The same preprocessing at another image size: the crop keeps its share of the image. None changes nothing."""
     if size is None or size == preprocess.size:
         return preprocess
     resize = round(preprocess.resize * size / preprocess.size)
@@ -60,8 +60,8 @@ def scaled(preprocess: ImagePreprocess, size: int | None) -> ImagePreprocess:
 
 
 def _channels_last(values: Tensor) -> Tensor:
-    """Depthwise convolutions run up to three times as fast in this layout on a CPU.
+    """Feature maps in the layout in which depthwise convolutions on a CPU run up to three times as fast.
 
-    An activation read back from the cache is brought to it too: with another layout the bits would differ.
+    Activations from the cache get the same layout, because results in another layout would differ in the last bits.
     """
     return values.contiguous(memory_format=torch.channels_last) if values.ndim == 4 else values

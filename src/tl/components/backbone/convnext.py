@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, final
 from torch import nn
 from torchvision.models import get_model
 
-from tl.components.backbone.chain import Chain, scaled
+from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.imagenet import Pretrained
 from tl.recipe.weights import Weights
 
@@ -34,13 +34,13 @@ class ConvNeXt(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net, report = found.into(partial(_net, name), dropped=("classifier.2.",))
+        net, report = found.build_net(partial(_net, name), dropped=("classifier.2.",))
         (norm,) = net.classifier
         stem, first, *others = net.features
         pairs = [nn.Sequential(*others[i : i + 2]) for i in range(0, len(others), 2)]
-        # The norm comes after the average over positions, so the last stage ends in maps of one position.
+        # The norm follows the average over positions, so the last stage includes both and ends in maps of one position.
         pairs[-1] = nn.Sequential(*pairs[-1], net.avgpool, norm)
-        super().__init__(net, [stem, first, *pairs], norm.weight.numel(), scaled(found.preprocess, size))
+        super().__init__(net, [stem, first, *pairs], norm.weight.numel(), at_image_size(found.preprocess, size))
         self.report = report
 
 

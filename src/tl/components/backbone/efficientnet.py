@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar, Literal, final
 
-from tl.components.backbone.chain import Chain, scaled
+from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.imagenet import Pretrained, headless
 from tl.recipe.weights import Weights
 
@@ -50,7 +50,7 @@ class EfficientNet(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net, report = found.into(partial(headless, name, "classifier"), dropped=("classifier.",))
+        net, report = found.build_net(partial(headless, name, "classifier"), dropped=("classifier.",))
         stages = list(net.features)
-        super().__init__(net, stages, stages[-1].out_channels, scaled(found.preprocess, size))
+        super().__init__(net, stages, stages[-1].out_channels, at_image_size(found.preprocess, size))
         self.report = report

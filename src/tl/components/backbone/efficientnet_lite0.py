@@ -8,8 +8,8 @@ from typing import ClassVar, NamedTuple, final
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl.components.backbone.chain import Chain, scaled
-from tl.components.backbone.loading import load, read, run_preprocess
+from tl.components.backbone.chain import Chain, at_image_size
+from tl.components.backbone.loading import load, read_weights, run_preprocess
 from tl.components.preprocess import ImagePreprocess
 from tl.errors import TLError
 from tl.recipe.weights import Weights
@@ -19,7 +19,7 @@ TRAINED_WITH = ImagePreprocess(224, 256, "bicubic", (127 / 255,) * 3, (128 / 255
 
 
 class BlockGroup(NamedTuple):
-    """Blocks at one width; the first of them has the stride."""
+    """Blocks of one width; the first block has the stride, the others have none."""
 
     blocks: int
     kernel: int
@@ -58,13 +58,13 @@ class EfficientNetLite0(Chain):
         preprocess = TRAINED_WITH
         if weights.kind == "run" and weights.path is not None:
             preprocess = run_preprocess(weights.path, ImagePreprocess)
-        super().__init__(net, net.stages(), DIM, scaled(preprocess, size))
+        super().__init__(net, net.stages(), DIM, at_image_size(preprocess, size))
         if weights.kind != "none":
-            self.report = load(net, read(weights), str(weights.path), dropped=("_fc.",))
+            self.report = load(net, read_weights(weights), str(weights.path), dropped=("_fc.",))
 
 
 class EfficientNetLite0Net(nn.Module):
-    """Names its tensors as the published state dicts do."""
+    """The network, with tensors named as in the published state dicts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class EfficientNetLite0Net(nn.Module):
 
 
 class InvertedBottleneck(nn.Module):
-    """Widen, filter each channel, narrow; around a shortcut where shapes allow (Sandler et al. 2018)."""
+    """Widen, filter each channel, narrow; a shortcut where input and output have one shape (Sandler et al. 2018)."""
 
     def __init__(self, dim_in: int, group: BlockGroup, stride: int) -> None:
         super().__init__()
@@ -107,18 +107,18 @@ class InvertedBottleneck(nn.Module):
 
 
 class SameConv2d(nn.Conv2d):
-    """Pads as TensorFlow's SAME does: an odd pixel of padding goes to the right and the bottom."""
+    """A convolution that pads like TensorFlow's SAME: an odd pixel of padding goes to the right and the bottom."""
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        totals = [self._total(length) for length in x.shape[2:]]
+        totals = [self._total_padding(length) for length in x.shape[2:]]
         odd = [total % 2 for total in totals]
-        # The convolution's own padding spares a copy of the map, but is the same on both sides: where one side needs
-        # more, both get a stride more, and what that adds in front is left out.
+        # Padding by the convolution itself saves a copy of the map, but is equal on both sides: where one side needs
+        # an odd pixel, both sides get a stride more, and the output's first row and column are cut off.
         both = [total // 2 + one * stride for total, one, stride in zip(totals, odd, self.stride, strict=True)]
         y = F.conv2d(x, weight, bias, self.stride, both, self.dilation, self.groups)
         return y[:, :, odd[0] :, odd[1] :] if any(odd) else y
 
-    def _total(self, length: int) -> int:
+    def _total_padding(self, length: int) -> int:
         stride, kernel = self.stride[0], self.kernel_size[0]
         return max((-(-length // stride) - 1) * stride + kernel - length, 0)
 
@@ -133,5 +133,5 @@ def _blocks() -> Sequence[InvertedBottleneck]:
 
 
 def _norm(dim: int) -> nn.BatchNorm2d:
-    """TensorFlow's epsilon with PyTorch's momentum: TensorFlow's 0.01 would need thousands of steps to settle."""
+    """A norm with TensorFlow's epsilon; TensorFlow's momentum 0.01 would need thousands of steps for new statistics."""
     return nn.BatchNorm2d(dim, eps=1e-3)

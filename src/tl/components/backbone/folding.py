@@ -5,26 +5,27 @@ the feature maps (Jacob et al. 2018, section 3.2): no pass over the maps forward
 The norm's weight and bias learn as before; their gradients come through the kernels. A norm in training mode works as
 usual.
 
-`fold` gives the modules of each pair other classes, so `print(net)` shows `FoldedConv2d` and `FoldedBatchNorm2d`; names
-and tensors stay. `unfold` gives the modules their own classes back, for export or for code that replaces layers.
+`fold` changes the classes of the two modules of each pair, and `print(net)` shows the new classes. Parameters, buffers
+and their names stay as they are. `unfold` gives the modules their own classes back: call it before an export, and
+before layers of a folded network are replaced.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-_FOLDED: dict[type[nn.Module], type[nn.Module]] = {}
 
+class FoldedConv2d(nn.Conv2d):
+    """A convolution that computes `norm_after` too, while that batch norm is in eval mode.
 
-class FoldingConvolution(nn.Conv2d):
-    """Mixed into a convolution's own class, which still says how the convolution pads (`_conv_forward`)."""
+    The norm stands in a tuple, because PyTorch would register a bare module as a child of the convolution.
+    """
 
-    unfolded: ClassVar[type[nn.Module]]
-    norm_after: tuple[nn.BatchNorm2d]
-    """The norm that is folded in; in a tuple, so that the norm is no submodule of the convolution too."""
+    unfolded: ClassVar[type[nn.Conv2d]] = nn.Conv2d
+    norm_after: tuple[FoldedBatchNorm2d]
 
     def forward(self, x: Tensor) -> Tensor:
         (norm,) = self.norm_after
@@ -38,38 +39,63 @@ class FoldingConvolution(nn.Conv2d):
         maps: Tensor = self._conv_forward(x, weight, bias)
         return maps
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle names the class before folding, because a class that `_folded_class` made is in no module."""
+        return _empty, (self.unfolded,), self.__getstate__()  # type: ignore[no-untyped-call]
 
-class FoldedNorm(nn.BatchNorm2d):
-    """Mixed into a batch norm's own class: in eval mode the convolution before has done the norm's work."""
 
-    unfolded: ClassVar[type[nn.Module]]
+class FoldedBatchNorm2d(nn.BatchNorm2d):
+    """A batch norm that passes feature maps unchanged in eval mode: `convolution_before` has normalised them."""
+
+    convolution_before: tuple[FoldedConv2d]
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) if self.training else x
 
 
+_FOLDED: dict[type[nn.Module], type[nn.Module]] = {nn.Conv2d: FoldedConv2d}
+
+
 def fold(net: nn.Module) -> None:
-    """Fold every batch norm into the convolution that is the child before it."""
+    """Fold each batch norm into the convolution that is registered just before it in the same module."""
     for module in net.modules():
         for convolution, norm in pairwise(module.children()):
-            new = not isinstance(convolution, FoldingConvolution)
-            if new and isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                convolution.__class__ = _folded(FoldingConvolution, type(convolution))  # type: ignore[assignment]
-                norm.__class__ = _folded(FoldedNorm, type(norm))  # type: ignore[assignment]
-                vars(convolution)["norm_after"] = (norm,)
+            if _foldable(convolution) and type(norm) is nn.BatchNorm2d and norm.affine and norm.track_running_stats:
+                convolution.__class__ = _folded_class(type(convolution))
+                norm.__class__ = FoldedBatchNorm2d
+                convolution.norm_after = (norm,)  # type: ignore[assignment]
+                norm.convolution_before = (convolution,)  # type: ignore[assignment]
 
 
 def unfold(net: nn.Module) -> None:
     """Undo `fold`: every module has the class that it had before."""
     for module in net.modules():
-        if isinstance(module, FoldingConvolution):
-            del module.norm_after
-        if isinstance(module, FoldingConvolution | FoldedNorm):
-            module.__class__ = module.unfolded  # type: ignore[assignment]
+        if isinstance(module, FoldedConv2d):
+            _separate(module, *module.norm_after)
+        elif isinstance(module, FoldedBatchNorm2d):
+            _separate(*module.convolution_before, module)
 
 
-def _folded(mixin: type[nn.Module], own: type[nn.Module]) -> type[nn.Module]:
-    """A module's own class with the mixin before it: FoldedConv2d for Conv2d."""
-    if own not in _FOLDED:
-        _FOLDED[own] = type(f"Folded{own.__name__}", (mixin, own), {"unfolded": own, "__module__": __name__})
-    return _FOLDED[own]
+def _foldable(module: nn.Module) -> bool:
+    """True for a convolution with PyTorch's own `forward`; a subclass may say in `_conv_forward` how it pads."""
+    return isinstance(module, nn.Conv2d) and type(module).forward is nn.Conv2d.forward
+
+
+def _folded_class(unfolded: type[nn.Module]) -> type[nn.Module]:
+    """FoldedConv2d; for a subclass of Conv2d a class that inherits from both, such as FoldedSameConv2d."""
+    if unfolded not in _FOLDED:
+        names = {"unfolded": unfolded, "__module__": unfolded.__module__}
+        _FOLDED[unfolded] = type(f"Folded{unfolded.__name__}", (FoldedConv2d, unfolded), names)
+    return _FOLDED[unfolded]
+
+
+def _empty(unfolded: type[nn.Module]) -> nn.Module:
+    """A folded convolution without attributes, which pickle fills."""
+    folded = _folded_class(unfolded)
+    return folded.__new__(folded)
+
+
+def _separate(convolution: FoldedConv2d, norm: FoldedBatchNorm2d) -> None:
+    del convolution.norm_after, norm.convolution_before
+    convolution.__class__ = convolution.unfolded  # type: ignore[assignment]
+    norm.__class__ = nn.BatchNorm2d  # type: ignore[assignment]

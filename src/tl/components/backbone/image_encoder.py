@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, cast, final
 from torch import Tensor
 
 from tl.batch import Inputs
-from tl.components.backbone.chain import scaled
+from tl.components.backbone.chain import at_image_size
 from tl.components.backbone.encoder import Encoder
 from tl.components.backbone.loading import run_preprocess
 from tl.components.backbone.pretrained import ModelFolder
@@ -39,24 +39,26 @@ class ImageEncoder(Encoder):
         kind = source.facts("config.json").get("model_type", self.CHAINS[0])
         if kind not in self.CHAINS:
             raise TLError(f"{source.name} is of the type '{kind}': image_encoder takes {', '.join(self.CHAINS)}.")
-        with source.understood():
+        with source.explaining_errors():
             super().__init__(source, weights, self.CHAINS)
-            self._fit(source, weights, size, pooling)
+            self._set_preprocess(source, weights, size, pooling)
 
-    def _fit(self, source: ModelFolder, weights: Weights, size: int | None, pooling: Literal["cls", "mean"]) -> None:
-        """Preprocessing and patches, as the weights and the recipe have them."""
+    def _set_preprocess(
+        self, source: ModelFolder, weights: Weights, size: int | None, pooling: Literal["cls", "mean"]
+    ) -> None:
+        """Set the preprocessing and the number of patches, by the weights' files and the recipe's `size`."""
         if weights.kind == "run" and weights.path is not None:
             found = run_preprocess(weights.path, ImagePreprocess)
         else:
             found = preprocess(source.facts(_FILE), source.name)
-        self.preprocess = scaled(found, size)
+        self.preprocess = at_image_size(found, size)
         self._side, self._pooling = self.preprocess.size, pooling
         facts = self._config.to_dict()
         patch = facts["patch_size"]
         if self._side % patch:
             raise TLError(f"backbone.size={self._side}: this model takes multiples of {patch}.")
         self._patches = (self._side // patch) ** 2
-        self._other_side = "interpolate_pos_encoding" in self._accepts and self._side != facts["image_size"]
+        self._interpolates = "interpolate_pos_encoding" in self._accepts and self._side != facts["image_size"]
 
     def pool(self, x: Inputs) -> Tensor:
         return x.values[:, 0] if self._pooling == "cls" else x.values[:, -self._patches :].mean(1)
@@ -64,13 +66,13 @@ class ImageEncoder(Encoder):
     def _arguments(self, x: Inputs, start: int) -> dict[str, Tensor | bool | None]:
         side = self._side
         pixels = x.values if start == 0 else x.values.new_zeros(1).expand(len(x.values), 3, side, side)
-        return {"pixel_values": pixels, **({"interpolate_pos_encoding": True} if self._other_side else {})}
+        return {"pixel_values": pixels, **({"interpolate_pos_encoding": True} if self._interpolates else {})}
 
 
 def preprocess(facts: dict[str, Any], name: str) -> ImagePreprocess:
-    """An image processor's JSON as a resize of the short side and a centre crop.
+    """The preprocessing that an image processor's JSON describes: a resize of the short side and a centre crop.
 
-    Where it squeezes the whole image into a square, the image is cropped instead.
+    An image processor that squeezes whole images into a square becomes a resize and a crop too.
     """
     if not facts:
         raise TLError(f"{name} holds no {_FILE}: add it to the folder.")

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, final
 
 from torch import nn
 
-from tl.components.backbone.chain import Chain, scaled
+from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.imagenet import Pretrained, headless
 from tl.recipe.weights import Weights
 
@@ -29,10 +29,10 @@ class MobileNet(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net, report = found.into(partial(headless, name, "classifier"), dropped=("classifier.",))
+        net, report = found.build_net(partial(headless, name, "classifier"), dropped=("classifier.",))
         *blocks, wide = net.features
         stages = [*_by_resolution(blocks), wide]
-        super().__init__(net, stages, wide.out_channels, scaled(found.preprocess, size))
+        super().__init__(net, stages, wide.out_channels, at_image_size(found.preprocess, size))
         self.report = report
 
 

@@ -1,4 +1,4 @@
-"""Models of the Transformers library from a folder, a run or the hub's cache: no socket is opened unless asked to."""
+"""Models of the Transformers library from a folder, a run or the hub's cache; a download only where it is asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
-from tl.components.backbone.loading import LoadReport, refuse
+from tl.components.backbone.loading import LoadReport, nothing_fits
 from tl.errors import TLError
 from tl.recipe.weights import RUN_ASSETS, Weights
 from tl.run.schema import read_facts
@@ -25,17 +25,17 @@ _PICKLED = ["pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-
 _HEADS = ("pooler.", "classifier.", "cls.", "lm_head.", "head.", "vocab_", "qa_outputs.", "mask_token", "decoder.")
 
 
-# What Transformers raises for a folder without a model, of an unknown type, with code in it, made up or cut short.
-_UNUSABLE: tuple[type[Exception], ...] = (
+# The errors that Transformers raises for folders without a model, of an unknown type, with code, made up or cut short.
+_BUILD_ERRORS: tuple[type[Exception], ...] = (
     *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError),
     *(PickleError, SafetensorError, StrictDataclassError),
 )
-_DEEPEST = 1000
+_MOST_LAYERS = 1000
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder with config.json and what belongs to it; its weights are loaded where `trained`."""
+    """A folder with config.json and the files that belong to it; its weights are loaded where `trained` is True."""
 
     folder: Path
     name: str
@@ -43,7 +43,7 @@ class ModelFolder:
 
     @classmethod
     def find(cls, weights: Weights, config: str, download: bool) -> ModelFolder:
-        """The folder that `weights` names, or for `none` the one that `config` names."""
+        """The folder that `weights` names; for weights=none the folder that `config` names."""
         match weights.kind, weights.path:
             case "none", _:
                 shape = Weights.parse(config)
@@ -51,7 +51,7 @@ class ModelFolder:
                     raise TLError("backbone.config=none: with backbone.weights=none it names the model to take after.")
                 return cls(cls.find(shape, config, download).folder, config, trained=False)
             case "hub", _:
-                return cls(_cached(weights.hub, download), f"hub:{weights.hub}", trained=True)
+                return cls(_hub_folder(weights.hub, download), f"hub:{weights.hub}", trained=True)
             case "run", Path() as run:
                 return cls(run / RUN_ASSETS, str(run), trained=False)
             case "folder", Path() as folder:
@@ -59,16 +59,16 @@ class ModelFolder:
         raise TLError(f"backbone.weights={weights.path} is one file: name the folder that holds its config.json too.")
 
     def facts(self, file: str) -> dict[str, Any]:
-        """A JSON file of the folder; empty where there is none."""
+        """The content of a JSON file of the folder; empty where the folder lacks that file."""
         path = self.folder / file
         return read_facts(path, {}, of="folder") if path.is_file() else {}
 
     @contextmanager
-    def understood(self) -> Iterator[None]:
-        """TLError where what the folder holds is no model that can be built here; its own code is never run."""
+    def explaining_errors(self) -> Iterator[None]:
+        """A TLError with the reason in place of an error in the context; Python code in the folder is never run."""
         try:
             yield
-        except _UNUSABLE as error:
+        except _BUILD_ERRORS as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             if "auto_map" in self.facts("config.json"):
                 reason = "it brings Python code of its own (auto_map), and that is never run"
@@ -76,20 +76,20 @@ class ModelFolder:
 
 
 def build(source: ModelFolder) -> tuple[Any, LoadReport | None]:
-    """The model without a pooler, in float32; with a report where the source's weights were loaded."""
+    """The model without a pooler, in float32, and the report on its weights; the report is None for random weights."""
     import torch
     from transformers import AutoConfig, AutoModel
     from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
-    with _quiet(), source.understood():
+    with _quiet(), source.explaining_errors():
         config = AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=False)
         depth = getattr(config, "num_hidden_layers", 1)
-        if not 1 <= depth <= _DEEPEST:
+        if not 1 <= depth <= _MOST_LAYERS:
             raise ValueError(f"its config.json tells of {depth} layers")
         kind = MODEL_MAPPING[type(config)]
         options = _options(kind)
         if not source.trained:
-            return _pruned(AutoModel.from_config(config, trust_remote_code=False, **options)), None
+            return _without_unused(AutoModel.from_config(config, trust_remote_code=False, **options)), None
         net, info = AutoModel.from_pretrained(
             source.folder,
             config=config,
@@ -100,7 +100,7 @@ def build(source: ModelFolder) -> tuple[Any, LoadReport | None]:
             ignore_mismatched_sizes=True,
             **options,
         )
-    net = _pruned(net)
+    net = _without_unused(net)
     return net, _report(net, source.name, info)
 
 
@@ -111,7 +111,7 @@ def _report(net: Any, name: str, info: dict[str, Any]) -> LoadReport:
     dropped = [key for key in unexpected if any(f".{head}" in f".{key}" for head in _HEADS)]
     loaded = tuple(key for key in own if key not in info["missing_keys"] and key not in misshaped)
     if not loaded:
-        refuse(name, unexpected, own)
+        raise nothing_fits(name, unexpected, own)
     return LoadReport(
         source=name,
         loaded=loaded,
@@ -127,8 +127,8 @@ def _options(kind: Any) -> dict[str, Any]:
     return {"attn_implementation": "sdpa" if kind._supports_sdpa else "eager", **pooler}
 
 
-def _pruned(net: Any) -> Any:
-    """Without what no forward pass uses: a parameter without a gradient would stop training on several processes."""
+def _without_unused(net: Any) -> Any:
+    """The model without parts that no forward pass uses: in several processes each parameter needs a gradient."""
     for module in net.modules():
         if module._parameters.get("mask_token") is not None:
             module.mask_token = None
@@ -137,7 +137,7 @@ def _pruned(net: Any) -> Any:
     return net
 
 
-def _cached(repository: str, download: bool) -> Path:
+def _hub_folder(repository: str, download: bool) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
@@ -160,7 +160,7 @@ def _cached(repository: str, download: bool) -> Path:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Transformers reports on loading by itself, in tables and bars; ours comes from what it returns."""
+    """Keep Transformers from printing tables and bars: `tl` has a report of its own (`LoadReport`)."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, final
 
 from torch import nn
 
-from tl.components.backbone.chain import Chain, scaled
+from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.imagenet import Pretrained, headless
 from tl.recipe.weights import Weights
 
@@ -50,8 +50,8 @@ class ResNet(Chain):
         size: int | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        net, report = found.into(partial(headless, name, "fc"), dropped=("fc.",))
+        net, report = found.build_net(partial(headless, name, "fc"), dropped=("fc.",))
         stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
         stages = [stem, net.layer1, net.layer2, net.layer3, net.layer4]
-        super().__init__(net, stages, net.inplanes, scaled(found.preprocess, size))
+        super().__init__(net, stages, net.inplanes, at_image_size(found.preprocess, size))
         self.report = report

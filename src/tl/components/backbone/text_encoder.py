@@ -17,13 +17,13 @@ from tl.errors import TLError
 from tl.functional import mean_pool
 from tl.recipe.weights import Weights
 
-# Their position table starts with rows that no token gets.
+# Model types whose position table starts with rows that no token gets.
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 
 
 @final
 class TextEncoder(Encoder):
-    """Token ids (B, T) to features (B, hidden size): the mean over real tokens or the first token."""
+    """Token ids (B, T) to features (B, hidden size): the mean over real tokens, or the first token."""
 
     MODALITY: ClassVar[str] = "text"
     CHAINS: ClassVar[tuple[str, ...]] = (
@@ -49,15 +49,16 @@ class TextEncoder(Encoder):
         source = ModelFolder.find(weights, config, download)
         if source.facts("config.json").get("is_encoder_decoder"):
             raise TLError(f"{source.name} holds an encoder and a decoder: name a model that is an encoder alone.")
-        with source.understood():
+        with source.explaining_errors():
             super().__init__(source, weights, self.CHAINS)
             self._pooling = pooling
             if weights.kind == "run" and weights.path is not None:
                 found = run_preprocess(weights.path, TextPreprocess)
                 tokenizer, longest, pad = found.tokenizer, found.max_length, found.pad_id
             else:
-                tokenizer, longest, pad = _tokenizer(source), self._longest(source), self._config.pad_token_id or 0
-            self.preprocess = TextPreprocess(tokenizer, self._length(max_length, longest), pad)
+                tokenizer, longest = _tokenizer(source), self._trained_length(source)
+                pad = self._config.pad_token_id or 0
+            self.preprocess = TextPreprocess(tokenizer, self._max_length(max_length, longest), pad)
 
     def pool(self, x: Inputs) -> Tensor:
         return mean_pool(x.values, x.mask) if self._pooling == "mean" else x.values[:, 0]
@@ -71,22 +72,22 @@ class TextEncoder(Encoder):
             return {}
         return {"token_type_ids": x.segments}
 
-    def _positions(self) -> int:
+    def _position_count(self) -> int:
         skipped = self._config.pad_token_id + 1 if self._config.model_type in _OFFSET_POSITIONS else 0
         return int(self._config.max_position_embeddings) - skipped
 
-    def _longest(self, source: ModelFolder) -> int:
-        """How many tokens the weights were made for: the least of what the folder's files say."""
-        said = [
+    def _trained_length(self, source: ModelFolder) -> int:
+        """How many tokens the weights were made for: the smallest number in the folder's files."""
+        numbers = [
             source.facts("sentence_bert_config.json").get("max_seq_length"),
             source.facts("tokenizer_config.json").get("model_max_length"),
-            self._positions(),
+            self._position_count(),
         ]
-        return int(min(number for number in said if number))
+        return int(min(number for number in numbers if number))
 
-    def _length(self, wanted: int | None, longest: int) -> int:
-        if wanted is not None and not 3 <= wanted <= self._positions():
-            raise TLError(f"backbone.max_length={wanted}: this model reads 3 to {self._positions()} tokens.")
+    def _max_length(self, wanted: int | None, longest: int) -> int:
+        if wanted is not None and not 3 <= wanted <= self._position_count():
+            raise TLError(f"backbone.max_length={wanted}: this model reads 3 to {self._position_count()} tokens.")
         return wanted or longest
 
 
@@ -94,11 +95,11 @@ def _tokenizer(source: ModelFolder) -> str:
     path = source.folder / "tokenizer.json"
     if path.is_file():
         return path.read_text(encoding="utf-8")
-    return _converted(source.folder, source.name)
+    return _converted_tokenizer(source.folder, source.name)
 
 
-def _converted(folder: Path, name: str) -> str:
-    """An older folder has only a vocabulary: Transformers turns it into a tokenizer."""
+def _converted_tokenizer(folder: Path, name: str) -> str:
+    """The tokenizer that Transformers makes of an older folder, which holds a vocabulary only."""
     from transformers import AutoTokenizer
 
     try:

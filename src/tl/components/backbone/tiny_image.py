@@ -1,4 +1,4 @@
-"""A residual network for pictures of 32 pixels, small enough to train in a test."""
+"""A residual network for pictures of 32 pixels, small enough to be trained in a test."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import ClassVar, final
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl.components.backbone.chain import Chain, scaled
-from tl.components.backbone.loading import load, read, run_preprocess
+from tl.components.backbone.chain import Chain, at_image_size
+from tl.components.backbone.loading import load, read_weights, run_preprocess
 from tl.components.preprocess import ImagePreprocess
 from tl.errors import TLError
 from tl.recipe.weights import Weights
@@ -37,13 +37,13 @@ class TinyImage(Chain):
         preprocess = TRAINED_WITH
         if weights.kind == "run" and weights.path is not None:
             preprocess = run_preprocess(weights.path, ImagePreprocess)
-        super().__init__(net, net.stages(), DIM, scaled(preprocess, size))
+        super().__init__(net, net.stages(), DIM, at_image_size(preprocess, size))
         if weights.kind != "none":
-            self.report = load(net, read(weights), str(weights.path))
+            self.report = load(net, read_weights(weights), str(weights.path))
 
 
 class TinyImageNet(nn.Module):
-    """Eight convolutions, the deepest at an eighth of the resolution."""
+    """A network of eight convolutions; the deepest ones work at an eighth of the resolution."""
 
     def __init__(self) -> None:
         super().__init__()

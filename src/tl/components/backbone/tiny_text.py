@@ -1,4 +1,4 @@
-"""A Transformer of two layers with a vocabulary of its own, small enough to train in a test."""
+"""A Transformer of two layers with a vocabulary of its own, small enough to be trained in a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
-from tl.components.backbone.loading import load, read, run_preprocess
+from tl.components.backbone.loading import load, read_weights, run_preprocess
 from tl.components.preprocess import TextPreprocess
 from tl.errors import TLError
 from tl.functional import mean_pool
@@ -45,9 +45,9 @@ class TinyText(Backbone):
         if weights.kind == "run" and weights.path is not None:
             found = run_preprocess(weights.path, TextPreprocess)
         self.preprocess = replace(found, max_length=max_length)
-        self.net = TinyTextNet(found.words)
+        self.net = TinyTextNet(found.vocab_size)
         if weights.kind != "none":
-            self.report = load(self.net, read(weights), str(weights.path))
+            self.report = load(self.net, read_weights(weights), str(weights.path))
 
     def stages(self) -> Sequence[nn.Module]:
         return [self.net.embedding, *self.net.layers]
@@ -63,7 +63,7 @@ class TinyText(Backbone):
 
 
 class TinyTextNet(nn.Module):
-    """Embeddings and two layers for a vocabulary of `tokens`."""
+    """Embeddings for a vocabulary of so many `tokens`, and two layers."""
 
     def __init__(self, tokens: int) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Embedding(nn.Module):
 
 
 class Layer(nn.Module):
-    """Self-attention and a feed-forward network, each normalised before (Xiong et al. 2020)."""
+    """Self-attention and a feed-forward network, each after a layer norm (Xiong et al. 2020)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class Layer(nn.Module):
 
 
 def shipped() -> TextPreprocess:
-    """The vocabulary that comes with the package: 4 000 word pieces of lower-cased English."""
+    """Preprocessing with the vocabulary that comes with the package: 4 000 word pieces of lower-cased English."""
     text = TOKENIZER.read_text(encoding="utf-8")
     return TextPreprocess(text, max_length=64, pad_id=0)
 

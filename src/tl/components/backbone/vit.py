@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model
 from torchvision.models.vision_transformer import interpolate_embeddings
 
-from tl.components.backbone.chain import Chain, scaled
+from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.imagenet import Pretrained
 from tl.components.backbone.loading import State
 from tl.errors import TLError
@@ -37,14 +37,14 @@ class ViT(Chain):
     ) -> None:
         found = Pretrained.find(name, weights, download)
         patch = int(name.rpartition("_")[2])
-        size = size or _side(found.state, patch) or found.preprocess.size
+        size = size or _trained_size(found.state, patch) or found.preprocess.size
         if size % patch:
             raise TLError(f"backbone.size={size}: {name} takes multiples of {patch}.")
-        fitted = found.with_state(_fitted(found.state, size, patch))
-        net, report = fitted.into(partial(_net, name, size), dropped=("heads.",))
+        fitted = found.with_state(_with_positions_for(found.state, size, patch))
+        net, report = fitted.build_net(partial(_net, name, size), dropped=("heads.",))
         *layers, last = net.encoder.layers
         stages = [Patches(net), *layers, nn.Sequential(last, net.encoder.ln)]
-        super().__init__(net, stages, net.hidden_dim, scaled(found.preprocess, size))
+        super().__init__(net, stages, net.hidden_dim, at_image_size(found.preprocess, size))
         self.report = report
 
 
@@ -55,7 +55,7 @@ def _net(name: str, size: int) -> Any:
 
 
 class Patches(nn.Module):
-    """Pixels to a class token and one token a patch; shares the parameters that the net holds at its root."""
+    """Pixels to a class token and one token for each patch; its parameters are those at the root of the net."""
 
     def __init__(self, net: Any) -> None:
         super().__init__()
@@ -69,16 +69,16 @@ class Patches(nn.Module):
         return embedded
 
 
-def _side(state: State | None, patch: int) -> int | None:
-    """The image size that the weights were made for."""
+def _trained_size(state: State | None, patch: int) -> int | None:
+    """The image size that the weights were made for; None where they do not tell."""
     if state is None or _POSITIONS not in state:
         return None
     return isqrt(state[_POSITIONS].shape[1] - 1) * patch
 
 
-def _fitted(state: State | None, size: int, patch: int) -> State | None:
-    """Positions for another image size are interpolated from the trained ones."""
-    if state is None or _side(state, patch) in (None, size):
+def _with_positions_for(state: State | None, size: int, patch: int) -> State | None:
+    """The weights with position embeddings for an image size, interpolated from the trained ones where sizes differ."""
+    if state is None or _trained_size(state, patch) in (None, size):
         return state
     fitted: State = interpolate_embeddings(size, patch, dict(state))
     return fitted

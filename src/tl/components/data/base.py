@@ -1,4 +1,4 @@
-"""What every data option gives: samples with targets, which one place turns into splits and one label map."""
+"""What a data option is: a class that lists samples. `splits.py` turns the samples into splits and one label map."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from tl.components.sample import Picture, Sample
 from tl.errors import TLError
 from tl.space import Kind, Space
 
-LABELLED = ("train", "val", "test")
-_CANONICAL = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test", "eval": "test"}
+LABELLED_SPLITS = ("train", "val", "test")
+_SYNONYMS = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test", "eval": "test"}
 
 
 @dataclass(frozen=True)
-class Split:
-    """How samples without a split are divided: shares for val and test, stratified by class, whole groups together."""
+class Division:
+    """How samples that name no split are divided: the shares of val and test, from 0 to 1; train gets the rest.
+
+    With `stratify`, each class is divided in these shares. A group of samples always stays together.
+    """
 
     val: float
     test: float
@@ -29,9 +32,9 @@ class Split:
 
 
 class Common(TypedDict):
-    """The keys that all data options share."""
+    """The keys that all data options share (recipes/data/_common.yaml)."""
 
-    split: Split
+    split: Division
     limit: int | None
     per_class: int | None
     classes: tuple[str, ...] | None
@@ -42,9 +45,10 @@ class Common(TypedDict):
 
 @dataclass(frozen=True)
 class Data:
-    """Samples by split (train, val, test, and any other that the source names, such as target) and the output space.
+    """What a run reads: the samples of each split, and the output space.
 
-    `skipped` has a sentence on each sample that could not be used.
+    Splits are train, val, test, and any other split that the source names, such as target. `skipped` has a sentence on
+    each sample that could not be used.
     """
 
     modality: Modality
@@ -57,7 +61,13 @@ class Data:
 
 
 class DataSource(ABC):
-    """Where samples come from. `read` is cheap: it lists, and opens no picture."""
+    """The base class of every data option: `read` lists its samples.
+
+    `modality` is the type of input: image or text. `kind` is the type of target: one class (single), several labels
+    (multi), or numbers (number). Both are class attributes; where they depend on keys of the recipe, `__init__` sets
+    them. Other code looks for three keys by their names: the path of the data is `root` or `file`, which
+    `tl evaluate --data` replaces, and where `pair` is set, `tl predict` takes pairs of texts.
+    """
 
     modality: Modality
     kind: Kind
@@ -66,16 +76,21 @@ class DataSource(ABC):
         self.common = common
         self.notes: list[str] = []
         self.skipped: list[str] = []
-        self.skipped_names: set[str] = set()
+        self.skipped_classes: set[str] = set()
 
     @abstractmethod
     def read(self) -> list[Sample]:
-        """Every sample, ids unique, in a stable order; `notes` gets what was skipped; TLError names the remedy."""
+        """Every sample, in the same order each time, with an id that no other sample has; opens no picture.
 
-    def attempt(self, make: Callable[[], Sample], names: Callable[[], Iterable[str]]) -> Iterator[Sample]:
-        """The sample that `make` makes; none where that fails and the recipe leaves out what cannot be used.
+        Files that are no samples are passed over with a sentence in `notes`. TLError where the data cannot be read.
+        """
 
-        `names` then gives the classes of what is left out, as far as they can be told.
+    def sample_or_skip(
+        self, make: Callable[[], Sample], classes: Callable[[], Iterable[str]] = tuple
+    ) -> Iterator[Sample]:
+        """The sample that `make` makes; no sample where `make` raises TLError and the recipe says data.on_error=skip.
+
+        `classes` then gives the classes of the skipped sample, as far as they can be told; the default gives none.
         """
         try:
             made = make()
@@ -83,17 +98,17 @@ class DataSource(ABC):
             if self.common["on_error"] == "stop":
                 raise
             self.skipped.append(str(error))
-            self.skipped_names.update(names())
+            self.skipped_classes.update(classes())
         else:
             yield made
 
     def target_names(self) -> tuple[str, ...]:
-        """The names of the numbers to predict, where the kind is number."""
+        """The names of the numbers to predict; empty unless `kind` is number."""
         return ()
 
 
-def digest(samples: Sequence[Sample]) -> str:
-    """A hash over ids, inputs, targets and splits (contents of picture files by size, not by bytes)."""
+def data_fingerprint(samples: Sequence[Sample]) -> str:
+    """A hash over ids, inputs, targets and splits; of a picture file, name and size are hashed instead of its bytes."""
     total = hashlib.sha256()
     for s in samples:
         match s.input:
@@ -107,8 +122,8 @@ def digest(samples: Sequence[Sample]) -> str:
     return total.hexdigest()[:16]
 
 
-def canonical(split: str) -> str:
+def standard_split_name(split: str) -> str:
     """The name of a split as `tl` uses it: train, val or test for their synonyms, any other name as it is."""
     name = split.strip().lower()
-    name = _CANONICAL.get(name, name)
-    return name if name in LABELLED else split.strip()
+    name = _SYNONYMS.get(name, name)
+    return name if name in LABELLED_SPLITS else split.strip()

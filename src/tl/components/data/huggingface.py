@@ -1,4 +1,4 @@
-"""Datasets saved on disk by the Hugging Face library."""
+"""Data sets that the Hugging Face library `datasets` saved on disk."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Unpack, final
 
 from tl.components.data.base import Common, DataSource
 from tl.components.sample import Picture, Raw, Sample
-from tl.errors import TLError, did_you_mean
-from tl.recipe.yamlfile import shown
+from tl.errors import TLError, did_you_mean, nearest
+from tl.recipe.yamlfile import short_path
 
 
 @final
 class HuggingFace(DataSource):
-    """A folder written by `save_to_disk`, with or without splits; pictures stay in its files until they are opened."""
+    """A folder written by `save_to_disk`, with or without splits. Pictures stay on disk until they are opened."""
 
     kind = "single"
 
@@ -40,14 +40,14 @@ class HuggingFace(DataSource):
         self.modality = "image" if image else "text"
 
     def read(self) -> list[Sample]:
-        return [sample for split, rows in _opened(self.root).items() for sample in self._split(rows, split)]
+        return [sample for split, rows in _load_splits(self.root).items() for sample in self._split(rows, split)]
 
     def _split(self, rows: Any, split: str) -> list[Sample]:
         columns = {key: getattr(self, key) for key in ("text", "pair", "image", "label", "group") if getattr(self, key)}
         for key, column in columns.items():
             if column not in rows.features:
                 listed = ", ".join(f"'{name}'" for name in rows.features)
-                near = did_you_mean(column, rows.features).partition(" There is:")[0]
+                near = nearest(column, rows.features)
                 raise TLError(f"data.{key}: {self._place(split)} has no column '{column}', only {listed}.{near}")
         inputs = self._pictures(rows, split) if self.image else self._texts(rows)
         labels = self._labels(rows, split)
@@ -59,7 +59,7 @@ class HuggingFace(DataSource):
         ]
 
     def _place(self, split: str) -> str:
-        return f"{shown(self.root)}/{split}" if split else shown(self.root)
+        return f"{short_path(self.root)}/{split}" if split else short_path(self.root)
 
     def _texts(self, rows: Any) -> list[Raw]:
         first = [str(text or "") for text in rows[self.text]]
@@ -73,9 +73,9 @@ class HuggingFace(DataSource):
         assert self.image is not None
         if not isinstance(rows.features[self.image], Image):
             raise TLError(f"data.image: column '{self.image}' of {self._place(split)} holds no pictures.")
-        place, mark = self._place(split), f"{rows._fingerprint}/{self.image}"
+        place, dataset_key = self._place(split), f"{rows._fingerprint}/{self.image}"
         reads = (partial(_bytes, self.root, split, self.image, i) for i in range(len(rows)))
-        return [Picture(f"{place}:{i + 1}", f"{mark}/{i}", read) for i, read in enumerate(reads)]
+        return [Picture(f"{place}:{i + 1}", f"{dataset_key}/{i}", read) for i, read in enumerate(reads)]
 
     def _labels(self, rows: Any, split: str) -> list[str | None]:
         from datasets import ClassLabel, Value
@@ -92,32 +92,32 @@ class HuggingFace(DataSource):
 
 
 @lru_cache(maxsize=4)
-def _opened(root: Path) -> Mapping[str, Any]:
-    """Datasets by split; one without splits has the name ''."""
+def _load_splits(root: Path) -> Mapping[str, Any]:
+    """Data sets by split; a data set without splits is under the name ''."""
     try:
         from datasets import DatasetDict, load_from_disk
     except ImportError as error:
         raise TLError("data=huggingface needs pip install 'tl-toolkit[datasets]'.") from error
     if not root.is_dir():
         near = [p.name for p in root.parent.iterdir() if p.is_dir()] if root.parent.is_dir() else []
-        raise TLError(f"data.root={shown(root)}: there is no such folder.{did_you_mean(root.name, near)}")
+        raise TLError(f"data.root={short_path(root)}: there is no such folder.{did_you_mean(root.name, near)}")
     try:
         found = load_from_disk(str(root))
     except FileNotFoundError as error:
-        raise TLError(f"data.root={shown(root)}: is no folder written by save_to_disk.") from error
+        raise TLError(f"data.root={short_path(root)}: is no folder written by save_to_disk.") from error
     return {str(k): v for k, v in found.items()} if isinstance(found, DatasetDict) else {"": found}
 
 
 @lru_cache(maxsize=16)
-def _undecoded(root: Path, split: str, column: str) -> Any:
+def _undecoded_column(root: Path, split: str, column: str) -> Any:
     from datasets import Image
 
-    return _opened(root)[split].select_columns([column]).cast_column(column, Image(decode=False))
+    return _load_splits(root)[split].select_columns([column]).cast_column(column, Image(decode=False))
 
 
 def _bytes(root: Path, split: str, column: str, i: int) -> bytes:
-    cell = _undecoded(root, split, column)[i][column]
+    cell = _undecoded_column(root, split, column)[i][column]
     if cell is None:
-        raise TLError(f"{shown(root)}/{split}:{i + 1}: column '{column}' is empty: remove the row.")
+        raise TLError(f"{short_path(root)}/{split}:{i + 1}: column '{column}' is empty: remove the row.")
     data: bytes = cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
     return data

@@ -8,34 +8,37 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Unpack, final
 
-from tl.components.data.base import LABELLED, Common, DataSource, canonical
+from tl.components.data.base import LABELLED_SPLITS, Common, DataSource, standard_split_name
 from tl.components.picture import SUFFIXES
 from tl.components.sample import Sample
 from tl.errors import TLError, did_you_mean
-from tl.recipe.yamlfile import shown
+from tl.recipe.yamlfile import short_path
 
 
 @final
 class ImageFolder(DataSource):
-    """`root/<class>/...` or `root/<split>/<class>/...`; pictures right in a split other than train, val, test are
-    unlabelled. `group`, matched against a picture's path below `root`, names by its one group what stays together."""
+    """Pictures in `root/<class>/...` or `root/<split>/<class>/...`.
+
+    Pictures that lie directly in a split other than train, val or test are unlabelled. `group` is a regular expression
+    with one group, searched in a picture's path below `root`: pictures with the same match stay in one split.
+    """
 
     modality = "image"
     kind = "single"
 
     def __init__(self, *, root: Path, group: str | None, **common: Unpack[Common]) -> None:
         super().__init__(common)
-        self.root, self.shown, self.group = root, shown(root), _pattern(group)
+        self.root, self.shown, self.group = root, short_path(root), _group_pattern(group)
 
     def read(self) -> list[Sample]:
         folders = self._folders(self.root)
-        if any(canonical(f.name) in LABELLED for f in folders) and _split_layout(self.root, folders):
+        if any(standard_split_name(f.name) in LABELLED_SPLITS for f in folders) and _split_layout(self.root, folders):
             samples = [sample for folder in folders for sample in self._split(folder)]
         else:
             samples = [sample for folder in folders for sample in self._class(folder, folder.name, None)]
-            self._skip_loose(self.root)
+            self._note_loose_files(self.root)
         if not samples:
-            raise TLError(f"data.root={shown(self.root)}: no picture was found: give each class a folder of them.")
+            raise TLError(f"data.root={short_path(self.root)}: no picture was found: give each class a folder of them.")
         self._check_groups(samples)
         return samples
 
@@ -43,16 +46,16 @@ class ImageFolder(DataSource):
         if not parent.is_dir():
             near = [p.name for p in parent.parent.iterdir() if p.is_dir()] if parent.parent.is_dir() else []
             what = "is a file: unpack it and name the folder" if parent.is_file() else "there is no such folder"
-            raise TLError(f"data.root={shown(parent)}: {what}.{did_you_mean(parent.name, near)}")
-        return sorted(p for p in parent.iterdir() if p.is_dir() and not hidden(p.name))
+            raise TLError(f"data.root={short_path(parent)}: {what}.{did_you_mean(parent.name, near)}")
+        return sorted(p for p in parent.iterdir() if p.is_dir() and not is_hidden(p.name))
 
     def _split(self, folder: Path) -> Iterator[Sample]:
-        split = canonical(folder.name)
+        split = standard_split_name(folder.name)
         loose = [p for p in sorted(folder.iterdir()) if is_picture(p)]
-        if loose and split in LABELLED:
-            raise TLError(f"{shown(loose[0])}: lies right in the split's folder: put it into its class's folder.")
+        if loose and split in LABELLED_SPLITS:
+            raise TLError(f"{short_path(loose[0])}: lies right in the split's folder: put it into its class's folder.")
         if not loose:
-            self._skip_loose(folder)
+            self._note_loose_files(folder)
         yield from (self._sample(path, None, split) for path in loose)
         for inner in self._folders(folder):
             yield from self._class(inner, inner.name, split)
@@ -64,9 +67,9 @@ class ImageFolder(DataSource):
             odd = next(path for path in files if not is_picture(path))
             count = len(files) - len(pictures)
             what = "1 file is no picture and was" if count == 1 else f"{count} files are no pictures and were"
-            self.notes.append(f"{shown(folder)}: {what} skipped, such as {odd.name}.")
+            self.notes.append(f"{short_path(folder)}: {what} skipped, such as {odd.name}.")
         if not pictures:
-            self.notes.append(f"{shown(folder)}: the class folder holds no picture.")
+            self.notes.append(f"{short_path(folder)}: the class folder holds no picture.")
         yield from (self._sample(path, name, split) for path in pictures)
 
     def _sample(self, path: Path, target: str | None, split: str | None) -> Sample:
@@ -74,11 +77,11 @@ class ImageFolder(DataSource):
         match = self.group.search(inside) if self.group else None
         return Sample(inside, path, target, f"{self.shown}/{inside}", split, match.group(1) if match else None)
 
-    def _skip_loose(self, folder: Path) -> None:
-        loose = [p.name for p in sorted(folder.iterdir()) if p.is_file() and not hidden(p.name)]
+    def _note_loose_files(self, folder: Path) -> None:
+        loose = [p.name for p in sorted(folder.iterdir()) if p.is_file() and not is_hidden(p.name)]
         if loose:
             what = "1 file outside of class folders was" if len(loose) == 1 else f"{len(loose)} files outside were"
-            self.notes.append(f"{shown(folder)}: {what} skipped, such as {loose[0]}.")
+            self.notes.append(f"{short_path(folder)}: {what} skipped, such as {loose[0]}.")
 
     def _check_groups(self, samples: list[Sample]) -> None:
         if self.group is None:
@@ -90,7 +93,7 @@ class ImageFolder(DataSource):
             self.notes.append(f"data.group does not match {len(alone)} pictures, such as '{alone[0].id}': no group.")
 
 
-def _pattern(group: str | None) -> re.Pattern[str] | None:
+def _group_pattern(group: str | None) -> re.Pattern[str] | None:
     if group is None:
         return None
     try:
@@ -103,41 +106,45 @@ def _pattern(group: str | None) -> re.Pattern[str] | None:
 
 
 def _split_layout(root: Path, folders: list[Path]) -> bool:
-    """Whether folders named like splits are splits; a class may be called 'train' where no val or test is beside it."""
-    names = [canonical(f.name) for f in folders]
-    for name in LABELLED:
+    """Whether folders named like splits are splits, not classes.
+
+    A folder 'train' is a class where it holds no folder and no val or test lies beside it. TLError where two folders
+    mean the same split, or where there is a val or test without train.
+    """
+    names = [standard_split_name(f.name) for f in folders]
+    for name in LABELLED_SPLITS:
         if names.count(name) > 1:
-            twice = " and ".join(f"'{f.name}'" for f in folders if canonical(f.name) == name)
-            raise TLError(f"data.root={shown(root)}: the folders {twice} both mean {name}: keep one.")
+            twice = " and ".join(f"'{f.name}'" for f in folders if standard_split_name(f.name) == name)
+            raise TLError(f"data.root={short_path(root)}: the folders {twice} both mean {name}: keep one.")
     if "train" not in names:
-        odd = next(f.name for f in folders if canonical(f.name) in ("val", "test"))
+        odd = next(f.name for f in folders if standard_split_name(f.name) in ("val", "test"))
         raise TLError(
-            f"data.root={shown(root)}: there is a folder '{odd}' but none named train: name the training folder "
+            f"data.root={short_path(root)}: there is a folder '{odd}' but none named train: name the training folder "
             "train, or rename the class."
         )
     train = folders[names.index("train")]
-    nested = any(p.is_dir() and not hidden(p.name) for p in train.iterdir())
+    nested = any(p.is_dir() and not is_hidden(p.name) for p in train.iterdir())
     return nested or "val" in names or "test" in names
 
 
 def _files(folder: Path, notes: list[str]) -> Iterator[Path]:
-    """All files below a folder, links followed; but those that lead back up, where other classes are, are noted."""
+    """All files below a folder. Links are followed; a link that leads back up, where other classes are, is noted."""
     seen = {os.path.realpath(folder)}
     for parent, inner, files in os.walk(folder, followlinks=True):
-        places = {name: os.path.realpath(os.path.join(parent, name)) for name in inner if not hidden(name)}
+        places = {name: os.path.realpath(os.path.join(parent, name)) for name in inner if not is_hidden(name)}
         here = os.path.realpath(parent)
         up = [name for name, place in places.items() if os.path.commonpath((here, place)) == place]
-        notes.extend(f"{shown(Path(parent, name))}: the link leads back up and was not followed." for name in up)
+        notes.extend(f"{short_path(Path(parent, name))}: the link leads back up and was not followed." for name in up)
         inner[:] = sorted(name for name, place in places.items() if place not in seen and name not in up)
         seen.update(places.values())
-        yield from (Path(parent, name) for name in sorted(files) if not hidden(name))
+        yield from (Path(parent, name) for name in sorted(files) if not is_hidden(name))
 
 
-def hidden(name: str) -> bool:
-    """Whether a file or folder is a system's own, such as .DS_Store or Thumbs.db."""
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder was made by the operating system, such as .DS_Store or Thumbs.db."""
     return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a path is a file that is named as a picture."""
-    return path.suffix.lower() in SUFFIXES and path.is_file() and not hidden(path.name)
+    """Whether a path is a file whose name ends as a picture's does."""
+    return path.suffix.lower() in SUFFIXES and path.is_file() and not is_hidden(path.name)

@@ -1,4 +1,4 @@
-"""What can be wrong with data before a run: broken pictures, empty texts, leaks between splits, skewed classes."""
+"""What is wrong with data before a run: broken pictures, empty texts, duplicates between splits, uneven classes."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from pathlib import Path
 
 from tl.components.data.base import Data
 from tl.components.data.labels import names_of
-from tl.components.picture import animated, content, decoded, name_of
+from tl.components.picture import decoded, file_bytes, is_animated, picture_name
 from tl.components.sample import Picture, Sample, texts_of
 from tl.errors import TLError
 
-_SKEW = 10
+_UNEVEN = 10  # a warning where the largest class has so many times the samples of the smallest
 _SHOWN = 3
-Splits = Mapping[str, Sequence[Sample]]
+SamplesBySplit = Mapping[str, Sequence[Sample]]
 
 
 @dataclass(frozen=True)
 class Findings:
-    """`counts` are samples by split and class (or 'samples'); `looked_at` is how many pictures were opened."""
+    """Mistakes and warnings; `counts` maps split -> class (or 'samples') -> number of samples."""
 
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     counts: dict[str, dict[str, int]]
-    looked_at: int
+    pictures_opened: int
 
 
-def inspect(data: Data, most: int = 2000) -> Findings:
-    """Look at every sample, and open at most so many pictures, evenly spread over the splits."""
+def inspect(data: Data, max_opened: int = 2000) -> Findings:
+    """Look at every sample, and open at most `max_opened` pictures, evenly spread over the splits."""
     counts = count(data)
     pictures = [s for rows in data.splits.values() for s in rows] if data.modality == "image" else []
-    opened = _spread(pictures, most)
-    errors, odd = _pictures(opened)
+    opened = _evenly_spread(pictures, max_opened)
+    errors, odd = _open_pictures(opened)
     errors += _shared_groups(data.splits)
     warnings = [
         *odd,
         *_half_empty(data),
-        *_twins(data.splits),
-        *_skewed(data, counts),
-        *_constant(data),
-        *_alike(data.space.names),
+        *_duplicate_warnings(data.splits),
+        *_uneven_classes(data, counts),
+        *_constant_numbers(data),
+        *_similar_names(data.space.names),
     ]
     if len(opened) < len(pictures):
         warnings.append(f"{len(opened)} of {len(pictures)} pictures were opened; the others were not.")
@@ -52,7 +52,7 @@ def inspect(data: Data, most: int = 2000) -> Findings:
 
 
 def count(data: Data) -> dict[str, dict[str, int]]:
-    """Samples of each class in each split, zeros included; for numbers and unlabelled samples just how many."""
+    """split -> class -> number of samples, zeros included; split -> 'samples' -> number without classes."""
     found: dict[str, dict[str, int]] = {}
     for split, rows in data.splits.items():
         counts = Counter(name for sample in rows for name in names_of(sample.target))
@@ -61,22 +61,22 @@ def count(data: Data) -> dict[str, dict[str, int]]:
     return found
 
 
-def _spread(samples: Sequence[Sample], most: int) -> Sequence[Sample]:
+def _evenly_spread(samples: Sequence[Sample], most: int) -> Sequence[Sample]:
     if len(samples) <= most:
         return samples
     return [samples[i * len(samples) // most] for i in range(most)]
 
 
-def _pictures(samples: Iterable[Sample]) -> tuple[list[str], list[str]]:
-    """What is wrong with pictures, and what is odd about them."""
+def _open_pictures(samples: Iterable[Sample]) -> tuple[list[str], list[str]]:
+    """(errors, warnings) from opening every picture."""
     wrong, thin, moving = [], [], []
     for sample in samples:
         try:
             image = decoded(sample.input)
             if min(image.size) < 2:
-                thin.append(f"{name_of(sample.input)} ({image.width} x {image.height} pixels)")
-            if animated(sample.input):
-                moving.append(name_of(sample.input))
+                thin.append(f"{picture_name(sample.input)} ({image.width} x {image.height} pixels)")
+            if is_animated(sample.input):
+                moving.append(picture_name(sample.input))
         except TLError as error:
             wrong.append(str(error))
     odd = [f"{_many(len(thin), 'picture')} only one pixel wide or high: {_some(thin)}."] if thin else []
@@ -90,7 +90,7 @@ def _half_empty(data: Data) -> list[str]:
     return [f"{_many(len(empty), 'pair')} with an empty text: {_some(s.where for s in empty)}."] if empty else []
 
 
-def _shared_groups(splits: Splits) -> list[str]:
+def _shared_groups(splits: SamplesBySplit) -> list[str]:
     members = {name: {s.group: s for s in reversed(rows) if s.group is not None} for name, rows in splits.items()}
     found = []
     for one, two in combinations(members, 2):
@@ -103,50 +103,52 @@ def _shared_groups(splits: Splits) -> list[str]:
     return found
 
 
-def duplicates(splits: Splits) -> int:
-    """How many samples are exact copies of another one, in whichever split."""
-    return sum(len(rows) - 1 for rows in _equal(splits))
+def duplicates(splits: SamplesBySplit) -> int:
+    """How many samples are exact copies of another sample, in whichever split."""
+    return sum(len(rows) - 1 for rows in _equal_samples(splits))
 
 
-def _twins(splits: Splits) -> list[str]:
-    """Exact duplicates: between splits, and with different targets anywhere."""
-    twins = _equal(splits)
+def _duplicate_warnings(splits: SamplesBySplit) -> list[str]:
+    """Sentences on exact duplicates between splits, and on duplicates with different targets in any split."""
+    equal = _equal_samples(splits)
     found = []
     for one, two in combinations(splits, 2):
-        pairs = [pair for rows in twins if (pair := _across(rows, one, two))]
+        pairs = [pair for rows in equal if (pair := _across(rows, one, two))]
         if pairs:
             listed = _some(f"{a.where} = {b.where}" for a, b in pairs)
             found.append(f"{one} and {two} share {_many(len(pairs), 'exact duplicate')}: {listed}; remove one of each.")
-    known = [[s for _, s in rows if s.target is not None] for rows in twins]
-    torn = [rows for rows in known if len({s.target for s in rows}) > 1]
-    if torn:
-        listed = _some(f"{rows[0].where} = {_other(rows).where}" for rows in torn)
-        found.append(f"Equal inputs have different targets ({len(torn)}): {listed}; keep the right one.")
+    known = [[s for _, s in rows if s.target is not None] for rows in equal]
+    contradicting = [rows for rows in known if len({s.target for s in rows}) > 1]
+    if contradicting:
+        listed = _some(f"{rows[0].where} = {_with_other_target(rows).where}" for rows in contradicting)
+        found.append(f"Equal inputs have different targets ({len(contradicting)}): {listed}; keep the right one.")
     return found
 
 
-def _equal(splits: Splits) -> list[list[tuple[str, Sample]]]:
-    """Samples of equal input, each with its split, wherever there are at least two."""
+def _equal_samples(splits: SamplesBySplit) -> list[list[tuple[str, Sample]]]:
+    """(split, sample) of all samples with the same input, for each input that occurs at least twice."""
     found: dict[bytes, list[tuple[str, Sample]]] = defaultdict(list)
     for block in _same_size(splits):
         for split, sample in block:
-            if (key := _key(sample)) is not None:
+            if (key := _input_hash(sample)) is not None:
                 found[key].append((split, sample))
     return [rows for rows in found.values() if len(rows) > 1]
 
 
 def _across(rows: Sequence[tuple[str, Sample]], one: str, two: str) -> tuple[Sample, Sample] | None:
+    """The first sample of split `one` and of split `two`; None where either has none."""
     first = next((s for split, s in rows if split == one), None)
     second = next((s for split, s in rows if split == two), None)
     return (first, second) if first is not None and second is not None else None
 
 
-def _other(rows: Sequence[Sample]) -> Sample:
+def _with_other_target(rows: Sequence[Sample]) -> Sample:
+    """The first sample whose target differs from that of the first one."""
     return next(s for s in rows if s.target != rows[0].target)
 
 
-def _same_size(splits: Splits) -> Iterable[list[tuple[str, Sample]]]:
-    """Samples that can be duplicates: files of equal size, or anything that is no file."""
+def _same_size(splits: SamplesBySplit) -> Iterable[list[tuple[str, Sample]]]:
+    """(split, sample) of samples that can be duplicates: files of equal size, or all inputs that are no files."""
     sizes: dict[int, list[tuple[str, Sample]]] = defaultdict(list)
     for split, rows in splits.items():
         for sample in rows:
@@ -155,20 +157,20 @@ def _same_size(splits: Splits) -> Iterable[list[tuple[str, Sample]]]:
     return (block for block in sizes.values() if len(block) > 1)
 
 
-def _key(sample: Sample) -> bytes | None:
-    """A hash of a picture's bytes, or of a text without differences of case and spacing; None for an empty text."""
+def _input_hash(sample: Sample) -> bytes | None:
+    """A hash of a picture's bytes, or of a text, ignoring case and spacing; None for an empty text."""
     if isinstance(sample.input, (Path, Picture)):
-        return hashlib.sha256(content(sample.input)).digest()
+        return hashlib.sha256(file_bytes(sample.input)).digest()
     words = "\0".join(" ".join(unicodedata.normalize("NFKC", t).casefold().split()) for t in texts_of(sample))
     return hashlib.sha256(words.encode()).digest() if words.strip("\0") else None
 
 
-def _skewed(data: Data, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+def _uneven_classes(data: Data, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     if data.space.kind != "single" or data.space.class_weights or data.balanced_sampling:
         return []
     train = {name: n for name, n in counts["train"].items() if n}
     most, least = max(train, key=lambda n: train[n]), min(train, key=lambda n: train[n])
-    if train[most] < _SKEW * train[least]:
+    if train[most] < _UNEVEN * train[least]:
         return []
     return [
         f"train has {train[most]} samples of '{most}' and {train[least]} of '{least}': data.balance=weights or "
@@ -176,14 +178,14 @@ def _skewed(data: Data, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     ]
 
 
-def _constant(data: Data) -> list[str]:
+def _constant_numbers(data: Data) -> list[str]:
     rows = zip(*(s.target or () for s in data.splits["train"]), strict=True) if data.space.kind == "number" else ()
     still = [(name, column[0]) for name, column in zip(data.space.names, rows, strict=False) if len(set(column)) == 1]
     return [f"'{name}' is {value} in every training sample: there is nothing to learn." for name, value in still]
 
 
-def _alike(names: Sequence[str]) -> list[str]:
-    """Classes whose names differ in case or spacing only are usually one class."""
+def _similar_names(names: Sequence[str]) -> list[str]:
+    """Warnings on classes whose names differ only in case or spacing, which are usually one class."""
     same: dict[str, list[str]] = defaultdict(list)
     for name in names:
         same["".join(name.casefold().replace("_", " ").replace("-", " ").split())].append(name)

@@ -7,30 +7,34 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tl.components.data.base import LABELLED, Common
-from tl.components.data.divide import natural
+from tl.components.data.base import LABELLED_SPLITS, Common
+from tl.components.data.divide import natural_key
 from tl.components.sample import Sample, Target
 from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
 
-Splits = dict[str, list[Sample]]
+SplitLists = dict[str, list[Sample]]
+"""The samples of each split while the splits are still being made: `label_map` changes them."""
 
 
 def names_of(target: Target) -> tuple[str, ...]:
-    """The class names in a target; none for numbers and unknown targets."""
+    """The class names in a target; empty for numbers and unknown targets."""
     if isinstance(target, str):
         return (target,)
     return tuple(name for name in target or () if isinstance(name, str))
 
 
 def strata(samples: Sequence[Sample], kind: Kind) -> dict[str, str]:
-    """What to stratify by: the class, of several labels the rarest, nothing for numbers and unknown targets."""
+    """The stratum of each sample id: the class, the rarest of several labels, '' for numbers and unknown targets."""
     counts = Counter(name for sample in samples for name in names_of(sample.target))
     return {s.id: min(names_of(s.target), key=lambda n: (counts[n], n), default="") for s in samples}
 
 
 def keep_classes(samples: list[Sample], classes: Sequence[str], kind: Kind) -> list[Sample]:
-    """Samples of these classes only; of several labels only these. Samples without a target stay."""
+    """The samples of these classes, and those without a target; of several labels, a sample keeps only these.
+
+    TLError for a class that no sample has.
+    """
     if kind == "number":
         raise TLError("data.classes chooses classes, but the targets here are numbers: set data.classes=null.")
     known = {name for sample in samples for name in names_of(sample.target)}
@@ -47,21 +51,21 @@ def _only(target: Target, classes: Sequence[str]) -> Target:
 
 
 def unlabelled(sample: Sample) -> bool:
-    """Whether a sample to learn or to evaluate from has no label."""
-    return (sample.split is None or sample.split in LABELLED) and (sample.target is None or sample.target == "")
+    """Whether a sample of train, val or test, or of no split yet, has no label."""
+    return (sample.split is None or sample.split in LABELLED_SPLITS) and (sample.target is None or sample.target == "")
 
 
 def not_finite(sample: Sample, columns: Sequence[str]) -> tuple[str, float] | None:
-    """The first number of a sample to learn or to evaluate from that is not finite, with its column."""
+    """(column, number) of the first number that is not finite in a sample of train, val or test; else None."""
     numbers = () if sample.target is None or isinstance(sample.target, str) else sample.target
-    if sample.split is not None and sample.split not in LABELLED:
+    if sample.split is not None and sample.split not in LABELLED_SPLITS:
         return None
     pairs = zip(columns, numbers, strict=False)
     return next(((n, v) for n, v in pairs if isinstance(v, float) and not math.isfinite(v)), None)
 
 
 def check_targets(samples: Sequence[Sample], columns: Sequence[str]) -> None:
-    """TLError where a sample to learn or to evaluate from has no label, or a number that is not finite."""
+    """TLError where a sample of train, val or test has no label, or a number that is not finite."""
     bare = [sample for sample in samples if unlabelled(sample)]
     if bare:
         more = f" (and {len(bare) - 1} more)" if len(bare) > 1 else ""
@@ -74,14 +78,17 @@ def check_targets(samples: Sequence[Sample], columns: Sequence[str]) -> None:
             raise TLError(f"{sample.where}: '{wrong[0]}' is {wrong[1]}, not a finite number: mend or remove the row.")
 
 
-def label_map(splits: Splits, kind: Kind, notes: list[str]) -> tuple[str, ...]:
-    """The classes of train in natural order; TLError where val or test has others, a note where they lack some."""
-    names = tuple(sorted({name for s in splits["train"] for name in names_of(s.target)}, key=natural))
+def label_map(splits: SplitLists, kind: Kind, notes: list[str]) -> tuple[str, ...]:
+    """The classes of train in the order of `natural_key`; a class that val or test lacks is noted.
+
+    TLError where val or test has a class that train lacks. In other splits such samples lose their label, with a note.
+    """
+    names = tuple(sorted({name for s in splits["train"] for name in names_of(s.target)}, key=natural_key))
     _check_enough(names, kind)
     for split in [s for s in splits if s != "train"]:
         found = Counter(name for sample in splits[split] for name in names_of(sample.target))
-        strange = sorted(set(found) - set(names), key=natural)
-        if strange and split in LABELLED:
+        strange = sorted(set(found) - set(names), key=natural_key)
+        if strange and split in LABELLED_SPLITS:
             first = next(s for s in splits[split] if strange[0] in names_of(s.target))
             raise TLError(
                 f"{first.where}: the class {_list(strange)} occurs in {split} but not in train, so it cannot be "
@@ -91,7 +98,7 @@ def label_map(splits: Splits, kind: Kind, notes: list[str]) -> tuple[str, ...]:
             splits[split] = [_unlabelled(sample, strange) for sample in splits[split]]
             notes.append(f"{split}: samples of {_list(strange)}, unknown to train, are taken as unlabelled.")
         missing = [name for name in names if not found[name]]
-        if missing and split in LABELLED and splits[split]:
+        if missing and split in LABELLED_SPLITS and splits[split]:
             notes.append(f"{split} has no sample of {_list(missing)}.")
     return names
 
@@ -114,7 +121,7 @@ def _list(names: Sequence[str]) -> str:
 
 
 def space_of(names: tuple[str, ...], train: Sequence[Sample], kind: Kind, common: Common) -> Space:
-    """The output space, with class weights where the recipe wants them."""
+    """The output space, with class weights where data.balance=weights."""
     if kind == "number":
         rows = [[float(value) for value in s.target or ()] for s in train]
         means = tuple(math.fsum(column) / len(column) for column in zip(*rows, strict=True))
@@ -129,7 +136,7 @@ def _std(column: Sequence[float], mean: float) -> float:
 
 
 def _weights(names: Sequence[str], counts: Mapping[str, int]) -> tuple[float, ...]:
-    """Proportional to 1 / count, with mean 1 over all training labels; 0 for a class that a limit left without any."""
+    """Weights proportional to 1 / count, with mean 1 over all training labels; 0 for a class without any sample."""
     present = sum(1 for name in names if counts[name])
     total = sum(counts.values())
     return tuple(total / (present * counts[name]) if counts[name] else 0.0 for name in names)

@@ -1,4 +1,4 @@
-"""From a data source to splits with one label map: the only place that divides, subsets and names classes."""
+"""From a data source to splits with one label map: only here are samples divided or limited, and classes numbered."""
 
 from __future__ import annotations
 
@@ -6,17 +6,28 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tl.components.data.base import LABELLED, Common, Data, DataSource, Split, canonical, digest
-from tl.components.data.divide import assign, at_most, natural, per_stratum
-from tl.components.data.faults import check_readable, control_characters, without_faults
-from tl.components.data.labels import Splits, check_targets, keep_classes, label_map, names_of, space_of, strata
+from tl.components.data.bad_samples import check_texts, control_characters, usable_samples
+from tl.components.data.base import (
+    LABELLED_SPLITS,
+    Common,
+    Data,
+    DataSource,
+    Division,
+    data_fingerprint,
+    standard_split_name,
+)
+from tl.components.data.divide import assign_splits, limit_per_stratum, limit_total, natural_key
+from tl.components.data.labels import SplitLists, check_targets, keep_classes, label_map, names_of, space_of, strata
 from tl.components.sample import Sample, Target
 from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
 
 
 def label_index(space: Space, target: Target) -> int | list[float]:
-    """A target as a model's target: the class's number, 0/1 for each label, or the numbers; TLError for a new name."""
+    """A target in the form that a loss takes: the class's number, 0 or 1 for each label, or the numbers themselves.
+
+    TLError for a class that was not learnt.
+    """
     if space.kind == "number":
         return [float(value) for value in target or ()]
     strange = next((name for name in names_of(target) if name not in space.names), None)
@@ -27,16 +38,16 @@ def label_index(space: Space, target: Target) -> int | list[float]:
     return [float(name in (target or ())) for name in space.names]
 
 
-def load(source: DataSource) -> Data:
-    """Read a source, divide what has no split, keep the wanted classes and numbers of samples, and map the labels."""
+def load_data(source: DataSource) -> Data:
+    """Read a source, divide the samples without a split, keep the wanted classes and counts, and map the labels."""
     common, kind = source.common, source.kind
     _check(common, kind)
-    samples = [replace(s, split=canonical(s.split) if s.split else None) for s in source.read()]
+    samples = [replace(s, split=standard_split_name(s.split) if s.split else None) for s in source.read()]
     _check_unique(samples)
     skipped: tuple[str, ...] = ()
     if common["on_error"] == "skip":
-        samples, skipped = without_faults(samples, source)
-    check_readable(samples)
+        samples, skipped = usable_samples(samples, source)
+    check_texts(samples)
     notes = [*source.notes, *([line] if (line := control_characters(samples)) else ())]
     if skipped:
         notes.append(f"{len(skipped)} samples cannot be used and are left out (data.on_error=skip): {skipped[0]}")
@@ -51,9 +62,11 @@ def load(source: DataSource) -> Data:
     return Data(
         modality=source.modality,
         space=space_of(names, train, kind, common),
-        splits={split: tuple(sorted(rows, key=lambda s: natural(s.id))) for split, rows in kept.items()},
+        splits={split: tuple(sorted(rows, key=lambda s: natural_key(s.id))) for split, rows in kept.items()},
         balanced_sampling=common["balance"] == "sampling",
-        fingerprint=digest(sorted((s for rows in kept.values() for s in rows), key=lambda s: natural(s.id))),
+        fingerprint=data_fingerprint(
+            sorted((s for rows in kept.values() for s in rows), key=lambda s: natural_key(s.id))
+        ),
         notes=tuple(notes),
         skipped=skipped,
     )
@@ -87,7 +100,7 @@ def _check_unique(samples: Sequence[Sample]) -> None:
             raise TLError(f"{sample.where}: the id '{sample.id}' is also in {first.where}, but ids must be unique.")
 
 
-def _divide(samples: Sequence[Sample], split: Split, kind: Kind, notes: list[str]) -> Splits:
+def _divide(samples: Sequence[Sample], split: Division, kind: Kind, notes: list[str]) -> SplitLists:
     named = Counter(s.split for s in samples if s.split is not None)
     pool = [s for s in samples if s.split is None]
     wanted = {"val": split.val, "test": split.test}
@@ -101,8 +114,8 @@ def _divide(samples: Sequence[Sample], split: Split, kind: Kind, notes: list[str
             shares = " and ".join(f"{name} ({share:.0%})" for name, share in missing.items())
             notes.append(f"The data names no {' and no '.join(missing)}: cut from train are {shares}.")
     by = strata(pool, kind) if split.stratify else {s.id: "" for s in pool}
-    given = assign(pool, by, missing, split.seed)
-    splits: Splits = {name: [] for name in LABELLED}
+    given = assign_splits(pool, by, missing, split.seed)
+    splits: SplitLists = {name: [] for name in LABELLED_SPLITS}
     for sample in samples:
         name = given.get(sample.id) or sample.split or "train"
         splits.setdefault(name, []).append(replace(sample, split=name))
@@ -112,13 +125,13 @@ def _divide(samples: Sequence[Sample], split: Split, kind: Kind, notes: list[str
     return {name: rows for name, rows in splits.items() if rows}
 
 
-def _subset(splits: Splits, common: Common, kind: Kind) -> Splits:
+def _subset(splits: SplitLists, common: Common, kind: Kind) -> SplitLists:
     kept = dict(splits)
     seed = common["split"].seed
     if common["per_class"] is not None:
-        kept["train"] = per_stratum(kept["train"], strata(kept["train"], kind), common["per_class"], seed)
+        kept["train"] = limit_per_stratum(kept["train"], strata(kept["train"], kind), common["per_class"], seed)
     if common["limit"] is not None:
-        kept = {name: at_most(rows, strata(rows, kind), common["limit"], seed) for name, rows in kept.items()}
+        kept = {name: limit_total(rows, strata(rows, kind), common["limit"], seed) for name, rows in kept.items()}
     if len(kept["train"]) < 2:
         raise TLError(f"data.limit={common['limit']} leaves fewer than 2 training samples: raise it.")
     return kept

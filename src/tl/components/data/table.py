@@ -13,14 +13,14 @@ from tl.components.data.labels import names_of
 from tl.components.data.tablefile import TableRow, check_columns, read_rows
 from tl.components.sample import Picture, Raw, Sample, Target
 from tl.errors import TLError, did_you_mean
-from tl.recipe.yamlfile import shown
+from tl.recipe.yamlfile import short_path
 
 _TARGETS = ("label", "labels", "label_columns", "numbers")
 
 
 @final
 class Table(DataSource):
-    """One file, or a file for each split; a row's id is its line number where no column holds ids."""
+    """One file, or a file for each split. A sample's id is its line number where no column holds ids."""
 
     def __init__(
         self,
@@ -79,19 +79,20 @@ class Table(DataSource):
         for name, file in named.items():
             assert file is not None
             rows = read_rows(file, self.columns)
-            check_columns(rows, self._wanted())
+            check_columns(rows, self._named_columns())
             for row in rows:
-                samples.extend(self.attempt(partial(self._sample, row, name), partial(self._names, row)))
+                samples.extend(self.sample_or_skip(partial(self._sample, row, name), partial(self._classes, row)))
         return samples
 
-    def _wanted(self) -> dict[str, str]:
+    def _named_columns(self) -> dict[str, str]:
+        """The columns that the recipe names, by the key that names each."""
         single = ("text", "pair", "image", "label", "labels", "id", "group", "split_column")
         wanted = {key: getattr(self, key) for key in single if getattr(self, key)}
         wanted |= {f"label_columns.{i}": name for i, name in enumerate(self.label_columns)}
         return wanted | {f"numbers.{i}": name for i, name in enumerate(self.numbers)}
 
     def _sample(self, row: TableRow, name: str) -> Sample:
-        own = _word(row.values.get(self.id)) if self.id else str(row.number)
+        own = _cell_text(row.values.get(self.id)) if self.id else str(row.number)
         if not own:
             raise TLError(f"{row.where}: column '{self.id}' is empty, but each row needs an id.")
         return Sample(
@@ -99,8 +100,8 @@ class Table(DataSource):
             input=self._input(row),
             target=self._target(row),
             where=row.where,
-            split=name or (_word(row.values.get(self.split_column)) if self.split_column else "") or None,
-            group=(_word(row.values.get(self.group)) or None) if self.group else None,
+            split=name or (_cell_text(row.values.get(self.split_column)) if self.split_column else "") or None,
+            group=(_cell_text(row.values.get(self.group)) or None) if self.group else None,
         )
 
     def _input(self, row: TableRow) -> Raw:
@@ -122,7 +123,7 @@ class Table(DataSource):
         if not path.is_file():
             near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
             raise TLError(
-                f"{row.where}: there is no picture '{name}' in {shown(self.images or row.file.parent)} "
+                f"{row.where}: there is no picture '{name}' in {short_path(self.images or row.file.parent)} "
                 f"(data.images names the folder).{did_you_mean(path.name, near)}"
             )
         return path
@@ -134,17 +135,17 @@ class Table(DataSource):
             value = row.values.get(self.label)
             if isinstance(value, (list, dict)):
                 raise TLError(f"{row.where}: column '{self.label}' holds several labels: use data.labels for it.")
-            return _word(value) or None
+            return _cell_text(value) or None
         if self.labels is not None:
             value = row.values.get(self.labels)
             if value is None:
                 return None
-            parts = value if isinstance(value, list) else _word(value).split(self.separator)
-            return tuple(dict.fromkeys(word for part in parts if (word := _word(part))))
-        return tuple(name for name in self.label_columns if _flag(row, name))
+            parts = value if isinstance(value, list) else _cell_text(value).split(self.separator)
+            return tuple(dict.fromkeys(word for part in parts if (word := _cell_text(part))))
+        return tuple(name for name in self.label_columns if _zero_or_one(row, name))
 
-    def _names(self, row: TableRow) -> tuple[str, ...]:
-        """The classes of a row, or none where its target cannot be read either."""
+    def _classes(self, row: TableRow) -> tuple[str, ...]:
+        """The classes of a row; empty where its target cannot be read."""
         try:
             return names_of(self._target(row))
         except TLError:
@@ -152,13 +153,13 @@ class Table(DataSource):
 
     def _numbers(self, row: TableRow) -> Target:
         values = [row.values.get(name) for name in self.numbers]
-        if all(_word(value) == "" for value in values):
+        if all(_cell_text(value) == "" for value in values):
             return None
         return tuple(_number(row, name) for name in self.numbers)
 
 
-def _word(value: Any) -> str:
-    """A cell as a class name: 1 and 1.0 are '1', true is 'true', nothing is ''."""
+def _cell_text(value: Any) -> str:
+    """A cell as text, such as a class name: 1 and 1.0 give '1', true gives 'true', an empty cell gives ''."""
     match value:
         case None:
             return ""
@@ -177,11 +178,11 @@ def _text(row: TableRow, column: str) -> str:
     value = row.values.get(column)
     if isinstance(value, (list, dict)):
         raise TLError(f"{row.where}: column '{column}' holds a {type(value).__name__}, not a text.")
-    return value if isinstance(value, str) else _word(value)
+    return value if isinstance(value, str) else _cell_text(value)
 
 
-def _flag(row: TableRow, column: str) -> bool:
-    word = _word(row.values.get(column)).lower()
+def _zero_or_one(row: TableRow, column: str) -> bool:
+    word = _cell_text(row.values.get(column)).lower()
     if word not in ("0", "1", "true", "false"):
         raise TLError(f"{row.where}: column '{column}' holds '{word}', but a label column holds 0 or 1.")
     return word in ("1", "true")
@@ -190,6 +191,6 @@ def _flag(row: TableRow, column: str) -> bool:
 def _number(row: TableRow, column: str) -> float:
     value = row.values.get(column)
     try:
-        return float(_word(value))
+        return float(_cell_text(value))
     except ValueError as error:
-        raise TLError(f"{row.where}: column '{column}' holds '{_word(value)}', which is no number.") from error
+        raise TLError(f"{row.where}: column '{column}' holds '{_cell_text(value)}', which is no number.") from error

@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tl.errors import TLError, did_you_mean
-from tl.recipe.yamlfile import shown
+from tl.errors import TLError, did_you_mean, nearest
+from tl.recipe.yamlfile import short_path
 
 _LONGEST_FIELD = 2**31 - 1
-# Tables shrink to a tenth or a twentieth; what grows more than this is made to fill the memory.
-_UNPACKED, _RATIO, _PIECE = 1 << 24, 100, 1 << 20
+# A packed table takes a tenth or a twentieth of its bytes. A file that unpacks to more than _MAX_UNPACKED bytes and to
+# more than _MAX_RATIO times its size was made to fill the memory.
+_MAX_UNPACKED, _MAX_RATIO, _CHUNK = 1 << 24, 100, 1 << 20
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row by column; `number` is its line in a text file and its ordinal in a Parquet file, both from 1."""
+    """The cells of a row by column; `number` is the row's line in a text file, or its number in a Parquet file, from 1.
+
+    `where` is the row's place in messages.
+    """
 
     values: dict[str, Any]
     file: Path
@@ -31,68 +35,72 @@ class TableRow:
 
 
 def read_rows(file: Path, columns: Sequence[str] | None) -> list[TableRow]:
-    """All rows of a file; `columns` names those of a CSV or TSV file without a header line."""
+    """All rows of a file; `columns` are the column names of a CSV or TSV file that has no header line."""
     if file.is_dir():
-        raise TLError(f"{shown(file)}: is a folder: name the table's file, or choose data=image_folder.")
+        raise TLError(f"{short_path(file)}: is a folder: name the table's file, or choose data=image_folder.")
     if not file.is_file():
         near = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise TLError(f"{shown(file)}: there is no such file.{did_you_mean(file.name, near)}")
+        raise TLError(f"{short_path(file)}: there is no such file.{did_you_mean(file.name, near)}")
     kind = file.with_suffix("").suffix if file.suffix == ".gz" else file.suffix
     match kind.lower():
         case ".csv" | ".tsv":
-            found = list(_separated(file, "," if kind.lower() == ".csv" else "\t", columns))
+            found = list(_read_separated(file, "," if kind.lower() == ".csv" else "\t", columns))
         case ".jsonl":
             found = list(_json_lines(file))
         case ".parquet":
             found = _parquet(file)
         case _:
-            raise TLError(f"{shown(file)}: '{kind}' is no table: use {', '.join(FORMATS)}, or .csv.gz and the like.")
+            raise TLError(
+                f"{short_path(file)}: '{kind}' is no table: use {', '.join(FORMATS)}, or .csv.gz and the like."
+            )
     if not found:
-        raise TLError(f"{shown(file)}: holds no rows.")
+        raise TLError(f"{short_path(file)}: holds no rows.")
     return found
 
 
 def check_columns(rows: Sequence[TableRow], wanted: dict[str, str]) -> None:
-    """TLError for a column (by the key that names it) which no row of a file has."""
+    """TLError where no row has a column; `wanted` maps the recipe's key to the column that it names."""
     there = list(dict.fromkeys(name for row in rows for name in row.values))
     for key, column in wanted.items():
         if column not in there:
             listed = ", ".join(f"'{name}'" for name in there)
-            near = did_you_mean(column, there).partition(" There is:")[0]
+            near = nearest(column, there)
             if len(there) == 1 and ";" in there[0]:
                 near = " It separates by semicolons: save it with commas."
             if len(there) == 1 and "\t" in there[0]:
                 near = " It separates by tabs: name it .tsv."
-            raise TLError(f"data.{key}: {shown(rows[0].file)} has no column '{column}', only {listed}.{near}")
+            raise TLError(f"data.{key}: {short_path(rows[0].file)} has no column '{column}', only {listed}.{near}")
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     try:
         if file.suffix == ".gz":
-            _demand_table(file)
+            _check_unpacked_size(file)
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
             for number, line in enumerate(stream, start=1):
                 try:
                     yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
                 except UnicodeDecodeError as error:
                     odd = f"byte 0x{error.object[error.start]:02x}"
-                    raise TLError(f"{shown(file)}:{number}: is not UTF-8 ({odd}): save the file as UTF-8.") from error
+                    raise TLError(
+                        f"{short_path(file)}:{number}: is not UTF-8 ({odd}): save the file as UTF-8."
+                    ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise TLError(f"{shown(file)}: cannot be unpacked ({error}): copy the file again.") from error
+        raise TLError(f"{short_path(file)}: cannot be unpacked ({error}): copy the file again.") from error
 
 
-def _demand_table(file: Path) -> None:
-    """TLError where a packed file unpacks to far more than a table would; nothing of it is kept."""
-    left = max(_UNPACKED, _RATIO * file.stat().st_size)
+def _check_unpacked_size(file: Path) -> None:
+    """TLError where a .gz file unpacks to far more than a table would. It is read in chunks, and none is kept."""
+    left = max(_MAX_UNPACKED, _MAX_RATIO * file.stat().st_size)
     with gzip.open(file) as stream:
-        while piece := stream.read(_PIECE):
+        while piece := stream.read(_CHUNK):
             left -= len(piece)
             if left < 0:
-                raise TLError(f"{shown(file)}: unpacks to far more than a table would: unpack it and look at it.")
+                raise TLError(f"{short_path(file)}: unpacks to far more than a table would: unpack it and look at it.")
 
 
-def _separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Iterator[TableRow]:
-    """CSV with quotes as RFC 4180 has them; TSV without any quoting."""
+def _read_separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Iterator[TableRow]:
+    """The rows of a CSV file, quoted as in RFC 4180, or of a TSV file, which has no quotes."""
     before = csv.field_size_limit(_LONGEST_FIELD)
     lines = (line for _, line in _lines(file))
     if delimiter == ",":
@@ -100,20 +108,22 @@ def _separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Ite
     else:
         reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
     header = list(columns) if columns is not None else None
-    name, start = shown(file), 1
+    name, start = short_path(file), 1
     try:
         for fields in reader:
             if header is None:
                 header = _unique(fields, file)
             elif fields:
-                yield TableRow(_filled(header, fields, file, start, delimiter), file, start, f"{name}:{start}")
+                yield TableRow(_by_column(header, fields, file, start, delimiter), file, start, f"{name}:{start}")
             start = reader.line_num + 1
     except csv.Error as error:
         if "new-line character" in str(error):
-            raise TLError(f"{shown(file)}:{start}: a line ends here in \\r alone: save the file with \\n.") from error
+            raise TLError(
+                f"{short_path(file)}:{start}: a line ends here in \\r alone: save the file with \\n."
+            ) from error
         raise TLError(
-            f"{shown(file)}:{start}: the row that starts here is not valid CSV ({error}): close every quote, and write "
-            'a quote inside a quoted field as "".'
+            f"{short_path(file)}:{start}: the row that starts here is not valid CSV ({error}): close every quote, and "
+            'write a quote inside a quoted field as "".'
         ) from error
     finally:
         csv.field_size_limit(before)
@@ -122,15 +132,17 @@ def _separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Ite
 def _unique(header: list[str], file: Path) -> list[str]:
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
-        raise TLError(f"{shown(file)}:1: two columns are called '{twice}': rename one.")
+        raise TLError(f"{short_path(file)}:1: two columns are called '{twice}': rename one.")
     return header
 
 
-def _filled(header: list[str], fields: list[str], file: Path, line: int, delimiter: str) -> dict[str, Any]:
+def _by_column(header: list[str], fields: list[str], file: Path, line: int, delimiter: str) -> dict[str, Any]:
     if len(fields) != len(header):
         name = "a comma" if delimiter == "," else "a tab"
         remedy = f"quote fields that hold {name}" if delimiter == "," else f"remove {name} inside fields"
-        raise TLError(f"{shown(file)}:{line}: has {len(fields)} fields, but there are {len(header)} columns: {remedy}.")
+        raise TLError(
+            f"{short_path(file)}:{line}: has {len(fields)} fields, but there are {len(header)} columns: {remedy}."
+        )
     return dict(zip(header, fields, strict=True))
 
 
@@ -141,10 +153,12 @@ def _json_lines(file: Path) -> Iterator[TableRow]:
         try:
             values = json.loads(line)
         except json.JSONDecodeError as error:
-            raise TLError(f"{shown(file)}:{number}: is not valid JSON: {error.msg} at column {error.colno}.") from error
+            raise TLError(
+                f"{short_path(file)}:{number}: is not valid JSON: {error.msg} at column {error.colno}."
+            ) from error
         if not isinstance(values, dict):
-            raise TLError(f'{shown(file)}:{number}: each line must be a JSON object, such as {{"text": "..."}}.')
-        yield TableRow(values, file, number, f"{shown(file)}:{number}")
+            raise TLError(f'{short_path(file)}:{number}: each line must be a JSON object, such as {{"text": "..."}}.')
+        yield TableRow(values, file, number, f"{short_path(file)}:{number}")
 
 
 def _parquet(file: Path) -> list[TableRow]:
@@ -152,14 +166,14 @@ def _parquet(file: Path) -> list[TableRow]:
         from pyarrow import ArrowException
         from pyarrow.parquet import read_table
     except ImportError as error:
-        raise TLError(f"{shown(file)}: reading Parquet needs pip install 'tl-toolkit[parquet]'.") from error
+        raise TLError(f"{short_path(file)}: reading Parquet needs pip install 'tl-toolkit[parquet]'.") from error
     try:
         table = read_table(file)
     except (ArrowException, OSError) as error:
         raise TLError(
-            f"{shown(file)}: is no readable Parquet file: {str(error).splitlines()[0].rstrip('.')}."
+            f"{short_path(file)}: is no readable Parquet file: {str(error).splitlines()[0].rstrip('.')}."
         ) from error
-    name = shown(file)
+    name = short_path(file)
     return [
         TableRow(values, file, number, f"{name}:{number}") for number, values in enumerate(table.to_pylist(), start=1)
     ]

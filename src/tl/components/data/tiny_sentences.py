@@ -66,7 +66,7 @@ _ENDS = ("", "", "", " thanks", " as always", " for {number} of us", " and some 
 
 @final
 class TinySentences(DataSource):
-    """`n` different sentences, the classes in turn; telling praise from complaint needs more than single words."""
+    """`n` different sentences, the classes in turn. Single words do not suffice to tell praise from complaint."""
 
     modality = "text"
     kind = "single"

@@ -17,7 +17,7 @@ SHAPES = ("disc", "square", "triangle", "cross")
 
 @final
 class TinyShapes(DataSource):
-    """`n` pictures of 32 x 32 pixels, the classes in turn; shape number i depends on the seed and i alone."""
+    """`n` pictures of 32 x 32 pixels, the classes in turn. Picture number i depends on nothing but the seed and i."""
 
     modality = "image"
     kind = "single"

@@ -11,12 +11,15 @@ from tl.components.data.base import Common, DataSource
 from tl.components.sample import Sample
 from tl.errors import TLError
 
-_JOINER, _AS_PICTURE = "200d", "fe0f"
+_JOINER, _VARIATION_SELECTOR = "200d", "fe0f"
 
 
 @final
 class Twemoji(DataSource):
-    """The code points are the id, so that both views split alike; skin tones and the group Component are left out."""
+    """A sample's id is the emoji's code points, so that pictures and names get the same splits.
+
+    Skin tones and the group Component are left out.
+    """
 
     kind = "single"
 
@@ -44,9 +47,12 @@ class Twemoji(DataSource):
 
 
 def _file_names(points: str) -> tuple[str, str]:
-    """Twemoji drops leading zeros, and the variation selector where no joiner is (of one emoji with a joiner, too)."""
+    """The two names that Twemoji may give an emoji's file, the likelier one first.
+
+    Twemoji drops leading zeros. It drops the variation selector where there is no joiner, and once where there is one.
+    """
     parts = [part.lstrip("0") for part in points.split("-")]
-    plain = "-".join(part for part in parts if part != _AS_PICTURE)
+    plain = "-".join(part for part in parts if part != _VARIATION_SELECTOR)
     return ("-".join(parts) if _JOINER in parts else plain), plain
 
 

@@ -13,26 +13,27 @@ from tl.recipe.duration import Duration
 
 @dataclass(frozen=True)
 class Phase:
-    """Parts in `train` learn until the run has come to `until`; all others are frozen.
+    """A part of the run in which the parts in `train` learn, and all other parts are frozen.
 
-    `lr` multiplies every learning rate of the phase. With `patience`, the phase ends early after so many evaluations
-    without gain; the next one starts from the best weights so far, and if the phase's own best did not beat the phases
-    before it the run ends there.
+    A phase begins where the phase before it ends. `end` counts from the start of the run, such as 30% or 2ep. `lr`
+    multiplies every learning rate of the phase. With `patience`, the phase ends earlier, after so many evaluations
+    without gain. The next phase then starts from the best weights so far; but if the phase's own best weights are no
+    better than those of the phases before it, the run ends.
     """
 
     name: str
     train: tuple[str, ...]
-    until: Duration
+    end: Duration
     lr: float = 1.0
     patience: int | None = None
 
 
 class FreezeSchedule(ABC):
-    """Parts are named backbone.0 (shallowest) .. backbone.N-1, adapter, head."""
+    """The base class of freeze schedules. Parts are named backbone.0 (shallowest) .. backbone.N-1, adapter, head."""
 
     @abstractmethod
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:
-        """The phases in order; the last one lasts until 100%."""
+        """The phases in their order, for a model with these parts; the last phase ends at 100%."""
 
 
 def backbone_parts(parts: Sequence[str]) -> tuple[str, ...]:
@@ -41,12 +42,12 @@ def backbone_parts(parts: Sequence[str]) -> tuple[str, ...]:
 
 
 def top_parts(parts: Sequence[str]) -> tuple[str, ...]:
-    """What is not backbone: adapter and head."""
+    """All parts above the backbone: adapter and head."""
     return tuple(part for part in parts if not part.startswith("backbone."))
 
 
-def matching(pattern: str, parts: Sequence[str], key: str) -> tuple[str, ...]:
-    """The parts a glob matches; TLError where it matches none."""
+def matching_parts(pattern: str, parts: Sequence[str], key: str) -> tuple[str, ...]:
+    """The parts that a pattern such as backbone.[01] matches; TLError where it matches none."""
     found = tuple(part for part in parts if fnmatchcase(part, pattern))
     if not found:
         stages = len(backbone_parts(parts))
@@ -57,13 +58,16 @@ def matching(pattern: str, parts: Sequence[str], key: str) -> tuple[str, ...]:
     return found
 
 
-def share(value: float) -> Duration:
-    """A share of the run, in percent."""
+def percent_of_run(value: float) -> Duration:
+    """So many percent of the run, as a duration."""
     return Duration(value, "%")
 
 
-def downwards(parts: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
-    """Growing sets of parts with a phase name each: head and adapter, one stage more at a time, then everything."""
+def unfreezing_steps(parts: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """(phase name, parts that learn) of each step of unfreezing, from the head down.
+
+    First adapter and head learn, then one stage more at each step, at last everything.
+    """
     stages, top = backbone_parts(parts), top_parts(parts)
     partial = [(f"from {stages[i]}", (*stages[i:], *top)) for i in range(len(stages) - 1, 0, -1)]
     return [("probe", top), *partial, ("full", tuple(parts))]

@@ -1,18 +1,18 @@
-"""One stage more at a time, from the top."""
+"""The stages are unfrozen one after the other, from the head down."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import final
 
-from tl.components.freeze.base import FreezeSchedule, Phase, downwards, share
+from tl.components.freeze.base import FreezeSchedule, Phase, percent_of_run, unfreezing_steps
 from tl.errors import TLError
 from tl.recipe.duration import Duration
 
 
 @final
 class Gradual(FreezeSchedule):
-    """Gradual unfreezing (Howard and Ruder 2018): the head, then the deepest stage too, and so on down."""
+    """First the head learns, then the deepest stage too, and so on (gradual unfreezing, Howard and Ruder 2018)."""
 
     def __init__(self, *, every: Duration) -> None:
         if every.value <= 0:
@@ -20,11 +20,11 @@ class Gradual(FreezeSchedule):
         self.every = every
 
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:
-        *steps, (name, everything) = downwards(parts)
+        *steps, (name, everything) = unfreezing_steps(parts)
         ends = [self.every.value * (i + 1) for i in range(len(steps))]
         if self.every.unit == "%":
             ends = [min(100.0, end) for end in ends]
         partial = (
             Phase(step, train, Duration(end, self.every.unit)) for (step, train), end in zip(steps, ends, strict=True)
         )
-        return (*partial, Phase(name, everything, share(100)))
+        return (*partial, Phase(name, everything, percent_of_run(100)))

@@ -1,4 +1,4 @@
-"""Phases laid out over the steps of a run."""
+"""From phases to the steps of a run: where each phase begins and ends."""
 
 from __future__ import annotations
 
@@ -11,31 +11,36 @@ from tl.errors import TLError
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """A phase from step `first` up to, not including, `last`."""
+class PhaseSpan:
+    """A phase from step `start` up to, not including, step `stop`; steps count from 0."""
 
     phase: Phase
-    first: int
-    last: int
+    start: int
+    stop: int
 
 
-def lay_out(phases: Sequence[Phase], total: int, epoch: float) -> tuple[Stretch, ...]:
-    """The phases' stretches; phases that round to no step are left out."""
-    stretches: list[Stretch] = []
-    first = 0
+def lay_out(phases: Sequence[Phase], total: int, epoch: float) -> tuple[PhaseSpan, ...]:
+    """The spans of the phases in a run of `total` steps, with `epoch` steps an epoch.
+
+    Phases that round to no step are left out. A phase with patience may end at any step, so the phase after it has the
+    same `start`: the earliest step at which it can begin.
+    """
+    spans: list[PhaseSpan] = []
+    start = 0
     for phase in phases:
-        last = min(total, phase.until.steps(total=total, epoch=epoch))
-        if phase.patience is not None or last > first:
-            stretches.append(Stretch(phase, first, last))
-        first = first if phase.patience is not None else max(first, last)
-    if total < 1 or not stretches:
+        stop = min(total, phase.end.steps(total=total, epoch=epoch))
+        if phase.patience is not None or stop > start:
+            spans.append(PhaseSpan(phase, start, stop))
+        start = start if phase.patience is not None else max(start, stop)
+    if total < 1 or not spans:
         raise TLError(f"loop.length comes to {total} steps, so nothing would be trained: make it longer.")
-    return tuple(stretches)
+    return tuple(spans)
 
 
 def due(step: int, every: float) -> bool:
-    """Whether a multiple of `every` steps (not always whole) is, rounded, step number `step` (from 1).
+    """Whether something that happens every `every` steps is due at step number `step`, counted from 1.
 
-    Phases end at such steps too, so that their last evaluation is not followed by another one.
+    `every` need not be whole: `step` must equal one of its multiples, rounded. The ends of phases are rounded alike, so
+    the evaluation at the end of a phase is not followed by another one step later.
     """
     return round(max(1, round(step / every)) * every) == step if every < math.inf else False

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from tl.components.freeze.base import FreezeSchedule, Phase, share, top_parts
+from tl.components.freeze.base import FreezeSchedule, Phase, percent_of_run, top_parts
 from tl.errors import TLError
 from tl.recipe.duration import Duration
 
 
 @final
 class LinearThenAll(FreezeSchedule):
-    """A new head's first gradients distort pretrained features, so it is fitted first (Kumar et al. 2022)."""
+    """The head is fitted first, because the first gradients of a new head distort pretrained features.
+
+    Kumar et al. 2022 (LP-FT).
+    """
 
     def __init__(self, *, probe: Duration, lr_after: float) -> None:
         if lr_after <= 0:
@@ -22,5 +25,5 @@ class LinearThenAll(FreezeSchedule):
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:
         return (
             Phase("probe", top_parts(parts), self.probe),
-            Phase("full", tuple(parts), share(100), lr=self.lr_after),
+            Phase("full", tuple(parts), percent_of_run(100), lr=self.lr_after),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from tl.components.freeze.base import FreezeSchedule, Phase, matching, share
+from tl.components.freeze.base import FreezeSchedule, Phase, matching_parts, percent_of_run
 from tl.errors import TLError
 
 
@@ -19,5 +19,5 @@ class Surgical(FreezeSchedule):
         self.train = train
 
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:
-        chosen = {part for pattern in self.train for part in matching(pattern, parts, "freeze.train")}
-        return (Phase("surgical", tuple(part for part in parts if part in chosen), share(100)),)
+        chosen = {part for pattern in self.train for part in matching_parts(pattern, parts, "freeze.train")}
+        return (Phase("surgical", tuple(part for part in parts if part in chosen), percent_of_run(100)),)

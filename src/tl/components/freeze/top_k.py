@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from tl.components.freeze.base import FreezeSchedule, Phase, backbone_parts, share, top_parts
+from tl.components.freeze.base import FreezeSchedule, Phase, backbone_parts, percent_of_run, top_parts
 from tl.errors import TLError
 
 
@@ -22,4 +22,6 @@ class TopK(FreezeSchedule):
         there = backbone_parts(parts)
         if self.stages > len(there):
             raise TLError(f"freeze.stages: {self.stages} is more than the {len(there)} stages of this backbone.")
-        return (Phase(f"top {self.stages}", (*there[len(there) - self.stages :], *top_parts(parts)), share(100)),)
+        return (
+            Phase(f"top {self.stages}", (*there[len(there) - self.stages :], *top_parts(parts)), percent_of_run(100)),
+        )

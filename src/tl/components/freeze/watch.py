@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from tl.components.freeze.base import FreezeSchedule, Phase, downwards, share
+from tl.components.freeze.base import FreezeSchedule, Phase, percent_of_run, unfreezing_steps
 from tl.errors import TLError
 
 
 @final
 class Watch(FreezeSchedule):
-    """From the head downwards: a stage joins when `patience` evaluations brought no gain.
+    """The head learns first; the next stage below joins whenever `patience` evaluations have brought no gain.
 
-    Each phase starts from the best weights so far, and the run ends with the first one that beats none of those before.
+    Each phase starts from the best weights so far. The run ends with the first phase that finds no better ones.
     """
 
     def __init__(self, *, patience: int, lr_decay: float) -> None:
@@ -25,6 +25,6 @@ class Watch(FreezeSchedule):
 
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:
         return tuple(
-            Phase(name, train, share(100), lr=self.lr_decay**depth, patience=self.patience)
-            for depth, (name, train) in enumerate(downwards(parts))
+            Phase(name, train, percent_of_run(100), lr=self.lr_decay**depth, patience=self.patience)
+            for depth, (name, train) in enumerate(unfreezing_steps(parts))
         )

@@ -1,4 +1,4 @@
-"""What every head does: answer in the output space, weigh its mistakes, turn outputs into scores."""
+"""What every head does: turn features into outputs, outputs into a loss, and outputs into scores."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Common(TypedDict):
 class Head(nn.Module, ABC):
     """Features (B, dim_in) to outputs (B, space.dim): logits, or numbers in training standard deviations.
 
-    With `standardize`, each feature is centred and scaled by its mean and deviation over the training set, which `fit`
-    sets once; until then, and without it, features pass unchanged. A head says in `kinds` which output spaces it
-    answers in, and in `starts` which values of `init` it has, the best last. What is `auto` is made for pretrained
-    features, unless `from_scratch` says that there are none.
+    With `standardize`, each feature is centred and scaled by its mean and deviation over the training set. `fit` sets
+    both once; before that, and without `standardize`, features pass unchanged. `kinds` are the output spaces that a
+    head can answer in. `starts` are the values of head.init that a head offers, the best last; each is a rule that sets
+    the parameters before training. `auto` is the best start, but random after `from_scratch`.
     """
 
     kinds: ClassVar[tuple[str, ...]]
@@ -45,8 +45,8 @@ class Head(nn.Module, ABC):
     def __init__(self, dim_in: int, space: Space, common: Common) -> None:
         super().__init__()
         self.dim_in, self.space, self.common = dim_in, space, common
-        self._settle(standardize=True, init=self.starts[-1])
-        self._check()
+        self._resolve_auto(standardize=True, init=self.starts[-1])
+        self._check_options()
         self.register_buffer("mean", torch.tensor(space.mean or [0.0] * space.dim))
         self.register_buffer("std", torch.tensor(space.std or [1.0] * space.dim))
         self.register_buffer("class_weights", torch.tensor(space.class_weights or [1.0] * space.dim))
@@ -58,33 +58,33 @@ class Head(nn.Module, ABC):
         """Standardised features (B, dim_in) to outputs (B, space.dim)."""
 
     def start(self, features: Tensor, target: Tensor) -> None:
-        """Set the parameters in closed form, as `init` names it, from all standardised features (N, dim_in)."""
+        """Set the parameters by the start that `init` names, from all standardised training features (N, dim_in)."""
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, dim_in) to outputs (B, space.dim)."""
         return self.answer((features - self.feature_mean) / self.feature_std)
 
     def from_scratch(self) -> None:
-        """The backbone is random too: what is `auto` starts at random and lets features pass.
+        """Set `auto` for a backbone with random weights: a random start, and features that are not standardised.
 
-        Features of random weights hardly differ between samples; to stretch them to unit variance makes every step of
-        the backbone a leap, and costs most of the accuracy.
+        Such a backbone's features hardly differ between samples. Scaled to unit variance, they would change too much at
+        every step of the backbone, which costs most of the accuracy.
         """
-        self._settle(standardize=False, init="random")
+        self._resolve_auto(standardize=False, init="random")
 
-    def _settle(self, *, standardize: bool, init: str) -> None:
+    def _resolve_auto(self, *, standardize: bool, init: str) -> None:
         wanted = self.common["standardize"]
         self.standardize = standardize if wanted == "auto" else wanted
         self.init = init if self.common["init"] == "auto" else self.common["init"]
 
     @property
-    def needs_fit(self) -> bool:
-        """Whether `fit` must see the training features before the first step."""
+    def needs_training_features(self) -> bool:
+        """True where `fit` must be called with the training features before the first step."""
         return self.standardize or self.init != "random"
 
     @torch.no_grad()
     def fit(self, features: Tensor, target: Tensor) -> None:
-        """Standardise, and start in closed form, from all training features (N, dim_in) and their targets."""
+        """Set the standardisation and the start from all training features (N, dim_in) and their targets."""
         features = features.float()
         if self.standardize:
             self.feature_mean.copy_(features.mean(0))
@@ -93,17 +93,20 @@ class Head(nn.Module, ABC):
             self.start((features - self.feature_mean) / self.feature_std, target)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The mean over the batch (so that accumulated batches add up), weighted by class but not re-normalised."""
+        """The mean over the batch, weighted by class.
+
+        The sum is divided by the number of samples, not of weights, so that the losses of a batch's pieces add up.
+        """
         match self.space.kind:
             case "single":
-                return functional.cross_entropy(output, target, self.class_weights, **self._shaping())
+                return functional.cross_entropy(output, target, self.class_weights, **self._loss_options())
             case "multi":
-                return functional.binary_cross_entropy(output, target, self.class_weights, **self._shaping())
+                return functional.binary_cross_entropy(output, target, self.class_weights, **self._loss_options())
             case "number":
                 return functional.squared_error(output, (target - self.mean) / self.std)
 
     def scores(self, output: Tensor, temperature: float = 1.0) -> Tensor:
-        """Probabilities (B, C) of logits divided by the temperature, or numbers (B, K) in their raw units."""
+        """Probabilities (B, C) from logits divided by the temperature, or numbers (B, K) in their raw units."""
         match self.space.kind:
             case "single":
                 return (output.float() / temperature).softmax(-1)
@@ -112,19 +115,19 @@ class Head(nn.Module, ABC):
             case "number":
                 return output.float() * self.std + self.mean
 
-    def _shaping(self) -> dict[str, float]:
+    def _loss_options(self) -> dict[str, float]:
         return {"smoothing": self.common["label_smoothing"], "gamma": self.common["focal_gamma"]}
 
-    def _check(self) -> None:
+    def _check_options(self) -> None:
         name, kind, init = type(self).__module__.rpartition(".")[2], self.space.kind, self.init
         if kind not in self.kinds:
             raise TLError(
-                f"head '{name}' cannot answer in the space of this data, '{kind}': take {_which('kinds', kind)}."
+                f"head '{name}' cannot answer in the space of this data, '{kind}': take {_heads_with('kinds', kind)}."
             )
         if init not in self.starts:
             raise TLError(
                 f"head.init: '{init}' is no start of head '{name}': set head.init to "
-                f"{' or '.join(self.starts)}, or take {_which('starts', init)}."
+                f"{' or '.join(self.starts)}, or take {_heads_with('starts', init)}."
             )
         if init == "class_means" and kind != "single":
             raise TLError(f"head.init: class_means needs one label per sample, not '{kind}': use ridge or random.")
@@ -140,7 +143,7 @@ class Head(nn.Module, ABC):
             raise TLError(f"head.focal_gamma: {self.common['focal_gamma']:g} must be 0 or more; 2 is usual.")
 
 
-def _which(attribute: str, value: str) -> str:
-    """The heads whose class attribute holds a value, read from their source."""
+def _heads_with(attribute: str, value: str) -> str:
+    """The heads whose class attribute (`kinds` or `starts`) holds a value, read from their sources."""
     found = ((name, literal(head.source, attribute)) for name, head in options("head").items())
     return " or ".join(f"head={name}" for name, values in found if isinstance(values, tuple) and value in values)

@@ -18,8 +18,8 @@ from tl.space import Space
 class Cosine(Head):
     """Cosine classifier with a learned scale (Gidaris and Komodakis 2018; Chen et al. 2019).
 
-    Started from class means, a class vector is the mean of its normalised features; a class without samples keeps its
-    random one.
+    With init=class_means, a class's vector starts as the mean of the class's normalised features; a class without
+    samples keeps its random vector.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single",)

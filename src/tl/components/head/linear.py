@@ -16,14 +16,14 @@ STRENGTHS = [10 ** (half / 2) for half in range(-4, 5)]
 
 @final
 class Linear(Head):
-    """Logistic or linear regression on features; with standardised ones its optimum is quick to reach.
+    """Logistic or linear regression on features; standardised features make its optimum quick to reach.
 
-    It can start as the logistic regression trained to convergence (the loss is convex, and nothing in it is random).
-    Closed-form starts: class means, the discriminant of equal spherical classes (w = μ, b = -|μ|²/2), and ridge
-    regression on targets of ±1 or on standardised numbers, its strength chosen by leave-one-out. Logits of one label
-    per sample are then scaled so that their confidence fits their accuracy, at most 0.9, for a saturated softmax would
-    hardly learn; after ridge both are those of samples left out, for it knows a few samples by heart. Logits of many
-    labels are scaled by 2, since a regression on ±1 estimates f = 2p - 1, whose logit is about 2f.
+    init=logistic is the logistic regression trained to convergence (its loss is convex, and nothing in it is random).
+    init=class_means is the discriminant of equal spherical classes (w = μ, b = -|μ|²/2). init=ridge is ridge regression
+    on targets of ±1 or on standardised numbers, with a strength chosen by leave-one-out. After the last two, logits of
+    one label per sample are scaled so that their confidence equals their accuracy, at most 0.9, because a saturated
+    softmax would hardly learn; for ridge, both are measured on samples left out, because it fits a few samples exactly.
+    Ridge's logits of many labels are scaled by 2: a regression on ±1 estimates f = 2p - 1, whose logit is about 2f.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
@@ -46,9 +46,9 @@ class Linear(Head):
         return None
 
     def _logistic(self, features: Tensor, target: Tensor) -> None:
-        """Trained to the end: the loss of all samples plus strength / 2N times the squared weights; 1 where null.
+        """Minimise the loss of all N samples plus strength / 2N times the squared weights; a strength of null is 1.
 
-        In float64: in float32 the line search ends early, where probabilities are up to 0.005 from the optimum's.
+        In float32 the line search would end early, with probabilities up to 0.005 from the optimum's; hence float64.
         """
         strength = self.common["ridge_strength"] or 1.0
         exact = features.double()
@@ -73,16 +73,16 @@ class Linear(Head):
     def _ridge(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor, float]:
         spread = float(features.var(0, correction=0).mean())
         given = self.common["ridge_strength"]
-        # Without spread any penalty gives the means.
+        # Where all features are alike, any penalty gives the mean of the targets.
         strengths = [(spread or 1.0) * one for one in ([given] if given is not None else STRENGTHS)]
-        wanted = self._wanted(target)
+        wanted = self._regression_targets(target)
         rows = functional.spread_rows(*wanted.shape).to(target.device)
         answers = functional.leave_one_out(features, wanted, strengths, rows)
-        rated = [self._rated(one, wanted[rows], target[rows]) for one in answers]
+        rated = [self._losses_and_scale(one, wanted[rows], target[rows]) for one in answers]
         chosen = functional.simplest([losses for losses, _ in rated])
         return *functional.ridge(features, wanted, strengths[chosen]), rated[chosen][1]
 
-    def _wanted(self, target: Tensor) -> Tensor:
+    def _regression_targets(self, target: Tensor) -> Tensor:
         match self.space.kind:
             case "single":
                 ones = torch.full((len(target), self.space.dim), -1, dtype=torch.int8, device=target.device)
@@ -92,8 +92,8 @@ class Linear(Head):
             case "number":
                 return (target - self.mean) / self.std
 
-    def _rated(self, left_out: Tensor, wanted: Tensor, target: Tensor) -> tuple[Tensor, float]:
-        """The losses (N,) of a strength's answers for samples left out, and the scale of its logits."""
+    def _losses_and_scale(self, left_out: Tensor, wanted: Tensor, target: Tensor) -> tuple[Tensor, float]:
+        """The losses (N,) of the predictions for samples left out, and the scale for the logits."""
         if self.space.kind != "single":
             return (left_out - wanted).square().mean(1), 2.0 if self.space.kind == "multi" else 1.0
         scale = functional.calibrated_scale(left_out, target)

@@ -16,7 +16,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "s
 
 @final
 class Mlp(Head):
-    """Hidden layers, each with activation and dropout, a linear bottleneck where one is asked for, then outputs."""
+    """Hidden layers, each with activation and dropout, then an optional linear bottleneck, then the outputs."""
 
     kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
     starts: ClassVar[tuple[str, ...]] = ("random",)

@@ -13,14 +13,14 @@ from tl.components.head.base import Common, Head
 from tl.errors import TLError
 from tl.space import Space
 
-_NEVER = 1e4
+_UNSEEN_PENALTY = 1e4
 
 
 @final
 class NearestMean(Head):
-    """Class means, nothing learned (Mensink et al. 2013; as a softmax over -distance²: Snell et al. 2017).
+    """Distances to class means; nothing is learnt (Mensink et al. 2013; softmax over -distance²: Snell et al. 2017).
 
-    A class without training samples is never answered.
+    A class without training samples is never predicted.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single",)
@@ -56,4 +56,4 @@ class NearestMean(Head):
         unit = normalize(features, dim=-1) if self.distance == "cosine" else features
         self.means.copy_(functional.class_means(unit, target, self.space.dim))
         unseen = torch.bincount(target, minlength=self.space.dim) == 0
-        self.penalty.copy_(_NEVER * unseen)
+        self.penalty.copy_(_UNSEEN_PENALTY * unseen)

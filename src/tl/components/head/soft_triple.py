@@ -15,9 +15,9 @@ from tl.space import Space
 
 @final
 class SoftTriple(Head):
-    """Cosine similarity to each class's centres, softly the nearest of them, times a scale (Qian et al. 2019).
+    """Cosine similarity to the nearest of a class's centres, by a softmax over them, times a scale (Qian et al. 2019).
 
-    Without the paper's margin, which only training would see. For classes that look in several ways.
+    Suits classes that look in several ways. The paper's margin is left out, because it would apply in training only.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single",)
@@ -37,6 +37,3 @@ class SoftTriple(Head):
         """Logits (B, C)."""
         similar_bck = torch.einsum("bd,ckd->bck", F.normalize(features, dim=-1), F.normalize(self.centres, dim=-1))
         return self.scale * (similar_bck * (similar_bck / self.gamma).softmax(-1)).sum(-1)
-
-    def start(self, features: Tensor, target: Tensor) -> None:
-        """There is no closed-form start: `starts` has only random."""

@@ -1,4 +1,4 @@
-"""What a method says: what a step minimises. Whatever it remembers is module state."""
+"""What every method does: say what a step minimises. Whatever a method remembers is module state."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from tl.components.model import Model
 
 
 class Method(nn.Module, ABC):
-    """Sees one batch of each of its streams per step. Its own parameters learn in every phase, at the head's rate.
+    """Sees one batch of each of its `streams` in a step. Its own parameters learn in every phase, at the head's rate.
 
-    A method may read the model's weights at any time. It may change them within `loss` only if the weights are the old
-    ones again when `loss` returns, and not together with loop.gradient_checkpointing: that computes activations again
-    in the backward pass, from the weights of that moment, and raises an error where these are others.
+    `loss` may read the model's weights. Where it changes them for a while (a sharpness-aware step, meta-learning, a
+    moving average), it must compute every gradient that needs the changed weights itself, and then put the old weights
+    back, because the backward pass of the returned terms begins after `loss`. With loop.gradient_checkpointing that
+    pass also computes activations again, from the weights that are there then. Where these are not the weights of the
+    forward pass, a RuntimeError is raised (components/backbone/recomputing.py).
     """
 
     streams: ClassVar[tuple[str, ...]] = ("train",)
@@ -28,10 +30,10 @@ class Method(nn.Module, ABC):
         self.register_buffer("progress", torch.zeros(()))
 
     def attach(self, model: Model) -> None:
-        """Make what depends on the model (a discriminator, a teacher); called before the optimizer is built."""
+        """Build what depends on the model (a discriminator, a teacher); called before the optimizer is built."""
 
     def teacher(self) -> Model | None:
-        """A frozen model whose answers to the training inputs may be read back; then batches bring them along."""
+        """A frozen model whose outputs for the training inputs may be cached; batches then hold these outputs too."""
         return None
 
     @abstractmethod

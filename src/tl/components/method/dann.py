@@ -17,8 +17,8 @@ from tl.components.model import Model
 class Dann(Method):
     """Features that a discriminator cannot tell apart by domain (Ganin et al. 2016).
 
-    The reversed gradient is scaled by 2 / (1 + exp(-10 p)) - 1 times `strength`, p the share of the run done; only what
-    flows into the features is scaled, the discriminator learns at full rate. The data needs a split named `target`.
+    The reversed gradient that flows into the features is scaled by `strength` (2 / (1 + exp(-10 p)) - 1), where p is
+    the share of the run done; the discriminator learns at its full rate. The data needs a split named `target`.
     """
 
     streams: ClassVar[tuple[str, ...]] = ("train", "target")
@@ -29,7 +29,7 @@ class Dann(Method):
         self.discriminator: nn.Module = nn.Identity()
 
     def attach(self, model: Model) -> None:
-        """Make the discriminator: features (B, dim) to a logit of being from the target."""
+        """Build the discriminator: features (B, dim) to the logit of coming from the target domain."""
         self.discriminator = nn.Sequential(
             nn.Linear(model.backbone.dim, self.hidden),
             nn.ReLU(),
@@ -39,17 +39,17 @@ class Dann(Method):
         )
 
     def scale(self) -> Tensor:
-        """The factor of the reversed gradient now."""
+        """The factor of the reversed gradient at this step."""
         return self.strength * (2 / (1 + torch.exp(-10 * self.progress)) - 1)
 
     def loss(self, model: Model, batch: Streams) -> dict[str, Tensor]:
         source, target = batch["train"], batch["target"]
         features = model.features(source.x, source.start)
-        foreign = model.features(target.x, target.start)
+        target_features = model.features(target.x, target.start)
         task = model.head.loss(model.head(features), source.y)
-        halves = [self._confusion(features, 0.0), self._confusion(foreign, 1.0)]
+        halves = [self._domain_loss(features, 0.0), self._domain_loss(target_features, 1.0)]
         return {"task": task, "domain": torch.stack(halves).mean()}
 
-    def _confusion(self, features: Tensor, domain: float) -> Tensor:
+    def _domain_loss(self, features: Tensor, domain: float) -> Tensor:
         logits = self.discriminator(functional.reverse_gradient(features, self.scale()))
         return nn.functional.binary_cross_entropy_with_logits(logits.float(), torch.full_like(logits.float(), domain))

@@ -21,8 +21,8 @@ from tl.errors import TLError
 class Distill(Method):
     """alpha T² KL(teacher || student) + (1 - alpha) task loss, both on the same augmented inputs (Hinton et al. 2015).
 
-    For numbers, the squared error to the teacher's answer takes the place of the divergence. The teacher is read from
-    its run again when a run resumes, so it is kept out of the module's state.
+    For numbers, the squared error to the teacher's prediction replaces the divergence. The teacher is no part of the
+    module's state, because a resumed run reads the teacher from the teacher's own run again.
     """
 
     def __init__(self, open_model: Callable[[Path], Model], *, teacher: Path, temperature: float, alpha: float) -> None:
@@ -31,7 +31,7 @@ class Distill(Method):
         self._teacher: list[Model] = []
 
     def attach(self, model: Model) -> None:
-        """Open the teacher; TLError where it answers other classes or sees other inputs than the student."""
+        """Open the teacher; TLError where its classes or its preprocessing are not the student's."""
         teacher = self.open_model(self.path)
         if (teacher.head.space.kind, teacher.head.space.names) != (model.head.space.kind, model.head.space.names):
             raise TLError(f"method.teacher: '{self.path}' answers other classes than this data has; train it on them.")

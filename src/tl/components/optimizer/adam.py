@@ -1,10 +1,10 @@
-"""Adam with penalties inside the gradient."""
+"""Adam, with L1 and L2 penalties as part of the gradient."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
-from tl.components.optimizer.base import Common, Optimizer, not_negative, pair, with_l1
+from tl.components.optimizer.base import Common, Optimizer, beta_pair, not_negative, with_l1
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer as TorchOptimizer
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 @final
 class Adam(Optimizer):
-    """Kingma and Ba 2015; L1 and L2 penalties are gradients like any other, so Adam rescales them too."""
+    """The penalties' gradients are added to the loss's gradient, so Adam rescales them too (Kingma and Ba 2015)."""
 
     STATES: ClassVar[int] = 2
 
     def __init__(self, *, betas: tuple[float, ...], eps: float, l1: float, **common: Unpack[Common]) -> None:
         super().__init__(common)
-        self.betas, self.eps, self.l1 = pair("betas", betas), eps, not_negative("l1", l1)
+        self.betas, self.eps, self.l1 = beta_pair("betas", betas), eps, not_negative("l1", l1)
 
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
         from torch.optim import Adam as TorchAdam

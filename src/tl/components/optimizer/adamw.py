@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
-from tl.components.optimizer.base import Common, Optimizer, pair
+from tl.components.optimizer.base import Common, Optimizer, beta_pair
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer as TorchOptimizer
@@ -18,7 +18,7 @@ class AdamW(Optimizer):
 
     def __init__(self, *, betas: tuple[float, ...], eps: float, **common: Unpack[Common]) -> None:
         super().__init__(common)
-        self.betas, self.eps = pair("betas", betas), eps
+        self.betas, self.eps = beta_pair("betas", betas), eps
 
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
         from torch.optim import AdamW as TorchAdamW

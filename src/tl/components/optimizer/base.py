@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
 from tl.components.optimizer import schedule
 from tl.errors import TLError
@@ -27,10 +27,14 @@ class Common(TypedDict):
 
 
 class Optimizer(ABC):
-    """`lr` is the deepest backbone stage's rate; each stage below it learns `stage_factor` times slower (2.6: ULMFiT).
+    """The base class of optimizers: the update rule, and the peak learning rate of each part.
 
-    The head, the adapter and a method's own parameters learn `head_factor` times faster than `lr`.
+    `lr` is the rate of the deepest backbone stage; each stage's rate is that of the stage above it, divided by
+    `stage_factor` (2.6 in ULMFiT). The head, the adapter and a method's own parameters have the rate lr * head_factor.
     """
+
+    STATES: ClassVar[int]
+    """How many numbers the optimizer keeps for each weight; the forecast of memory reads it."""
 
     def __init__(self, common: Common) -> None:
         not_negative("lr", common["lr"])
@@ -42,7 +46,7 @@ class Optimizer(ABC):
 
     @abstractmethod
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
-        """The torch optimizer over groups as `groups` makes them: weight_decay is 0 for norms and biases."""
+        """The torch optimizer over the parameter groups that `groups` in groups.py makes."""
 
     def rates(self, parts: Sequence[str]) -> dict[str, float]:
         """The peak learning rate of every part (Howard and Ruder 2018, discriminative fine-tuning)."""
@@ -55,12 +59,15 @@ class Optimizer(ABC):
         }
 
     def rate_multiple(self, step: int, total: int, warmup: int) -> float:
-        """The schedule's multiple of the peak rate at a step of `total`."""
+        """The learning rate at `step` of `total` steps, as a multiple of the peak rate."""
         return schedule.rate_multiple(self.common["schedule"], step, total, warmup)
 
 
 def with_l1(optimizer: TorchOptimizer, strength: float) -> TorchOptimizer:
-    """Before each step, add the subgradient of strength * |w|₁ to the gradients of the parameters that decay."""
+    """The optimizer with an L1 penalty: before each step it adds strength * sign(w) to the gradients.
+
+    As with weight decay, biases and norms have no penalty.
+    """
 
     def add(of: TorchOptimizer, _args: Any, _kwargs: Any) -> None:
         for group in of.param_groups:
@@ -80,8 +87,8 @@ def not_negative(key: str, value: float) -> float:
     return value
 
 
-def pair(key: str, values: tuple[float, ...]) -> tuple[float, float]:
-    """The two decay rates of a key; TLError for another number of them or one outside 0..1."""
+def beta_pair(key: str, values: tuple[float, ...]) -> tuple[float, float]:
+    """The two decay rates of Adam; TLError where there are not two, or one is below 0 or not below 1."""
     if len(values) != 2 or not all(0 <= value < 1 for value in values):
         raise TLError(f"optimizer.{key}: {list(values)} must be two numbers from 0 to below 1; [0.9, 0.999] is usual.")
     return values[0], values[1]

@@ -1,4 +1,4 @@
-"""Parameters by part, and by whether decay applies to them."""
+"""The optimizer's parameter groups: by part, and by whether weight decay applies."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ if TYPE_CHECKING:
 
 
 def groups(parts: Mapping[str, nn.Module], rates: Mapping[str, float], weight_decay: float) -> list[dict[str, Any]]:
-    """One or two optimizer groups per part: what decays, and what does not (biases, norms: fewer than two dimensions).
+    """One or two optimizer groups for each part: parameters with weight decay, and those without.
 
-    Every parameter is in exactly one group; the first part keeps one that several parts share. Frozen ones are in too:
-    without a gradient an optimizer leaves them be. A group carries params, lr, peak_lr, weight_decay, decays and part.
+    Biases and norms, which have fewer than two dimensions, have no weight decay. Every parameter is in exactly one
+    group; a parameter that several parts share is in the group of the first part. Frozen parameters are in groups too:
+    an optimizer does not change a parameter without a gradient. The keys of a group are params, lr, peak_lr,
+    weight_decay, decays and part.
     """
     return list(_groups(parts, rates, weight_decay))
 

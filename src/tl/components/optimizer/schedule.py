@@ -6,18 +6,19 @@ import math
 from typing import Literal
 
 Schedule = Literal["constant", "linear", "cosine", "one_cycle", "slanted_triangular"]
+RISE = {"one_cycle": 1 / 4, "slanted_triangular": 1 / 10}
+"""The share of the run over which these schedules rise to the peak rate; optimizer.warmup above 0 overrides it."""
 
 
 def rate_multiple(name: Schedule, step: int, total: int, warmup: int) -> float:
-    """The multiple of the peak rate at `step` in 0..total-1, after a linear rise over `warmup` steps.
+    """The multiple of the peak rate at `step` in 0..total-1; the rate first rises linearly over `warmup` steps.
 
-    one_cycle and slanted_triangular have rises of their own, which last `warmup` steps where that is not 0, else a
-    quarter and a tenth of the run.
+    one_cycle and slanted_triangular rise in their own way: over `warmup` steps, or over their `RISE` where that is 0.
     """
     if name == "slanted_triangular":
-        return slanted_triangular(step, total, warmup or total // 10)
+        return slanted_triangular(step, total, warmup or int(total * RISE[name]))
     if name == "one_cycle":
-        return one_cycle(step, total, warmup or total / 4)
+        return one_cycle(step, total, warmup or total * RISE[name])
     if step < warmup:
         return (step + 1) / warmup
     done = (step - warmup) / max(1, total - warmup)
@@ -31,10 +32,10 @@ def rate_multiple(name: Schedule, step: int, total: int, warmup: int) -> float:
 
 
 def slanted_triangular(step: int, total: int, cut: int, ratio: float = 32) -> float:
-    """Howard and Ruder 2018, equation 3, divided by its peak: 1 / ratio at 0 and at `total`, 1 at the step `cut`.
+    """1 / ratio at step 0 and at `total`, 1 at step `cut`, linear between (Howard and Ruder 2018, equation 3).
 
-    The paper's cut·(1 / cut_frac - 1) is total - cut wherever total·cut_frac is whole; where it is not, the paper's
-    fall ends before the run does, and this one with it.
+    The paper divides the fall by cut·(1 / cut_frac - 1), which is total - cut where total·cut_frac is whole. Where that
+    product is not whole, the paper's fall ends before the run does; here it ends with the run.
     """
     cut = max(1, cut)
     p = step / cut if step < cut else 1 - (step - cut) / max(1, total - cut)
@@ -42,9 +43,9 @@ def slanted_triangular(step: int, total: int, cut: int, ratio: float = 32) -> fl
 
 
 def one_cycle(step: int, total: int, rise: float, start: float = 25, end: float = 1e5) -> float:
-    """Cosine rise from 1 / start to 1 over `rise` steps, cosine fall to 1 / end at the last one (Smith and Topin 2018).
+    """A cosine rise from 1 / start to 1 over `rise` steps, then a cosine fall to 1 / end at the last step.
 
-    Momentum stays as it is.
+    Smith and Topin 2018, without their change of momentum.
     """
     peak, last = max(0.0, rise - 1), total - 1
     low, share = (1 / start, step / peak) if step < peak else (1 / end, (last - step) / (last - peak or 1))

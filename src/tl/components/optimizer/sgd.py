@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @final
 class Sgd(Optimizer):
-    """Steps along the gradient, which holds the L2 penalty too, with heavy-ball or Nesterov momentum."""
+    """Heavy-ball or Nesterov momentum; L1 and L2 penalties are part of the gradient."""
 
     STATES: ClassVar[int] = 1
 

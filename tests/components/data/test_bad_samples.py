@@ -1,4 +1,4 @@
-"""What cannot be used stops a run, or is left out, listed and bounded; classes never change for it."""
+"""A sample that cannot be used stops a run, or is left out and listed, up to a limit; no class is lost by that."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from PIL import Image
 
 from tests.components.data.listed import Listed, option, row, rows
 from tests.conftest import SHORT
-from tl.components.data.splits import load
+from tl.components.data.splits import load_data
 from tl.components.sample import Sample
 from tl.errors import TLError
 
 
 def pictures(root: Path) -> Path:
-    """Ten pictures of each of two classes, of which four in b cannot be read."""
+    """A folder with ten pictures in each of the classes a and b; four pictures of b cannot be read."""
     for tone, name in ((30, "a"), (200, "b")):
         (root / name).mkdir(parents=True)
         for number in range(10):
@@ -33,7 +33,7 @@ def pictures(root: Path) -> Path:
 
 
 def test_pictures_that_cannot_be_read_are_left_out_and_listed(tmp_path: Path) -> None:
-    found = load(option("image_folder", root=str(pictures(tmp_path)), on_error="skip", skip_limit=0.2))
+    found = load_data(option("image_folder", root=str(pictures(tmp_path)), on_error="skip", skip_limit=0.2))
     ids = {sample.id for split in found.splits.values() for sample in split}
     assert ids == {f"a/{n}.png" for n in range(10)} | {f"b/{n}.png" for n in (0, 5, 6, 7, 8, 9)}
     assert found.space.names == ("a", "b")
@@ -50,7 +50,7 @@ def test_more_than_the_limit_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(
         TLError, match=r"4 of 20 samples cannot be used, more than data\.skip_limit=0\.05 allows: mend them, or r"
     ):
-        load(option("image_folder", root=str(pictures(tmp_path)), on_error="skip"))
+        load_data(option("image_folder", root=str(pictures(tmp_path)), on_error="skip"))
 
 
 def test_no_class_is_lost_without_a_word(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_no_class_is_lost_without_a_word(tmp_path: Path) -> None:
     for path in (root / "b").iterdir():
         path.write_bytes(b"")
     with pytest.raises(TLError, match=r"would leave out all samples of the class 'b': mend some.*0\.png"):
-        load(option("image_folder", root=str(root), on_error="skip", skip_limit=1.0))
+        load_data(option("image_folder", root=str(root), on_error="skip", skip_limit=1.0))
 
 
 def test_rows_of_a_table_are_left_out(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_rows_of_a_table_are_left_out(tmp_path: Path) -> None:
     file.write_text("\n".join(["text,score,x", *lines]))
     keys: dict[str, Any] = {"file": str(file), "text": "text", "numbers": ["score"]}
     with pytest.raises(TLError, match=r"rows\.csv:9: column 'score' holds 'high', which is no number"):
-        load(option("table", **keys))
-    found = load(option("table", **keys, on_error="skip", skip_limit=0.2))
+        load_data(option("table", **keys))
+    found = load_data(option("table", **keys, on_error="skip", skip_limit=0.2))
     assert sum(map(len, found.splits.values())) == 17
     assert sorted(text.partition(" ")[0].rpartition("/")[2] for text in found.skipped) == [
         "rows.csv:5:",
@@ -85,15 +85,15 @@ def test_a_class_whose_rows_all_fail_is_not_lost_without_a_word(tmp_path: Path) 
     (tmp_path / "rows.csv").write_text("\n".join(["file,label", *lines, "missing.png,c"]))
     keys: dict[str, Any] = {"file": str(tmp_path / "rows.csv"), "image": "file", "label": "label"}
     with pytest.raises(TLError, match=r"all samples of the class 'c'.*there is no picture 'missing\.png'"):
-        load(option("table", **keys, on_error="skip", skip_limit=0.5))
-    found = load(option("table", **keys, on_error="skip", skip_limit=0.5, classes=["a", "b"]))
+        load_data(option("table", **keys, on_error="skip", skip_limit=0.5))
+    found = load_data(option("table", **keys, on_error="skip", skip_limit=0.5, classes=["a", "b"]))
     assert found.space.names == ("a", "b")
 
 
-def test_names_that_are_no_text_and_missing_labels_are_left_out() -> None:
+def test_ids_that_are_no_unicode_and_missing_labels_are_left_out() -> None:
     odd = Sample("bad\udcff", "text", "a", "rows.csv:90")
     samples = [*rows(a=10, b=10), odd, row(50, None), row(51, None, split="target")]
-    found = load(Listed(samples, on_error="skip", skip_limit=0.2))
+    found = load_data(Listed(samples, on_error="skip", skip_limit=0.2))
     assert [text.partition(" ")[0] for text in found.skipped] == ["rows.csv:90:", "rows.csv:52:"]
     assert len(found.splits["target"]) == 1
 

@@ -1,4 +1,4 @@
-"""Samples that cannot be used, and leaving them out where the recipe says so."""
+"""Samples that cannot be used: what is wrong with each, and how they are left out where the recipe says so."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from tl.errors import TLError
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def without_faults(samples: list[Sample], source: DataSource) -> tuple[list[Sample], tuple[str, ...]]:
-    """The samples that can be used, and a sentence on each that cannot; every picture is opened for that.
+def usable_samples(samples: list[Sample], source: DataSource) -> tuple[list[Sample], tuple[str, ...]]:
+    """The samples that can be used, and a sentence on each sample that cannot; every picture is opened to find out.
 
-    TLError where they are more than `data.skip_limit`, or a class would be left without any.
+    TLError where the samples that cannot be used are a larger share than `data.skip_limit`, or all samples of a class.
     """
     columns, limit = source.target_names(), source.common["skip_limit"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding lets other threads run
-        faults = list(pool.map(lambda sample: fault(sample, columns), samples))
-    kept = [sample for sample, wrong in zip(samples, faults, strict=True) if wrong is None]
-    skipped = (*source.skipped, *(wrong for wrong in faults if wrong is not None))
+        problems = list(pool.map(lambda sample: problem_of(sample, columns), samples))
+    kept = [sample for sample, problem in zip(samples, problems, strict=True) if problem is None]
+    skipped = (*source.skipped, *(problem for problem in problems if problem is not None))
     total = len(samples) + len(source.skipped)
     if len(skipped) > limit * total:
         raise TLError(
             f"{len(skipped)} of {total} samples cannot be used, more than data.skip_limit={limit:g} allows: "
             f"mend them, or raise it. The first: {skipped[0]}"
         )
-    before = source.skipped_names | {name for sample in samples for name in names_of(sample.target)}
+    before = source.skipped_classes | {name for sample in samples for name in names_of(sample.target)}
     if source.common["classes"] is not None:
         before &= set(source.common["classes"])
     lost = sorted(before - {name for sample in kept for name in names_of(sample.target)})
@@ -45,10 +45,10 @@ def without_faults(samples: list[Sample], source: DataSource) -> tuple[list[Samp
     return kept, skipped
 
 
-def fault(sample: Sample, columns: Sequence[str]) -> str | None:
-    """What is wrong with a sample, if anything; `columns` are the names of its numbers."""
-    if (wrong := unreadable(sample)) is not None:
-        return f"{wrong}."
+def problem_of(sample: Sample, columns: Sequence[str]) -> str | None:
+    """A sentence on what is wrong with a sample, or None; `columns` are the names of its numbers."""
+    if (problem := text_problem(sample)) is not None:
+        return f"{problem}."
     if unlabelled(sample):
         return f"{sample.where}: the sample has no label."
     infinite = not_finite(sample, columns)
@@ -62,25 +62,25 @@ def fault(sample: Sample, columns: Sequence[str]) -> str | None:
     return None
 
 
-def check_readable(samples: Sequence[Sample]) -> None:
-    """TLError at the first sample that cannot be read or written as text."""
+def check_texts(samples: Sequence[Sample]) -> None:
+    """TLError at the first sample that has a `text_problem`."""
     for sample in samples:
-        if (wrong := unreadable(sample)) is not None:
-            raise TLError(f"{wrong}: mend or remove it; training leaves it out by data.on_error=skip.")
+        if (problem := text_problem(sample)) is not None:
+            raise TLError(f"{problem}: mend or remove it; training leaves it out by data.on_error=skip.")
 
 
-def unreadable(sample: Sample) -> str | None:
-    """Whether a sample has an empty text, or is `no_text`: what is wrong, up to the full stop."""
+def text_problem(sample: Sample) -> str | None:
+    """A sentence without full stop where a sample's text is empty or has a `unicode_problem`, else None."""
     texts = texts_of(sample)
     if texts and not any(text.strip() for text in texts):
         return f"{sample.where}: the text is empty"
-    return no_text(sample)
+    return unicode_problem(sample)
 
 
-def no_text(sample: Sample) -> str | None:
-    """Which letters of a sample are no Unicode, such as in a file name of an old encoding, up to the full stop.
+def unicode_problem(sample: Sample) -> str | None:
+    """A sentence without full stop where a sample's id, label or text holds a character that is no Unicode, else None.
 
-    They could neither be written nor hashed.
+    File names in an old encoding hold such characters, which can neither be written nor hashed.
     """
     for word in (sample.id, *names_of(sample.target), *texts_of(sample)):
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
@@ -90,7 +90,7 @@ def no_text(sample: Sample) -> str | None:
 
 
 def control_characters(samples: Sequence[Sample]) -> str | None:
-    """A line on texts that hold characters which no one types: often a file in another encoding."""
+    """A sentence where texts hold control characters, which nobody types: often a file has another encoding."""
     odd = [(found[0], s.where) for s in samples for text in texts_of(s) if (found := _CONTROL.search(text))]
     if not odd:
         return None

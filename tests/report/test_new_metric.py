@@ -1,0 +1,40 @@
+"""A metric that is added to the catalogue is in the report, without any edit in report/."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tl.commands.report import metric_facts
+from tl.metrics.catalogue import METRICS, Metric
+from tl.metrics.classification import accuracy
+from tl.report import page
+from tl.report.facts import Verdict
+from tl.report.verdict import sentence
+
+from .examples import single
+from .markup import Reader
+
+
+def test_a_new_metric_is_written_in_tables_and_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = Metric("wer", {"single": accuracy}, higher=False, label="WER", spoken="word error rate")
+    monkeypatch.setitem(METRICS, "wer", new)  # type: ignore[arg-type]
+    rows = [{"step": step, "split": "val", "phase": "head", "wer": 1 / step} for step in (5, 10)]
+    verdict = Verdict(metric="wer", split="test", value=0.2, low=0.1, high=0.3, n=360, baseline=0.1)
+    scores = {"test": {"wer": (0.2, 0.1, 0.3)}}
+    facts = replace(single(), metrics=metric_facts(), verdict=verdict, scores=scores, curves=rows)
+    assert "with word error rate 0.20 (" in sentence(facts)
+    text = Reader(page.render(facts)).text
+    for part in ("WER on 360 test pictures", "WER ↓", "Best WER: 0.100 at step 10."):
+        assert part in text
+
+
+def test_the_report_lists_no_metric() -> None:
+    """The one metric name in report/ is the axis of a reliability diagram: accuracy against confidence."""
+    found = set()
+    for file in Path(page.__file__).parent.glob("*.py"):
+        found |= {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
+    assert found & set(METRICS) == {"accuracy"}
