@@ -12,9 +12,20 @@ README = Path(__file__).parents[1] / "recipes" / "README.md"
 BEGIN, END = "<!-- catalogue -->", "<!-- end of catalogue -->"
 
 
+def pages() -> list[str]:
+    """The how-to pages by their titles, each a link."""
+    found = sorted((RECIPES / "howto").glob("*.md"))
+    titles = [path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for path in found]
+    return [
+        "### How-to pages",
+        "",
+        *(f"- [{title}](howto/{path.name})" for title, path in zip(titles, found, strict=True)),
+    ]
+
+
 def catalogue() -> str:
-    """The shipped recipes, then each group's options with their keys."""
-    lines = ["### Recipes", "", "| recipe | what for |", "|---|---|"]
+    """The how-to pages, the shipped recipes, then each group's options with their keys."""
+    lines = [*pages(), "", "### Recipes", "", "| recipe | what for |", "|---|---|"]
     for name, path in shipped_recipes().items():
         lines.append(f"| `{name}` | {first_line(path)} |")
     for group in GROUPS:

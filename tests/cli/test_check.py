@@ -9,6 +9,7 @@ from textwrap import dedent
 import pytest
 
 from tests.cli.conftest import Run, pictures
+from tests.metrics.test_catalogue import SINGLE
 from tl.errors import Mistakes
 
 
@@ -74,7 +75,7 @@ def test_check_tells_everything_at_once_in_json_too(tl: Run) -> None:
             "mine.yaml:3: backbone 'tiny_text' takes texts, but the data holds images.",
             "mine.yaml:4: augment 'text' is for texts, but the data holds images.",
             "mine.yaml:12: loop.best: 'macrof1' is no metric for single outputs. Did you mean 'macro_f1'? There is: "
-            "accuracy, top5, balanced_accuracy, macro_f1, auroc, mcc, log_loss, brier, ece.",
+            f"{', '.join(SINGLE)}.",
             "mine.yaml:5: method 'dann' needs a split 'target', but the data has train, val, test.",
         ],
     }

@@ -39,7 +39,7 @@ class Comparison:
     step: int | None
     largest: float
     weights: bool
-    values: Mapping[str, tuple[float, float]]
+    values: Mapping[str, tuple[float | None, float | None]]
     facts: Mapping[str, tuple[str, str]]
 
     @property

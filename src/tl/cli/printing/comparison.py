@@ -19,7 +19,11 @@ def print_comparison(found: Comparison, as_json: bool) -> None:
         say(f"{found.rows} logged rows: differ from step {found.step} on, by {found.largest:.2g} of the value at most")
     say(f"weights: {'equal bit for bit' if found.weights else 'differ'}")
     for name, (one, other) in found.values.items():
-        say(f"{name}: {one:.6g} and {other:.6g}")
+        say(f"{name}: {_number(one)} and {_number(other)}")
     for name, (then, now) in found.facts.items():
         say(f"{name}: {then}, now {now}")
     return None
+
+
+def _number(value: float | None) -> str:
+    return "missing" if value is None else f"{value:.6g}"
