@@ -80,7 +80,8 @@ def test_imports_point_down_and_siblings_are_strangers(path: Path) -> None:
     for other in own_imports(path):
         wing, theirs = here.partition(".")[0], other.partition(".")[0]
         upwards = (
-            f"{here} imports {other}, which is on a higher floor: pass what it needs as an argument, or move it up"
+            f"{here} imports {other}, which is on a higher floor (src/tl/README.md): "
+            f"let the caller pass in what {here} needs, or move that code of {here} up"
         )
         assert floor(other) <= floor(here), upwards
         siblings = f"{here} imports {other}, a wing of the same floor: move what both need one floor down"

@@ -18,7 +18,7 @@ from tl.recipe.yamlfile import dump
 def test_every_shipped_recipe_binds_with_the_command_of_its_header(name: str) -> None:
     recipe = loaded(*commanded(name), story=name)
     assert recipe.name == name
-    assert recipe.notes == ()
+    assert recipe.notes == (), f"{name}.yaml must load without a note: choose keys that no layer contradicts"
 
 
 def test_every_option_is_used_by_a_shipped_recipe() -> None:

@@ -51,7 +51,8 @@ def test_scores(name: str, kind: str) -> None:
     else:
         assert 0 <= scores.min() <= scores.max() <= 1
         assert torch.equal(scores > 0.5, cool > 0.5) or kind == "single"
-        torch.testing.assert_close(scores.argmax(-1), cool.argmax(-1))
+        # Higher at one temperature is not lower at another; large outputs may round to equal scores.
+        assert cool.gather(-1, scores.argsort(-1)).diff(dim=-1).min() >= 0
 
 
 @in_every_space

@@ -50,7 +50,10 @@ def load_data(source: DataSource) -> Data:
     check_texts(samples)
     notes = [*source.notes, *([line] if (line := control_characters(samples)) else ())]
     if skipped:
-        notes.append(f"{len(skipped)} samples cannot be used and are left out (data.on_error=skip): {skipped[0]}")
+        what = (
+            "1 sample cannot be used and is" if len(skipped) == 1 else f"{len(skipped)} samples cannot be used and are"
+        )
+        notes.append(f"{what} left out (data.on_error=skip): {skipped[0]}")
     if common["classes"] is not None:
         samples = keep_classes(samples, common["classes"], kind)
     check_targets(samples, source.target_names())
