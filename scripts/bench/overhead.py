@@ -18,6 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from tl.cli.printing.progress import Quiet
 from tl.commands.assemble import Assembly, assemble
+from tl.commands.replay import NoSignals
 from tl.components.freeze.layout import lay_out
 from tl.place import Share
 from tl.recipe.recipe import load
@@ -32,13 +33,6 @@ CASES = {
     "MiniLM on emoji names, full": ["data=twemoji", "data.view=name", "backbone=text_encoder"],
     "EfficientNet-Lite0 on emoji, full": ["data=twemoji", "data.view=picture", "backbone=efficientnet_lite0"],
 }
-
-
-class Silent:
-    """Hears no signal."""
-
-    def pending(self, save: bool) -> tuple[int, bool]:
-        return 0, save
 
 
 def flat(assembly: Assembly, steps: int) -> Iterator[float]:
@@ -87,7 +81,7 @@ def through_tl(assembly: Assembly, steps: int, folder: Path) -> list[float]:
     job = Job(assembly.model, assembly.method, streams, assembly.optimizer, lambda model: {}, lambda phase: streams)
     run = Run.create(folder, "bench", {}, {})
     clock = Clock()
-    Trainer(assembly.recipe.loop, plan, job, Accelerator(cpu=True), run, clock).fit(Silent())
+    Trainer(assembly.recipe.loop, plan, job, Accelerator(cpu=True), run, clock).fit(NoSignals())
     return clock.seconds
 
 
