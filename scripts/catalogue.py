@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -37,11 +38,16 @@ def catalogue() -> str:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, and end with 1 where something would change"
+    )
+    check = parser.parse_args().check
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     new = f"{before}{BEGIN}\n\n{catalogue()}\n\n{END}{after}"
-    if "--check" in sys.argv:
+    if check:
         if new != text:
             print(f"{README.relative_to(Path.cwd())} is out of date: run make catalogue")
         return int(new != text)
