@@ -70,8 +70,16 @@ def test_inputs_and_targets_are_what_modality_and_kind_say(name: str, made: Path
 @every
 def test_it_opens_no_picture(name: str, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     option = source(name, made)
-    monkeypatch.setattr("PIL.Image.open", lambda *_, **__: pytest.fail("a picture was opened"))
-    samples(option)
+    opened: list[object] = []
+
+    def refuse(file: object, *_: object, **__: object) -> None:
+        opened.append(file)
+        raise OSError("read() must not open pictures")
+
+    monkeypatch.setattr("PIL.Image.open", refuse)
+    listed = samples(option)
+    assert listed
+    assert opened == []
 
 
 @every
