@@ -92,12 +92,12 @@ def _mistakes(judged: Outcome) -> list[Mistake]:
 def _wrong_decisions(judged: Outcome) -> list[Mistake]:
     """Labels wrongly predicted or left out, the most confident first; a sample may appear for several labels."""
     wrong = decisions(judged.space, judged.scores) != judged.targets
-    sureness = np.where(judged.targets > 0.5, 1 - judged.scores, judged.scores)
+    sureness = np.where(judged.targets.astype(bool), 1 - judged.scores, judged.scores)
     order = np.argsort(-np.where(wrong, sureness, -1.0), axis=None)[: min(_SHOWN, int(wrong.sum()))]
     found = []
     for i, k in (divmod(int(cell), judged.space.dim) for cell in order):
         name = judged.space.names[k]
-        true, said = (name, f"not {name}") if judged.targets[i, k] > 0.5 else (f"not {name}", name)
+        true, said = (name, f"not {name}") if judged.targets[i, k] else (f"not {name}", name)
         sure, sample = float(sureness[i, k]), judged.samples[i]
         found.append(Mistake(id=sample.id, true=true, predicted=said, confidence=sure, **_shown(sample)))
     return found

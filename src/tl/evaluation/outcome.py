@@ -21,6 +21,7 @@ from tl.evaluation.evaluator import Outputs
 from tl.inputs.items import Items
 from tl.metrics.bootstrap import intervals
 from tl.metrics.catalogue import compute_metrics
+from tl.metrics.classification import THRESHOLD
 from tl.space import Space
 
 MOST_COLUMNS = 1000
@@ -73,10 +74,10 @@ class Outcome:
 
 
 def decisions(space: Space, scores: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
-    """The predictions: class numbers (N,), 0/1 decisions at probability one half (N, C), or the numbers themselves."""
+    """The predictions: class numbers (N,), 0/1 decisions at `THRESHOLD` (N, C), or the numbers themselves."""
     if space.kind == "single":
         return np.asarray(scores.argmax(-1))
-    return (scores >= 0.5).astype(int) if space.kind == "multi" else scores
+    return (scores >= THRESHOLD).astype(int) if space.kind == "multi" else scores
 
 
 def outcome(split: str, model: Model, items: Items, found: Outputs, temperature: float, resamples: int) -> Outcome:
