@@ -114,6 +114,11 @@ def test_a_circle_is_found() -> None:
     assert set(circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}})) == {"b", "c"}
 
 
+def test_every_wing_has_tests_in_a_folder_of_its_name() -> None:
+    tested = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")}
+    assert WINGS.keys() <= tested, "a wing has no tests of its own: write them in tests/<wing>/"
+
+
 def test_the_listing_is_the_table_of_wings() -> None:
     listed = {path.name for path in SOURCE.iterdir() if path.name not in ("__pycache__", "recipes")}
     loose = {name for name in listed if name.endswith(".py")}
