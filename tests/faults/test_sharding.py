@@ -24,6 +24,8 @@ CHANGED = ["loop.batch=24", "loop.device_batch=6", "loop.ema=null", "loop.patien
 CHANGED += ["freeze.every=6step", "loop.skip_bad=1", "loop.shard=true"]
 
 HELD = """
+import os
+
 from accelerate import Accelerator
 from torch.distributed.tensor import DTensor
 
@@ -37,7 +39,8 @@ built.model.learn({"backbone.2", "backbone.3", "head"})
 step = ShardedStep(built.model, built.method, accelerator)
 held = sum(p.to_local().numel() for p in step.model.backbone.parameters() if isinstance(p, DTensor))
 whole = sum(p.numel() for p in built.model.backbone.parameters())
-print(accelerator.process_index, held / whole)
+print(accelerator.process_index, held / whole, flush=True)
+os._exit(0)  # as tl's own processes end
 """
 
 

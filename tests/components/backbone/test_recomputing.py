@@ -173,6 +173,7 @@ def test_two_streams_share_the_weights_of_a_step(case: str) -> None:
 
 
 SHARDED = """
+import os
 import sys
 
 import torch
@@ -191,6 +192,7 @@ for _ in range(2):
     sum(step({"train": batch}).values()).backward()
     optimizer.step()
     optimizer.zero_grad()
+os._exit(0)  # as tl's own processes end: a shutdown takes gloo's threads apart while they run, and may abort
 """
 
 
