@@ -14,6 +14,7 @@ from accelerate.utils import broadcast_object_list
 from tl.commands.assemble import Assembly
 from tl.commands.prepare import Prepared, prepare
 from tl.commands.report import write_report
+from tl.commands.same_data import change_of_data, data_facts
 from tl.components.preprocess import fingerprint, to_json
 from tl.errors import TLError
 from tl.evaluation.evaluator import Outputs
@@ -126,15 +127,19 @@ def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run
             "seed": request.recipe.seed,
             "device_batch": assembly.recipe.loop.known_device_batch,
             "precision": assembly.recipe.loop.precision,
-            "data": {"fingerprint": data.fingerprint, "splits": {k: len(v) for k, v in data.splits.items()}},
+            **data_facts(data),
             "preprocess": {"fingerprint": fingerprint(preprocess), "lines": preprocess.lines()},
             "seconds": 0.0,
         }
         path = [str(Run.create(request.root, request.recipe.name, request.recipe.plain(), meta).path)]
     broadcast_object_list(path)
     run = Run.open(Path(path[0]), writes=accelerator.is_main_process)
-    if run.meta["data"]["fingerprint"] != data.fingerprint:
-        raise TLError(f"The data changed since '{run.path}' began, so it cannot be resumed: start a new run.")
+    change = [change_of_data(run, data) if request.resume is not None and run.writes else None]
+    broadcast_object_list(change)
+    if change[0] is not None:
+        raise TLError(
+            f"The data changed since '{run.path}' began ({change[0]}), so it cannot be resumed: start a new run."
+        )
     return run
 
 

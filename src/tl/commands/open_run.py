@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tl.commands.build_model import build_model
+from tl.commands.same_data import change_of_data
 from tl.commands.settle import device_of, settle, without_cache_folder
 from tl.components.backbone.loading import read_weights
 from tl.components.data.splits import load_data
@@ -68,10 +69,10 @@ def open_run(path: Path) -> Trained:
 def own_splits(trained: Trained) -> Mapping[str, tuple[Sample, ...]]:
     """The splits of the run's own data; TLError where the data is not what the run was trained on."""
     data = load_data(build(trained.recipe.data))
-    known = trained.run.meta["data"]["fingerprint"]
-    if data.fingerprint != known:
+    change = change_of_data(trained.run, data)
+    if change is not None:
         raise TLError(
-            f"The data of '{trained.run.path}' changed since it was trained ({known} then, {data.fingerprint} now), so "
+            f"The data of '{trained.run.path}' changed since it was trained ({change}), so "
             "its splits are no longer the same: bring it back, or evaluate on separate data with --data PATH."
         )
     return data.splits

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from tl.commands.prepare import prepare
+from tl.commands.same_data import change_of_data
 from tl.commands.settle import without_cache_folder
 from tl.errors import Stopped, TLError
 from tl.inputs.streams import Stream
@@ -55,8 +56,9 @@ def replay(path: Path, listener: Listener) -> Replay:
     if not (path / BAD_STEP).is_file():
         raise TLError(f"'{path}' holds no {BAD_STEP}: no step of it had a loss that is not finite.")
     ready = prepare(without_cache_folder(load(str(path / RECIPE))), run)
-    if run.meta["data"]["fingerprint"] != ready.assembly.data.fingerprint:
-        raise TLError(f"The data changed since '{path}' began, so its step cannot be taken again.")
+    change = change_of_data(run, ready.assembly.data)
+    if change is not None:
+        raise TLError(f"The data changed since '{path}' began ({change}), so its step cannot be taken again.")
     supply = ready.supply(listener.note)
     trainer = Trainer(ready.recipe.loop, ready.plan, ready.job(supply), ready.accelerator, run, listener)
     with restoring(path):

@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tl.commands.finetune import Request, finetune
+from tl.commands.same_data import change_of_data
 from tl.commands.settle import settle, without_cache_folder
+from tl.components.data.splits import load_data
 from tl.errors import TLError
+from tl.recipe.build import build
 from tl.recipe.recipe import load
 from tl.recipe.weights import RUN_MODEL
 from tl.run.run import METRICS, RECIPE, Listener, Run
@@ -54,6 +57,9 @@ def reproduce(path: Path, root: Path, listener: Listener) -> Comparison:
     if run.meta["status"] != "done":
         raise TLError(f"'{path}' is {run.meta['status']}, so there is nothing to compare with: resume it first.")
     recipe = without_cache_folder(settle(load(str(path / RECIPE)), run))
+    change = change_of_data(run, load_data(build(recipe.data)))
+    if change is not None:
+        raise TLError(f"The data of '{path}' changed since it was trained ({change}): bring it back to reproduce it.")
     return compare(path, finetune(Request(recipe, root, None, f"tl reproduce {path}"), listener))
 
 

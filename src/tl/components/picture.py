@@ -124,7 +124,7 @@ def hash_contents(inputs: Sequence[Raw]) -> str:
     for one in inputs:
         match one:
             case Path():
-                part = _readable_bytes(one)
+                part = readable_bytes(one)
             case Picture():
                 part = one.content_key.encode()
             case _:
@@ -134,7 +134,8 @@ def hash_contents(inputs: Sequence[Raw]) -> str:
     return total.hexdigest()
 
 
-def _readable_bytes(file: Path) -> bytes:
+def readable_bytes(file: Path) -> bytes:
+    """The bytes of a picture's file; TLError where it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:

@@ -34,6 +34,7 @@ META: Mapping[str, Shape] = {
     "files": MapOf(_WORD),
     "peak_memory_mb": MapOf(_NUMBER),
     "data": Record({"fingerprint": _WORD, "splits": MapOf(_COUNT)}, ""),
+    "data_files": Record({"contents": _WORD, "stamps": _WORD}, ""),
     "preprocess": Record({"fingerprint": _WORD, "lines": ListOf(_WORD)}, ""),
     "best": Record({"metric": _WORD, "value": Maybe(_FIGURE), "step": _COUNT}, ""),
 }
