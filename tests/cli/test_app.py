@@ -13,7 +13,7 @@ from tl.cli.app import COMMAND_FILES, app
 
 COMMANDS = {
     "finetune": "recipe overrides --resume --processes --find-lr --runs --json",
-    "evaluate": "run --split --data --fail-if --predictions --json",
+    "evaluate": "run overrides --split --data --fail-if --predictions --json",
     "predict": "run inputs --batch --top --json",
     "extract-features": "source overrides --to --json",
     "list": "group --json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import shutil
@@ -216,3 +217,43 @@ def test_of_many_classes_a_runs_own_table_holds_two_scores() -> None:
         [["0", "c", "b", 0.3, 0.6], ["1", "a", "a", 0.5, 0.5]],
     )
     assert found.rows(3)[0] == ["id", "true", "predicted", "p_a", "p_b", "p_c"]
+
+
+def test_other_data_needs_only_the_text_and_the_label(runs: Runs, tl: Command, tmp_path: Path) -> None:
+    run, rows = runs("text"), read_table(data_of(runs("text")))
+    plain = write_table(tmp_path / "plain.csv", ("text", "class"), [(row["text"], row["class"]) for row in rows])
+    whole = values(tl("evaluate", run, "--data", data_of(run), "--json").json)
+    keys = ("data.id=name", "data.group=speaker", "data.split_column=part")  # columns that plain.csv does not have
+    path = tmp_path / "rows.csv"
+    said = tl("evaluate", run, *keys, "--data", plain, "--predictions", path, "--json")
+    assert values(said.json) == whole
+    assert [row["id"] for row in read_table(path)] == [str(number) for number in range(2, len(rows) + 2)]
+    named = tl("evaluate", run, *keys, "--data", data_of(run), "--predictions", path, "--json")
+    assert values(named.json) == whole
+    assert [row["id"] for row in read_table(path)] == [row["name"] for row in rows], "ids are kept where there are any"
+
+
+def test_other_data_may_have_other_names_of_columns(runs: Runs, tl: Command, tmp_path: Path) -> None:
+    run, rows = runs("text"), read_table(data_of(runs("text")))
+    table = write_table(tmp_path / "new.csv", ("review", "kind"), [(row["text"], row["class"]) for row in rows])
+    named = tl("evaluate", run, "data.text=review", "data.label=kind", "--data", table, "--json").json
+    assert values(named) == values(tl("evaluate", run, "--data", data_of(run), "--json").json)
+    said = tl("evaluate", run, "data.text=reviw", "data.label=kind", "--data", table)
+    assert (said.code, said.mistake.endswith("Did you mean 'review'?")) == (2, True)
+    said = tl("evaluate", run, "loop.batch=3", "--data", table)
+    assert said.code == 2
+    assert said.mistake.startswith("'loop.batch=3': a trained run is used as it is; only keys of its data can be set")
+
+
+def test_a_folder_of_other_pictures_needs_no_groups_and_says_what_it_leaves_out(
+    runs: Runs, tl: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs("image")
+    picture = next(data_of(run).rglob("*.png"))
+    (tmp_path / picture.parent.name).mkdir()
+    shutil.copy(picture, tmp_path / picture.parent.name / "one.png")
+    (tmp_path / picture.parent.name / "two.jp2").write_bytes(b"another format")
+    errors = io.StringIO()
+    monkeypatch.setattr("sys.stderr", errors)
+    assert tl("evaluate", run, "data.group='(nowhere)'", "--data", tmp_path, "--json").json["samples"] == 1
+    assert "1 file is no picture and was skipped, such as two.jp2" in errors.getvalue()

@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="data.key=value, such as data.text=review.")] = None,
     split: Annotated[str, typer.Option(help="The split of the run's own data.")] = "test",
     data: Annotated[Path | None, typer.Option(help="Other data of the same form: a folder or a table.")] = None,
     fail_if: Annotated[
@@ -33,13 +34,15 @@ def evaluate(
     gates = [parse_gate(text) for text in fail_if or []]  # before the slow imports, so that a mistake is told at once
     from tl.cli.printing.json_output import print_json
     from tl.cli.printing.metrics import print_metrics
+    from tl.commands.evaluate import Judged
     from tl.commands.evaluate import evaluate as evaluate_run
     from tl.evaluation.outcome import check_writable, write_table
     from tl.run.run import Run
 
     if predictions is not None:
         check_writable("--predictions", predictions)
-    outcome = evaluate_run(run, split, data, partial(say, file=sys.stderr))
+    judged = Judged(split, data, tuple(overrides or ()))
+    outcome = evaluate_run(run, judged, partial(say, file=sys.stderr))
     if predictions is not None:
         write_table(predictions, *outcome.rows())
     if json:

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tl.commands.open_run import Trained, open_run, own_splits
 from tl.commands.open_run import evaluator as evaluator_of
+from tl.commands.other_data import open_other
 from tl.components.data.bad_samples import check_texts
-from tl.components.data.base import DataSource
 from tl.components.data.labels import check_targets
 from tl.components.data.splits import label_index
 from tl.components.sample import Sample
-from tl.errors import TLError, did_you_mean, nearest
+from tl.errors import TLError, did_you_mean
 from tl.evaluation.outcome import Outcome, outcome
 from tl.inputs.items import Items
 from tl.inputs.workers import processes
-from tl.recipe.build import build
-from tl.recipe.recipe import Node
 
 
-def evaluate(path: Path, split: str, other: Path | None, say: Callable[[str], None]) -> Outcome:
-    """Evaluate the run at `path` on `split`, or on all of `other`; `say` gets a line on samples without a label."""
-    trained = open_run(path)
-    samples = _own_samples(trained, split, say) if other is None else _other_samples(trained, other)
+@dataclass(frozen=True)
+class Judged:
+    """What a run is evaluated on: a split of its own data, or all of `other`; `overrides` change keys of its data."""
+
+    split: str
+    other: Path | None
+    overrides: tuple[str, ...]
+
+
+def evaluate(path: Path, judged: Judged, say: Callable[[str], None]) -> Outcome:
+    """Evaluate the run at `path`; `say` gets a line on samples without a label, and on files that are no samples."""
+    trained = open_run(path, judged.overrides)
+    split, other = judged.split, judged.other
+    samples = _own_samples(trained, split, say) if other is None else _other_samples(trained, other, judged, say)
     loop = trained.recipe.loop
     preprocess = trained.model.backbone.preprocess
     items = Items(samples, trained.model.head.space, preprocess, workers=processes(loop))
@@ -46,12 +54,11 @@ def _own_samples(trained: Trained, split: str, say: Callable[[str], None]) -> tu
     return labelled
 
 
-def _other_samples(trained: Trained, path: Path) -> tuple[Sample, ...]:
-    if not path.exists():
-        near = (p.name for p in path.parent.iterdir()) if path.parent.is_dir() else ()
-        raise TLError(f"--data: there is nothing at '{path}'.{nearest(path.name, near)}")
-    source: DataSource = build(_with_path(trained.recipe.data, path))
+def _other_samples(trained: Trained, path: Path, judged: Judged, say: Callable[[str], None]) -> tuple[Sample, ...]:
+    source = open_other(trained, path, judged.overrides, "evaluation", "--data")
     samples = tuple(replace(sample, split=None) for sample in source.read())
+    for line in source.notes:
+        say(line)
     if all(sample.target is None for sample in samples):
         raise TLError(f"--data: the samples of '{path}' have no labels to evaluate against: use tl predict.")
     check_texts(samples)
@@ -62,13 +69,3 @@ def _other_samples(trained: Trained, path: Path) -> tuple[Sample, ...]:
         except TLError as error:
             raise TLError(f"{sample.where}: {error}") from error
     return samples
-
-
-def _with_path(node: Node, path: Path) -> Node:
-    """The data option, reading from `path`. It may skip no sample, since the metrics are over all samples."""
-    there = str(path.absolute())
-    places: dict[str, dict[str, object]] = {"root": {"root": there}, "file": {"file": there, "files": None}}
-    for key, values in places.items():
-        if key in node.values:
-            return replace(node, values={**node.values, **values, "on_error": "stop"})
-    raise TLError(f"--data: the run's data option '{node.option}' reads no path, so it cannot read '{path}'.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,16 +37,21 @@ class Trained:
     temperature: float
 
 
-def open_run(path: Path) -> Trained:
+def open_run(path: Path, overrides: Sequence[str] = ()) -> Trained:
     """Open a run's model with its own preprocessing and label map; no code from the folder is executed.
 
-    The run may be a stranger's, so the cache folder that its recipe names is not used.
+    `overrides` change keys of the run's data, such as the names of columns. The run may be a stranger's, so the cache
+    folder that its recipe names is not used.
     """
     run = Run.open(path)
+    if wrong := next((text for text in overrides if not text.startswith("data.")), None):
+        raise TLError(
+            f"'{wrong}': a trained run is used as it is; only keys of its data can be set, as in data.text=review."
+        )
     if not (path / RUN_MODEL).is_file():
         status = run.meta["status"]
         raise TLError(f"'{path}' has no model yet (it is {status}). Go on with: tl finetune --resume {path}")
-    recipe = settle(load_recipe(str(path / RECIPE)), run)
+    recipe = settle(load_recipe(str(path / RECIPE), list(overrides)), run)
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
     recipe = without_cache_folder(replace(recipe, backbone=backbone))
     check_hashes(path, model_files(path))

@@ -104,3 +104,14 @@ def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     with pytest.raises(TLError, match=r"needs pip install 'tl-toolkit\[datasets\]'"):
         samples(tmp_path / "any", text="text")
+
+
+def test_only_the_columns_that_a_purpose_needs_are_read(texts: Path) -> None:
+    source = option("huggingface", root=str(texts), text="text", label="mood", group="speaker")
+    with pytest.raises(TLError, match="has no column 'mood'"):
+        source.read()
+    source.purpose = "prediction"
+    assert [(s.input, s.target, s.group) for s in source.read()[:2]] == [("a", None, None), ("b", None, None)]
+    source = option("huggingface", root=str(texts), text="text", group="speaker")
+    source.purpose = "evaluation"
+    assert [(s.target, s.group) for s in source.read()[:2]] == [("good", None), ("bad", None)]

@@ -223,3 +223,20 @@ def test_a_byte_order_mark_and_long_fields_are_read(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbftext,kind\r\n" + b"x" * 200_000 + b",a\r\n")
     (found,) = samples(file=str(path), text="text", label="kind")
     assert (len(str(found.input)), found.target) == (200_000, "a")
+
+
+def test_only_the_columns_that_a_purpose_needs_are_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,label\nfine,good\nsad,\n")
+    keys = {"text": "text", "label": "label", "id": "uid", "group": "who", "split_column": "part"}
+    source = option("table", file=str(tmp_path / "t.csv"), **keys)
+    with pytest.raises(TLError, match="has no column 'uid'"):
+        source.read()
+    source.purpose = "evaluation"
+    assert [(s.id, s.target, s.group, s.split) for s in source.read()] == [
+        ("2", "good", None, None),
+        ("3", None, None, None),
+    ]
+    assert source.notes[0].endswith("t.csv has no column 'uid' (data.id): ids are its line numbers.")
+    source = option("table", file=str(tmp_path / "t.csv"), **{**keys, "label": "mood"})
+    source.purpose = "prediction"
+    assert [(s.input, s.target) for s in source.read()] == [("fine", None), ("sad", None)]

@@ -15,6 +15,9 @@ from tl.errors import TLError
 from tl.space import Kind, Space
 
 LABELLED_SPLITS = ("train", "val", "test")
+Purpose = Literal["training", "evaluation", "prediction"]
+"""What samples are read for. Evaluation needs inputs and targets, prediction needs inputs; groups and splits are
+training's, and so are ids, which are read where the data has them."""
 _SYNONYMS = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test", "eval": "test"}
 
 
@@ -61,7 +64,7 @@ class Data:
 
 
 class DataSource(ABC):
-    """The base class of every data option: `read` lists its samples.
+    """The base class of every data option: `read` lists its samples, with what `purpose` needs of each.
 
     `modality` is the type of input: image or text. `kind` is the type of target: one class (single), several labels
     (multi), or numbers (number). Both are class attributes; where they depend on keys of the recipe, `__init__` sets
@@ -74,6 +77,7 @@ class DataSource(ABC):
 
     def __init__(self, common: Common) -> None:
         self.common = common
+        self.purpose: Purpose = "training"
         self.notes: list[str] = []
         self.skipped: list[str] = []
         self.skipped_classes: set[str] = set()

@@ -43,15 +43,19 @@ class HuggingFace(DataSource):
         return [sample for split, rows in _load_splits(self.root).items() for sample in self._split(rows, split)]
 
     def _split(self, rows: Any, split: str) -> list[Sample]:
-        columns = {key: getattr(self, key) for key in ("text", "pair", "image", "label", "group") if getattr(self, key)}
+        needed = ["text", "pair", "image"] + (["label"] if self.purpose != "prediction" else [])
+        group = self.group if self.purpose == "training" else None
+        columns = {key: getattr(self, key) for key in needed if getattr(self, key)} | (
+            {"group": group} if group else {}
+        )
         for key, column in columns.items():
             if column not in rows.features:
                 listed = ", ".join(f"'{name}'" for name in rows.features)
                 near = nearest(column, rows.features)
                 raise TLError(f"data.{key}: {self._place(split)} has no column '{column}', only {listed}.{near}")
         inputs = self._pictures(rows, split) if self.image else self._texts(rows)
-        labels = self._labels(rows, split)
-        groups = [None if v is None else str(v) for v in rows[self.group]] if self.group else [None] * len(rows)
+        labels = self._labels(rows, split) if "label" in columns else [None] * len(rows)
+        groups = [None if v is None else str(v) for v in rows[group]] if group else [None] * len(rows)
         prefix, place = f"{split}/" if split else "", self._place(split)
         return [
             Sample(f"{prefix}{i}", value, label, f"{place}:{i + 1}", split or None, group)

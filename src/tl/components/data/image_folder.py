@@ -39,7 +39,8 @@ class ImageFolder(DataSource):
             self._note_loose_files(self.root)
         if not samples:
             raise TLError(f"data.root={short_path(self.root)}: no picture was found: give each class a folder of them.")
-        self._check_groups(samples)
+        if self.purpose == "training":
+            self._check_groups(samples)
         return samples
 
     def _folders(self, parent: Path) -> list[Path]:
@@ -74,7 +75,7 @@ class ImageFolder(DataSource):
 
     def _sample(self, path: Path, target: str | None, split: str | None) -> Sample:
         inside = path.relative_to(self.root).as_posix()
-        match = self.group.search(inside) if self.group else None
+        match = self.group.search(inside) if self.group and self.purpose == "training" else None
         return Sample(inside, path, target, f"{self.shown}/{inside}", split, match.group(1) if match else None)
 
     def _note_loose_files(self, folder: Path) -> None:

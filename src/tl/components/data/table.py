@@ -79,15 +79,29 @@ class Table(DataSource):
         for name, file in named.items():
             assert file is not None
             rows = read_rows(file, self.columns)
+            self._forget_absent_ids(file, rows)
             check_columns(rows, self._named_columns())
             for row in rows:
                 samples.extend(self.sample_or_skip(partial(self._sample, row, name), partial(self._classes, row)))
         return samples
 
+    def _forget_absent_ids(self, file: Path, rows: list[TableRow]) -> None:
+        """Take line numbers for ids where only training needs the column of ids and the file has none."""
+        if self.id is not None and self.purpose != "training" and not any(self.id in row.values for row in rows):
+            self.notes.append(f"{short_path(file)} has no column '{self.id}' (data.id): ids are its line numbers.")
+            self.id = None
+
     def _named_columns(self) -> dict[str, str]:
-        """The columns that the recipe names, by the key that names each."""
-        single = ("text", "pair", "image", "label", "labels", "id", "group", "split_column")
+        """The columns that the recipe names and `purpose` needs, by the key that names each."""
+        inputs = ("text", "pair", "image", "id")
+        single = {
+            "training": (*inputs, "label", "labels", "group", "split_column"),
+            "evaluation": (*inputs, "label", "labels"),
+            "prediction": inputs,
+        }[self.purpose]
         wanted = {key: getattr(self, key) for key in single if getattr(self, key)}
+        if self.purpose == "prediction":
+            return wanted
         wanted |= {f"label_columns.{i}": name for i, name in enumerate(self.label_columns)}
         return wanted | {f"numbers.{i}": name for i, name in enumerate(self.numbers)}
 
@@ -95,8 +109,12 @@ class Table(DataSource):
         own = _cell_text(row.values.get(self.id)) if self.id else str(row.number)
         if not own:
             raise TLError(f"{row.where}: column '{self.id}' is empty, but each row needs an id.")
+        id = f"{name}/{own}" if name else own
+        if self.purpose != "training":
+            target = self._target(row) if self.purpose == "evaluation" else None
+            return Sample(id, self._input(row), target, row.where)
         return Sample(
-            id=f"{name}/{own}" if name else own,
+            id=id,
             input=self._input(row),
             target=self._target(row),
             where=row.where,
