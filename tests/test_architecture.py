@@ -29,7 +29,7 @@ LIGHT = (
     *("errors", "space", "rng", "recipe/", "metrics/", "run/", "report/"),
     *("components/sample", "components/picture", "components/preprocess"),
     *("components/data/", "components/freeze/", "components/optimizer/"),
-    *(f"commands/{name}" for name in ("check", "doctor", "explain", "forecast", "launch", "parts", "runs")),
+    *(f"commands/{name}" for name in ("check", "doctor", "explain", "forecast", "kinds", "launch", "parts", "runs")),
     "cli/",
 )
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -123,7 +123,7 @@ def test_the_listing_is_the_table_of_wings() -> None:
     listed = {path.name for path in SOURCE.iterdir() if path.name not in ("__pycache__", "recipes")}
     loose = {name for name in listed if name.endswith(".py")}
     assert loose == {f"{name}.py" for name in (*ANYONES, "__init__", "__main__")}, "a file belongs in a wing"
-    assert listed - loose == {*WINGS, "README.md", "py.typed"}
+    assert listed - loose == {*WINGS, "README.md", "py.typed", "mistakes.toml"}
     readme = (SOURCE / "README.md").read_text()
     for wing in WINGS:
         sentence = ast.get_docstring(ast.parse((SOURCE / wing / "__init__.py").read_text())) or ""

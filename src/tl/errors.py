@@ -3,13 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change to a text file: what stands at a line and column (both count from 1), and what is to stand there."""
+
+    file: str
+    line: int
+    column: int
+    old: str
+    new: str
+
+
+class Mistake(str):
+    """A sentence for the user, with what a program can use: the code of its kind, its key and column, and a safe fix.
+
+    `tl explain CODE` tells more of a kind, from mistakes.toml. Only the command line shows the code with the sentence.
+    """
+
+    code: str
+    key: str
+    column: int | None
+    fix: tuple[Edit, ...]
+
+    def __new__(
+        cls, text: str, *, code: str = "", key: str = "", column: int | None = None, fix: Sequence[Edit] = ()
+    ) -> Self:
+        made = super().__new__(cls, text)
+        made.code, made.key, made.column, made.fix = code, key, column, tuple(fix)
+        return made
+
+    @classmethod
+    def of(cls, text: str) -> Mistake:
+        """The text as a mistake: itself where it is one, else one whose kind is not known."""
+        return text if isinstance(text, Mistake) else cls(text)
+
+    def after(self, words: str, *, key: str = "") -> Mistake:
+        """The mistake with words before its sentence, such as its `file:line: `."""
+        return Mistake(words + self, code=self.code, key=self.key or key, column=self.column, fix=self.fix)
 
 
 class TLError(Exception):
-    """A mistake that the user can mend; the text names the key, the value and the remedy."""
+    """A mistake that the user can mend; the text names the key, the value and the remedy.
+
+    `code` is that of an entry in mistakes.toml; `mistakes` holds the text with its code.
+    """
 
     exit_code = 2
+
+    def __init__(self, text: str, *, code: str = "") -> None:
+        super().__init__(text)
+        self.mistakes: tuple[Mistake, ...] = (Mistake(text, code=code) if code else Mistake.of(text),)
 
 
 class Mistakes(TLError):
@@ -17,7 +65,7 @@ class Mistakes(TLError):
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
-        self.mistakes = tuple(mistakes)
+        self.mistakes = tuple(map(Mistake.of, mistakes))
 
 
 class GateError(TLError):

@@ -54,7 +54,7 @@ def test_each_command_has_the_file_of_its_name() -> None:
         (["check", "bass"], "There is no recipe 'bass'. Did you mean 'base'?"),
         (["cache", "--older-than", "3"], "--older-than 3 says what to remove: give --clear too."),
         (["runs", "nowhere"], "There is no folder 'nowhere': runs are in ./runs unless"),
-        (["check", "base"], "base.yaml:3: data.root has no value: the recipe must give a path."),
+        (["check", "base"], "base.yaml:3: data.root has no value: the recipe must give a path. [E035]"),
     ],
 )
 def test_the_users_mistakes_end_in_one_sentence_and_exit_code_2(

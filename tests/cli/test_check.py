@@ -67,6 +67,13 @@ def test_check_tells_everything_at_once_in_json_too(tl: Run) -> None:
         )
     )
     found = json.loads(tl("check", "mine.yaml", "--json", code=2))
+    details = found.pop("details")
+    assert [(one["code"], one["line"], one["key"]) for one in details] == [
+        *(("E061", 10, "freeze.train"), ("E050", 3, "backbone"), ("E051", 4, "augment")),
+        *(("E052", 12, "loop.best"), ("E055", 5, "method")),
+    ]
+    assert {one["file"] for one in details} == {"mine.yaml"}
+    assert [one["text"] for one in details] == found["mistakes"]
     assert found == {
         "ok": False,
         "mistakes": [

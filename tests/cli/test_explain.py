@@ -36,6 +36,16 @@ def test_explain_says_what_a_key_is_where_its_default_stands_and_what_it_takes(t
         tl("explain", "optimzer.lr")
 
 
+def test_explain_tells_of_a_kind_of_mistake_by_its_code(tl: Run) -> None:
+    text = tl("explain", "e017")
+    assert text.splitlines()[0] == "E017  unknown key"
+    assert [line.split()[0] for line in text.splitlines()[1:]] == ["cause", "example", "remedy"]
+    (found,) = json.loads(tl("explain", "E017", "--json"))
+    assert found.keys() == {"kind", "code", "name", "cause", "example", "remedy"}
+    with pytest.raises(TLError, match=r"'E999' is no code of a mistake: they go from E001 to E\d+\."):
+        tl("explain", "E999")
+
+
 @pytest.mark.parametrize("group", [*GROUPS, "loop", "seed", "name"])
 def test_every_group_and_key_can_be_explained(group: str, tl: Run) -> None:
     found: list[dict[str, Any]] = json.loads(tl("explain", group, "--json"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from tl.cli.printing.mistakes import with_code
 from tl.errors import TLError
 
 # The file of each command in this folder, in the order in which `tl --help` shows the commands.
@@ -38,7 +39,7 @@ def run_command() -> tuple[int, str]:
     try:
         code = app(standalone_mode=False)
     except TLError as error:
-        return error.exit_code, str(error)
+        return error.exit_code, "\n".join(map(with_code, error.mistakes))
     except UsageError as error:
         return 2, _usage_message(error)
     except BrokenPipeError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tl.cli.flags import AsJson, Overrides, RecipeName
-from tl.errors import Mistakes, TLError
+from tl.errors import TLError
 
 if TYPE_CHECKING:
     from tl.commands.timing import Timing
@@ -30,6 +30,7 @@ def check(
 
     from tl.cli.printing.check import checked_as_json, print_checked
     from tl.cli.printing.json_output import print_json
+    from tl.cli.printing.mistakes import as_json
     from tl.commands.check import check as check_recipe
 
     try:
@@ -38,8 +39,7 @@ def check(
     except TLError as error:
         if not json:
             raise
-        mistakes = error.mistakes if isinstance(error, Mistakes) else [str(error)]
-        print_json({"ok": False, "mistakes": mistakes})
+        print_json({"ok": False, "mistakes": error.mistakes, "details": list(map(as_json, error.mistakes))})
         raise typer.Exit(error.exit_code) from error
     if json:
         print_json(checked_as_json(checked, timing))

@@ -15,7 +15,7 @@ from tl.components.data.base import Data
 from tl.components.data.inspect import Findings, inspect
 from tl.components.data.splits import load_data
 from tl.components.freeze.base import FreezeSchedule, Phase, backbone_parts
-from tl.errors import Mistakes, TLError
+from tl.errors import Mistake, Mistakes, TLError
 from tl.recipe.build import build
 from tl.recipe.compose import Composition
 from tl.recipe.recipe import Loop, Node, PartialRecipe, Recipe, read_recipe
@@ -46,24 +46,23 @@ class _Collector:
     """Collects mistakes; each is shown with the file and line of the key that its sentence begins with."""
 
     composition: Composition
-    mistakes: list[str] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
 
     def run(self, make: Callable[[], T]) -> T | None:
         """The result of `make`; None where it raised mistakes, which are collected."""
         try:
             return make()
-        except Mistakes as several:
-            self.mistakes.extend(map(self.with_place, several.mistakes))
         except TLError as error:
-            self.mistakes.append(self.with_place(str(error)))
+            self.mistakes.extend(map(self.with_place, error.mistakes))
         return None
 
-    def with_place(self, mistake: str) -> str:
+    def with_place(self, mistake: Mistake) -> Mistake:
         match = _KEY.match(mistake)
-        return f"{self.composition.origin_of(match[0])}: {mistake}" if match else mistake
+        return mistake.after(f"{self.composition.origin_of(match[0])}: ", key=match[0]) if match else mistake
 
-    def add(self, key: str, text: str) -> None:
-        self.mistakes.append(f"{self.composition.origin_of(key)}: {text}")
+    def add(self, key: str, text: str, code: str) -> None:
+        mistake = Mistake(text, code=code, key=key.rstrip("="))
+        self.mistakes.append(mistake.after(f"{self.composition.origin_of(key)}: "))
 
 
 def check(reference: str, overrides: Sequence[str], root: Path) -> Checked:
@@ -81,17 +80,17 @@ def check(reference: str, overrides: Sequence[str], root: Path) -> Checked:
     if reading.loop is not None:
         _check_trackers(reading.loop, collector)
         if reading.loop.compile and (lacks := lacks_to_compile()):
-            collector.add("loop.compile", f"loop.compile: {lacks}, or set it to false.")
+            collector.add("loop.compile", f"loop.compile: {lacks}, or set it to false.", "E059")
     if data is not None:
         _check_fit(reading, data, collector)
     if collector.mistakes or data is None:
         raise Mistakes(collector.mistakes)
     recipe, findings = reading.recipe(), inspect(data)
-    collector.mistakes.extend(findings.errors)
+    collector.mistakes.extend(map(Mistake.of, findings.errors))
     need = forecast(recipe.loop, recipe.nodes(), len(data.splits["train"]), _learning_share(parts, phases), root)
     if need.disk is not None and need.disk > need.free:
         disk = f"the run needs about {need.disk:.0f} MB of disk, {need.free:.0f} MB are free."
-        collector.mistakes.append(f"{root}: {disk}")
+        collector.mistakes.append(Mistake(f"{root}: {disk}", code="E060"))
     if collector.mistakes:
         raise Mistakes(collector.mistakes)
     return Checked(recipe, data, findings, parts, phases, need)
@@ -113,7 +112,7 @@ def _check_hub_weights(backbone: Node, collector: _Collector) -> None:
     values = backbone.values
     if "download" in values and not values["download"] and Weights.parse(values["weights"]).kind == "hub":
         text = f"backbone.weights: '{values['weights']}' is not on this machine: set backbone.download=true."
-        collector.add("backbone.weights", text)
+        collector.add("backbone.weights", text, "E057")
 
 
 def _learning_share(parts: Sequence[str] | None, phases: Sequence[Phase]) -> float:
@@ -127,7 +126,8 @@ def _learning_share(parts: Sequence[str] | None, phases: Sequence[Phase]) -> flo
 def _check_trackers(loop: Loop, collector: _Collector) -> None:
     for name in loop.trackers:
         if find_spec(name) is None:
-            collector.add("loop.trackers", f"loop.trackers: '{name}' is missing: pip install 'tl-toolkit[{name}]'.")
+            text = f"loop.trackers: '{name}' is missing: pip install 'tl-toolkit[{name}]'."
+            collector.add("loop.trackers", text, "E058")
 
 
 def _check_fit(reading: PartialRecipe, data: Data, collector: _Collector) -> None:
@@ -139,7 +139,7 @@ def _check_fit(reading: PartialRecipe, data: Data, collector: _Collector) -> Non
         wanted = _literal(nodes["augment"], "modality")
         if wanted not in (None, data.modality):
             text = f"augment '{nodes['augment'].option}' is for {wanted}s, but the data holds {data.modality}s."
-            collector.add("augment=", text)
+            collector.add("augment=", text, "E051")
     if loop is not None and loop.best != "auto":
         from tl.metrics.catalogue import check_metric
 
@@ -155,10 +155,10 @@ def _check_backbone(backbone: Node, data: Data, collector: _Collector) -> None:
     takes, stored = modality(backbone), stored_preprocess(backbone)
     if takes not in (None, data.modality):
         text = f"backbone '{backbone.option}' takes {takes}s, but the data holds {data.modality}s."
-        collector.add("backbone=", text)
+        collector.add("backbone=", text, "E050")
     if stored is not None and takes not in (None, stored.modality):
         text = f"backbone.weights: that run's weights take {stored.modality}s, backbone '{backbone.option}' {takes}s."
-        collector.add("backbone.weights", text)
+        collector.add("backbone.weights", text, "E050")
 
 
 def _check_head(head: Node, data: Data, collector: _Collector) -> None:
@@ -166,17 +166,18 @@ def _check_head(head: Node, data: Data, collector: _Collector) -> None:
     if kinds and kind not in kinds:
         others = [name for name in options("head") if kind in _tuple(Node("head", name, {}), "kinds")]
         text = f"head '{head.option}' cannot answer in the space of this data, '{kind}': take {' or '.join(others)}."
-        collector.add("head=", text)
+        collector.add("head=", text, "E053")
     if starts and head.values["init"] not in ("auto", *starts):
         text = f"head.init: '{head.values['init']}' is no start of head '{head.option}': take {' or '.join(starts)}."
-        collector.add("head.init", text)
+        collector.add("head.init", text, "E054")
 
 
 def _check_method(method: Node, data: Data, collector: _Collector) -> None:
     for name in _tuple(method, "streams") or ("train",):
         if name not in data.splits:
             there = ", ".join(data.splits)
-            collector.add("method=", f"method '{method.option}' needs a split '{name}', but the data has {there}.")
+            text = f"method '{method.option}' needs a split '{name}', but the data has {there}."
+            collector.add("method=", text, "E055")
 
 
 def _check_paths(node: Node, collector: _Collector) -> None:
@@ -185,7 +186,7 @@ def _check_paths(node: Node, collector: _Collector) -> None:
     for key, shape in signature(option.source, option.module).record.fields.items():
         if shape == Scalar("Path") and not Path(node.values[key]).exists():
             text = f"{node.group}.{key}: there is nothing at '{node.values[key]}'."
-            collector.add(f"{node.group}.{key}", text)
+            collector.add(f"{node.group}.{key}", text, "E056")
 
 
 def _literal(node: Node, name: str) -> object:
@@ -205,4 +206,4 @@ def _with_key(key: str, make: Callable[[], T]) -> T:
     try:
         return make()
     except TLError as error:
-        raise TLError(f"{key}: {error}") from error
+        raise Mistakes([mistake.after(f"{key}: ") for mistake in error.mistakes]) from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tl.commands.kinds import MistakeHelp, kinds
 from tl.errors import TLError, did_you_mean
 from tl.recipe.compose import option_files
 from tl.recipe.recipe import settings_shape
@@ -18,6 +20,7 @@ from tl.recipe.signature import signature
 from tl.recipe.yamlfile import YamlFile, flow, read
 
 _REQUIRED = "???"
+_CODE = re.compile(r"[eE]\d{3}")
 _WITHOUT_OPTIONS = {
     "loop": "How a run goes, whatever is learnt.",
     "cache": "What frozen stages give, computed once and read back after.",
@@ -58,6 +61,9 @@ class GroupHelp:
     keys: tuple[KeyHelp, ...]
 
 
+Explanation = GroupHelp | OptionHelp | KeyHelp | MistakeHelp
+
+
 def recipes() -> dict[str, str]:
     """The shipped recipes by name, with the first sentence of each."""
     return {name: first_line(path) for name, path in shipped_recipes().items()}
@@ -91,8 +97,13 @@ def base_keys() -> list[KeyHelp]:
     return [name, *_keys({"seed": Scalar("int"), **{name: settings_shape(name) for name in SETTINGS}}, files, "", "")]
 
 
-def explain(name: str) -> list[GroupHelp | OptionHelp | KeyHelp]:
-    """The help for all that a name may mean: a group, an option or keys, also by their last word; TLError for none."""
+def explain(name: str) -> list[Explanation]:
+    """The help for all that a name may mean; TLError for none.
+
+    A name is a group, an option, a key, the last word of keys, or the code of a kind of mistake.
+    """
+    if _CODE.fullmatch(name):
+        return [_mistake(name.upper())]
     by_name, by_long_name = _help_by_name()
     if name in by_name or name in by_long_name:
         return by_name.get(name) or [by_long_name[name]]
@@ -103,10 +114,16 @@ def explain(name: str) -> list[GroupHelp | OptionHelp | KeyHelp]:
     raise TLError(f"'{name}' is no key, option or group.{near or ' See tl list.'}")
 
 
+def _mistake(code: str) -> MistakeHelp:
+    if code not in kinds():
+        raise TLError(f"'{code}' is no code of a mistake: they go from {min(kinds())} to {max(kinds())}.")
+    return kinds()[code]
+
+
 @cache
-def _help_by_name() -> tuple[dict[str, list[GroupHelp | OptionHelp | KeyHelp]], dict[str, KeyHelp]]:
+def _help_by_name() -> tuple[dict[str, list[Explanation]], dict[str, KeyHelp]]:
     """Help by the name of a group, option or key; then help for keys by their long name, such as head.mlp.hidden."""
-    by_name: dict[str, list[GroupHelp | OptionHelp | KeyHelp]] = {}
+    by_name: dict[str, list[Explanation]] = {}
     by_long_name: dict[str, KeyHelp] = {}
     for name in (*GROUPS, *_WITHOUT_OPTIONS):
         here = group(name)

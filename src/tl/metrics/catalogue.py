@@ -90,7 +90,8 @@ def check_metric(name: str, kind: Kind) -> None:
     known = metric_names(kind)
     if name in known:
         return
-    raise TLError(f"'{name}' is no metric for {kind} outputs.{nearest(name, known)} There is: {', '.join(known)}.")
+    text = f"'{name}' is no metric for {kind} outputs.{nearest(name, known)} There is: {', '.join(known)}."
+    raise TLError(text, code="E052")
 
 
 def default_metric(kind: Kind) -> str:

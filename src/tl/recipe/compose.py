@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tl.errors import Mistakes, TLError, did_you_mean, nearest
+from tl.errors import Mistake, Mistakes, TLError, did_you_mean, nearest
 from tl.recipe.overrides import COMMAND_LINE, assign, merge, parse
 from tl.recipe.references import BadReference, References
 from tl.recipe.registry import GROUPS, RECIPES, SETTINGS, Option, options, shipped_recipes
@@ -36,7 +36,7 @@ class Composition:
     choices: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
-    mistakes: list[str] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unknown_options: set[str] = field(default_factory=set)
 
@@ -51,12 +51,16 @@ class Composition:
         found = [self.origins[name] for name in (key, chosen) if name in self.origins]
         return next((origin for origin in found if _is_shipped(self.file) or not _is_shipped(origin)), self.file)
 
+    def report(self, origin: str, text: str, *, code: str, key: str = "") -> None:
+        """Add a mistake that stands at an origin."""
+        self.mistakes.append(Mistake(f"{origin}: {text}", code=code, key=key))
+
     def choose(self, group: str, name: str, origin: str) -> None:
         """Choose an option for a group; the keys that were set for another option before are dropped."""
         self.origins[f"{group}="] = origin
         known = options(group)
         if name not in known:
-            self.mistakes.append(f"{origin}: '{name}' is no {group} option.{did_you_mean(name, known)}")
+            self.report(origin, f"'{name}' is no {group} option.{did_you_mean(name, known)}", code="E018", key=group)
             self.unknown_options.add(group)
             return
         if self.choices.get(group, name) != name and self.values.get(group):
@@ -81,12 +85,12 @@ def find(reference: str) -> Path:
     if path.suffix in {".yaml", ".yml"}:
         if path.is_file():
             return path
-        raise TLError(f"There is no recipe file '{reference}'.{did_you_mean(path.name, near)}")
+        raise TLError(f"There is no recipe file '{reference}'.{did_you_mean(path.name, near)}", code="E021")
     if reference in known:
         return known[reference]
     if path.is_file():
-        raise TLError(f"'{reference}' is no recipe: a recipe is a .yaml file.{nearest(path.stem, near)}")
-    raise TLError(f"There is no recipe '{reference}'.{did_you_mean(reference, near) or ' See tl list.'}")
+        raise TLError(f"'{reference}' is no recipe: a recipe is a .yaml file.{nearest(path.stem, near)}", code="E021")
+    raise TLError(f"There is no recipe '{reference}'.{did_you_mean(reference, near) or ' See tl list.'}", code="E021")
 
 
 def compose(reference: str, overrides: list[str]) -> Composition:
@@ -113,7 +117,8 @@ def compose(reference: str, overrides: list[str]) -> Composition:
 
 def _add_file(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) -> None:
     if file.path.resolve() in seen:
-        raise TLError(f"{short_path(file.path)}: this recipe starts from itself: break the circle in 'defaults'.")
+        text = f"{short_path(file.path)}: this recipe starts from itself: break the circle in 'defaults'."
+        raise TLError(text, code="E022")
     for entry, origin in file.defaults:
         match entry:
             case "_self_":
@@ -126,11 +131,11 @@ def _add_file(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) 
                 if group in GROUPS:
                     composition.choose(group, str(name), origin)
                 else:
-                    composition.mistakes.append(
-                        f"{origin}: '{group}' is no group of options.{did_you_mean(group, GROUPS)}"
-                    )
+                    text = f"'{group}' is no group of options.{did_you_mean(group, GROUPS)}"
+                    composition.report(origin, text, code="E019")
             case _:
-                composition.mistakes.append(f"{origin}: '{entry}' is neither a recipe's name nor 'group: option'.")
+                text = f"'{entry}' is neither a recipe's name nor 'group: option'."
+                composition.report(origin, text, code="E020")
     for key, value in file.values.items():
         if key in GROUPS and not isinstance(value, dict | None):
             _choose_by_key(key, str(value), file.origins[key], composition)
@@ -143,7 +148,8 @@ def _add_file(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) 
 
 def _choose_by_key(group: str, name: str, origin: str, composition: Composition) -> None:
     if name in options(group):
-        composition.mistakes.append(f"{origin}: an option is chosen in 'defaults': write '- {group}: {name}' there.")
+        text = f"an option is chosen in 'defaults': write '- {group}: {name}' there."
+        composition.report(origin, text, code="E024", key=group)
     composition.choose(group, name, origin)
 
 
@@ -154,7 +160,7 @@ def _included(name: str, of: Path, origin: str) -> Path:
     if beside.is_file():
         return beside
     near = [*shipped_recipes(), *(p.stem for p in of.parent.glob("*.yaml"))]
-    raise TLError(f"{origin}: there is no recipe '{name}' to start from.{did_you_mean(name, near)}")
+    raise TLError(f"{origin}: there is no recipe '{name}' to start from.{did_you_mean(name, near)}", code="E021")
 
 
 def _option_defaults(composition: Composition) -> dict[str, Any]:
@@ -211,5 +217,5 @@ def _without_references(values: dict[str, Any], composition: Composition) -> dic
     try:
         return References(values).filled()
     except BadReference as error:
-        text = f"{composition.origin_of(error.key)}: {error.key}: {error}."
-        raise Mistakes([*composition.mistakes, text]) from error
+        composition.report(composition.origin_of(error.key), f"{error.key}: {error}.", code="E041", key=error.key)
+        raise Mistakes(composition.mistakes) from error

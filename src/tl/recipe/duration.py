@@ -26,14 +26,15 @@ class Duration:
         match = _PATTERN.fullmatch(str(text).strip())
         if match is None:
             raise TLError(
-                f"'{text}' is no duration: write steps, epochs or a share of the run, as in 500step, 3ep, 10%."
+                f"'{text}' is no duration: write steps, epochs or a share of the run, as in 500step, 3ep, 10%.",
+                code="E031",
             )
         value, unit = float(match[1]), match[2]
         if value > _LONGEST:
-            raise TLError(f"'{str(text)[:20]}...' is no duration: it is longer than any run.")
+            raise TLError(f"'{str(text)[:20]}...' is no duration: it is longer than any run.", code="E031")
         if unit == "%":
             if value > 100:
-                raise TLError(f"'{text}' is no duration: a share of the run is at most 100%.")
+                raise TLError(f"'{text}' is no duration: a share of the run is at most 100%.", code="E031")
             return cls(value, "%")
         return cls(value, "min" if unit == "min" else "step" if unit == "step" else "ep")
 
@@ -45,7 +46,8 @@ class Duration:
         if self.unit == "min":
             raise TLError(
                 f"'{self}' counts minutes, which only loop.save_every and loop.max_time can: "
-                "write steps, epochs or a share."
+                "write steps, epochs or a share.",
+                code="E031",
             )
         per_unit = {"step": 1.0, "ep": epoch, "%": total / 100}[self.unit]
         return round(self.value * per_unit)

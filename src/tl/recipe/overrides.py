@@ -5,34 +5,41 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from tl.errors import Mistake
+
 COMMAND_LINE = "command line"
 
 
-def parse(text: str, mistakes: list[str]) -> tuple[str, Any] | None:
+def parse(text: str, mistakes: list[Mistake]) -> tuple[str, Any] | None:
     """The dotted key and the value of an override; None, and a mistake in the list, where it cannot be read."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     plain = text.lstrip("+")
     if plain != text:
-        mistakes.append(f"{COMMAND_LINE}: '{text}': a key is set without '+': write {plain}.")
+        mistakes.append(_mistake(f"'{text}': a key is set without '+': write {plain}.", "E038"))
     key, equals, value = plain.partition("=")
     if not equals or not key or key[0] == "~" or "@" in key or "/" in key:
-        mistakes.append(f"{COMMAND_LINE}: '{text}' is no override: write key=value, as in optimizer.lr=1e-4.")
+        mistakes.append(_mistake(f"'{text}' is no override: write key=value, as in optimizer.lr=1e-4.", "E037"))
         return None
     try:
         parsed = OverridesParser.create().parse_override(plain)
     except (HydraException, ValueError) as error:  # Hydra raises ValueError for a number of five thousand digits
         reason = str(error).splitlines()[0].rstrip(".")
-        mistakes.append(f"{COMMAND_LINE}: '{text}' cannot be read ({reason}): quote the value, '{key}=\"{value}\"'.")
+        remedy = f"quote the value, '{key}=\"{value}\"'"
+        mistakes.append(_mistake(f"'{text}' cannot be read ({reason}): {remedy}.", "E037"))
         return None
     if parsed.is_sweep_override():
-        mistakes.append(f"{COMMAND_LINE}: '{text}' gives several values: write one, or a list as {key}=[1,2].")
+        mistakes.append(_mistake(f"'{text}' gives several values: write one, or a list as {key}=[1,2].", "E039"))
         return None
     return key, parsed.value()
 
 
-def assign(values: dict[str, Any], key: str, value: Any, mistakes: list[str]) -> None:
+def _mistake(text: str, code: str, key: str = "") -> Mistake:
+    return Mistake(f"{COMMAND_LINE}: {text}", code=code, key=key)
+
+
+def assign(values: dict[str, Any], key: str, value: Any, mistakes: list[Mistake]) -> None:
     """Set the value of a dotted key; a key inside a list or a single value is a mistake: these are set as a whole."""
     *parents, last = key.split(".")
     for depth, parent in enumerate(parents, 1):
@@ -41,7 +48,7 @@ def assign(values: dict[str, Any], key: str, value: Any, mistakes: list[str]) ->
             inner = values[parent] = {}
         if not isinstance(inner, dict):
             whole = ".".join(parents[:depth])
-            mistakes.append(f"{COMMAND_LINE}: {key}: '{whole}' is set as a whole: write {whole}=...")
+            mistakes.append(_mistake(f"{key}: '{whole}' is set as a whole: write {whole}=...", "E040", key))
             return
         values = inner
     merge(values, {last: value})

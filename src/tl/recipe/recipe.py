@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tl.errors import Mistakes, did_you_mean
+from tl.errors import Mistake, Mistakes, did_you_mean
 from tl.recipe.binding import absolute, bind, plain
 from tl.recipe.compose import Composition, compose
 from tl.recipe.duration import Duration
@@ -151,7 +151,7 @@ class PartialRecipe:
     nodes: dict[str, Node]
     loop: Loop | None
     cache: CacheRules | None
-    mistakes: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
 
     def recipe(self) -> Recipe:
         """The whole recipe; Mistakes lists everything that is wrong, each with file:line and a suggestion."""
@@ -185,10 +185,10 @@ def read_recipe(reference: str, overrides: list[str]) -> PartialRecipe:
     shapes = _shapes(composition)
     absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in composition.unknown_options]
 
-    def report(key: str, text: str) -> None:
+    def report(key: str, mistake: Mistake) -> None:
         wrong.add(key.partition(".")[0])
-        if not absent or not text.startswith("is missing"):  # without 'base' every key is missing, which is said once
-            mistakes.append(f"{composition.origin_of(key)}: {key} {text}")
+        if not absent or not mistake.startswith("is missing"):  # without 'base' all keys are, which is said once
+            mistakes.append(mistake.after(f"{composition.origin_of(key)}: {key} ", key=key))
 
     for key in composition.values:
         if key not in (*GROUPS, *_PLAIN):
@@ -196,16 +196,17 @@ def read_recipe(reference: str, overrides: list[str]) -> PartialRecipe:
     for key, shape in shapes.items():
         shape.check(composition.values[key], key, report)
     if "name" not in wrong and (trouble := _why_no_folder_name(composition.values["name"])):
-        report("name", trouble)
+        report("name", Mistake(trouble, code="E042"))
     sound = shapes.keys() - wrong
     settings = {k: bind(shapes[k], absolute(shapes[k], composition.values[k])) for k in SETTINGS if k in sound}
     loop = Loop(**settings["loop"]) if "loop" in settings else None
     cache = CacheRules(**settings["cache"]) if "cache" in settings else None
     for name, part in (("loop", loop), ("cache", cache)):
         for key, text in part.mistakes().items() if part is not None else ():
-            report(f"{name}.{key}", text)
+            report(f"{name}.{key}", Mistake(text, code="E034"))
     if absent:
-        mistakes.append(f"{composition.file}: has no {', '.join(absent)}: write '- base' first in 'defaults'.")
+        text = f"{composition.file}: has no {', '.join(absent)}: write '- base' first in 'defaults'."
+        mistakes.append(Mistake(text, code="E023"))
     groups = [group for group in GROUPS if group in shapes.keys() - wrong]
     nodes = {
         group: Node(group, composition.choices[group], absolute(shapes[group], composition.values[group]))
@@ -228,14 +229,15 @@ def _position(mistake: str) -> tuple[str, int]:
     return (match[1], int(match[2] or 0)) if match else ("", 0)
 
 
-def _unknown_key(key: str, shapes: Mapping[str, Shape]) -> str:
+def _unknown_key(key: str, shapes: Mapping[str, Shape]) -> Mistake:
     inside = [f"{group}.{key}" for group, shape in shapes.items() if key in fields_of(shape)]
     if inside:
-        return f"is no key of a recipe. Did you mean '{inside[0]}'?"
+        return Mistake(f"is no key of a recipe. Did you mean '{inside[0]}'?", code="E017")
     group, dot, rest = key.partition(".")
     if dot and group in (*GROUPS, *SETTINGS):
-        return f"is written in two lines in a file: '{group}:' and, indented below it, '{rest}: ...'."
-    return f"is no key of a recipe.{did_you_mean(key, (*GROUPS, *_PLAIN))}"
+        text = f"is written in two lines in a file: '{group}:' and, indented below it, '{rest}: ...'."
+        return Mistake(text, code="E025")
+    return Mistake(f"is no key of a recipe.{did_you_mean(key, (*GROUPS, *_PLAIN))}", code="E017")
 
 
 def _shapes(composition: Composition) -> dict[str, Shape]:

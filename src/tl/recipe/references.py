@@ -17,7 +17,7 @@ class BadReference(TLError):
     """A reference that cannot be filled in; `key` is the dotted key where the reference stands."""
 
     def __init__(self, key: str, text: str) -> None:
-        super().__init__(text)
+        super().__init__(text, code="E041")
         self.key = key
 
 

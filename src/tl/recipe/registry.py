@@ -71,11 +71,13 @@ def _module_file(module: str, name: str) -> Path:
     top, *rest = module.split(".")
     spec = find_spec(top)
     if spec is None or spec.origin is None:
-        raise TLError(f"The plug-in option '{name}' names the module '{module}', which cannot be found: reinstall it.")
+        text = f"The plug-in option '{name}' names the module '{module}', which cannot be found: reinstall it."
+        raise TLError(text, code="E043")
     origin = Path(spec.origin)
     source = origin.parent.joinpath(*rest).with_suffix(".py") if rest else origin
     if not (source.is_file() and source.with_suffix(".yaml").is_file()):
-        raise TLError(f"The plug-in option '{name}' needs {source} with {source.stem}.yaml beside it: reinstall it.")
+        text = f"The plug-in option '{name}' needs {source} with {source.stem}.yaml beside it: reinstall it."
+        raise TLError(text, code="E043")
     return source
 
 

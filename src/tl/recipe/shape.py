@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tl.errors import TLError, did_you_mean, nearest
+from tl.errors import Mistake, TLError, did_you_mean, nearest
 from tl.recipe.duration import Duration
 from tl.recipe.weights import Weights
 
-Report = Callable[[str, str], None]
+Report = Callable[[str, Mistake], None]
 _INTEGER_LIMIT = 1 << 63
 _DESCRIPTIONS = {
     "int": "a whole number",
@@ -25,6 +25,9 @@ _DESCRIPTIONS = {
     "Path": "a path",
     "Weights": "a text",
 }
+# The code in mistakes.toml of a value that is not of the type.
+_CODES = {"int": "E027", "float": "E027", "figure": "E027", "bool": "E028", "Path": "E044"}
+_NO_TEXT, _NO_CHOICE, _NO_LIST, _NO_MAPPING, _UNKNOWN_KEY, _NO_VALUE = "E029", "E030", "E032", "E033", "E017", "E035"
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,11 @@ class Scalar:
     def check(self, value: Any, key: str, report: Report) -> None:
         try:
             if not self._fits(value):
-                report(key, f"'{as_text(value)}' is not {self.description()}{self._remedy(value)}.")
+                text = f"'{as_text(value)}' is not {self.description()}{self._remedy(value)}."
+                report(key, Mistake(text, code=_CODES.get(self.name, _NO_TEXT)))
         except TLError as error:
-            report(key, str(error))
+            for mistake in error.mistakes:
+                report(key, mistake)
 
     def _remedy(self, value: Any) -> str:
         unquoted = isinstance(value, (int, float)) and _DESCRIPTIONS.get(self.name) == "a text"
@@ -78,7 +83,8 @@ class Choice:
     def check(self, value: Any, key: str, report: Report) -> None:
         known = any(value == known and type(value) is type(known) for known in self.values)
         if not known and not (value is False and "no" in self.values):
-            report(key, f"'{as_text(value)}' is not {self.description()}.{_suggestion(value, self.values)}")
+            text = f"'{as_text(value)}' is not {self.description()}.{_suggestion(value, self.values)}"
+            report(key, Mistake(text, code=_NO_CHOICE))
 
 
 @dataclass(frozen=True)
@@ -106,12 +112,12 @@ class Either:
         return f"{self.item.description()} or {', '.join(map(as_text, self.choice.values))}"
 
     def check(self, value: Any, key: str, report: Report) -> None:
-        wrong: list[str] = []
+        wrong: list[Mistake] = []
         if value not in self.choice.values:
             self.item.check(value, key, lambda _, text: wrong.append(text))
         if wrong:
             near = nearest(as_text(value), map(as_text, self.choice.values))
-            report(key, f"'{as_text(value)}' is not {self.description()}.{near}")
+            report(key, Mistake(f"'{as_text(value)}' is not {self.description()}.{near}", code=wrong[0].code))
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,7 @@ class ListOf:
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if not isinstance(value, list):
-            report(key, f"'{as_text(value)}' is not {self.description()}.")
+            report(key, Mistake(f"'{as_text(value)}' is not {self.description()}.", code=_NO_LIST))
             return
         for i, item in enumerate(value):
             self.item.check(item, f"{key}.{i}", report)
@@ -142,7 +148,7 @@ class MapOf:
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if not isinstance(value, dict):
-            report(key, f"'{as_text(value)}' is not {self.description()}.")
+            report(key, Mistake(f"'{as_text(value)}' is not {self.description()}.", code=_NO_MAPPING))
             return
         for name, item in value.items():
             self.item.check(item, f"{key}.{name}", report)
@@ -160,17 +166,19 @@ class Record:
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if not isinstance(value, dict):
-            report(key, f"'{as_text(value)}' is not {self.description()}.")
+            report(key, Mistake(f"'{as_text(value)}' is not {self.description()}.", code=_NO_MAPPING))
             return
         prefix = f"{key}." if key else ""
         for name in value:
             if name not in self.fields:
-                report(f"{prefix}{name}", f"is no key here.{_suggestion(name, self.fields) or self._known_keys()}")
+                text = f"is no key here.{_suggestion(name, self.fields) or self._known_keys()}"
+                report(f"{prefix}{name}", Mistake(text, code=_UNKNOWN_KEY))
         for name, shape in self.fields.items():
             if name not in value:
-                report(f"{prefix}{name}", f"is missing: it needs {shape.description()}.")
+                report(f"{prefix}{name}", Mistake(f"is missing: it needs {shape.description()}.", code=_NO_VALUE))
             elif value[name] == "???":
-                report(f"{prefix}{name}", f"has no value: the recipe must give {shape.description()}.")
+                text = f"has no value: the recipe must give {shape.description()}."
+                report(f"{prefix}{name}", Mistake(text, code=_NO_VALUE))
             else:
                 shape.check(value[name], f"{prefix}{name}", report)
 

@@ -35,11 +35,11 @@ class Weights:
         scheme, _, rest = text.partition(":")
         if scheme == "hub":
             if not _HUB_ID.fullmatch(rest):
-                raise TLError(f"'{text}' is no name on a hub: write hub:NAME or hub:OWNER/NAME.")
+                raise TLError(f"'{text}' is no name on a hub: write hub:NAME or hub:OWNER/NAME.", code="E036")
             return cls("hub", hub=rest)
         path = _in_package(rest) if scheme == "package" else Path(os.path.expanduser(text))
         if "\0" in text:
-            raise TLError(f"'{text}' names no weights: no path holds a NUL.")
+            raise TLError(f"'{text}' names no weights: no path holds a NUL.", code="E036")
         if path.is_file():
             return cls("file", path)
         if path.is_dir():
@@ -47,7 +47,8 @@ class Weights:
         raise TLError(
             f"'{text}' names no weights: nothing is at {path}."
             + (nearest(path.name, (p.name for p in path.parent.iterdir())) if path.parent.is_dir() else "")
-            + " Write none, package:NAME/path, hub:ID, or the path of a file, a folder or a run."
+            + " Write none, package:NAME/path, hub:ID, or the path of a file, a folder or a run.",
+            code="E036",
         )
 
     def cached(self, file: str) -> Path | None:
@@ -63,7 +64,8 @@ def _in_package(reference: str) -> Path:
     spec = find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         extra = f" (pip install 'tl-toolkit[{_EXTRAS[name]}]')" if name in _EXTRAS else ""
-        raise TLError(f"'package:{reference}' needs the Python package '{name}', which is not installed{extra}.")
+        text = f"'package:{reference}' needs the Python package '{name}', which is not installed{extra}."
+        raise TLError(text, code="E045")
     if name == "tl" and inside.startswith("backbone/"):  # stored recipes name the folder of before the wings
         inside = f"components/{inside}"
     return Path(next(iter(spec.submodule_search_locations))) / inside

@@ -44,29 +44,33 @@ def read(path: Path) -> YamlFile:
         text = _text(path)
         tree = yaml.compose(text, Loader=_Bounded)
         if isinstance(tree, yaml.ScalarNode):
-            raise TLError(f"{short_path(path)}:1: a recipe is a mapping of keys to values, not a single value.")
+            raise TLError(
+                f"{short_path(path)}:1: a recipe is a mapping of keys to values, not a single value.", code="E016"
+            )
         loaded = OmegaConf.create(text) if text.strip() and tree is not None else OmegaConf.create({})
     except OSError as error:
-        raise TLError(f"{short_path(path)}: cannot be read: {error.strerror}.") from error
+        raise TLError(f"{short_path(path)}: cannot be read: {error.strerror}.", code="E001") from error
     except UnicodeDecodeError as error:
-        raise TLError(f"{short_path(path)}: is not UTF-8 text (byte {error.start}).") from error
+        raise TLError(f"{short_path(path)}: is not UTF-8 text (byte {error.start}).", code="E002") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise TLError(f"{short_path(path)}:{line}: is not valid YAML: {error.problem}.") from error
+        raise TLError(f"{short_path(path)}:{line}: is not valid YAML: {error.problem}.", code="E015") from error
     except yaml.YAMLError as error:
-        raise TLError(f"{short_path(path)}: is not valid YAML: {str(error).splitlines()[0]}.") from error
+        raise TLError(f"{short_path(path)}: is not valid YAML: {str(error).splitlines()[0]}.", code="E015") from error
     except OmegaConfBaseException as error:
-        raise TLError(f"{short_path(path)}: cannot be read: {str(error).splitlines()[0]}") from error
+        raise TLError(f"{short_path(path)}: cannot be read: {str(error).splitlines()[0]}", code="E015") from error
     values = OmegaConf.to_container(loaded, resolve=False)
     if not isinstance(values, dict):
-        raise TLError(f"{short_path(path)}:1: a recipe is a mapping of keys to values, not a {type(values).__name__}.")
+        text = f"{short_path(path)}:1: a recipe is a mapping of keys to values, not a {type(values).__name__}."
+        raise TLError(text, code="E016")
     marks: dict[str, tuple[int, str]] = {}
     if tree is not None:
         _find_lines(tree, "", text.splitlines(), marks)
     origins = {key: f"{short_path(path)}:{line}" for key, (line, _) in marks.items()}
     defaults = values.pop("defaults", None) or []
     if not isinstance(defaults, list):
-        raise TLError(f"{origins['defaults']}: 'defaults' is a list of recipes and of 'group: option' lines.")
+        text = f"{origins['defaults']}: 'defaults' is a list of recipes and of 'group: option' lines."
+        raise TLError(text, code="E020")
     lines = [origins.get(f"defaults.{i}", short_path(path)) for i in range(len(defaults))]
     plain = {str(key): value for key, value in values.items()}
     comments = {key: comment for key, (_, comment) in marks.items()}
@@ -77,7 +81,7 @@ def _text(path: Path) -> str:
     with path.open("rb") as file:
         content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
-        raise TLError(f"{short_path(path)}: is longer than {_MOST_BYTES >> 20} MB, so it is no recipe.")
+        raise TLError(f"{short_path(path)}: is longer than {_MOST_BYTES >> 20} MB, so it is no recipe.", code="E014")
     return content.decode("utf-8")
 
 

@@ -12,11 +12,12 @@ from rich.markup import escape
 from tl.cli.printing.catalogue import print_names, print_option
 from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import plain_table
-from tl.commands.explain import GroupHelp, KeyHelp, OptionHelp
+from tl.commands.explain import Explanation, GroupHelp, KeyHelp, OptionHelp
+from tl.commands.kinds import MistakeHelp
 
-Explanation = GroupHelp | OptionHelp | KeyHelp
-
-_KINDS: dict[type[Explanation], str] = {GroupHelp: "group", OptionHelp: "entry", KeyHelp: "key"}
+_KINDS: dict[type[Explanation], str] = {
+    GroupHelp: "group", OptionHelp: "entry", KeyHelp: "key", MistakeHelp: "mistake"
+}  # fmt: skip
 
 
 def explanations_as_json(found: Sequence[Explanation]) -> list[dict[str, Any]]:
@@ -36,6 +37,14 @@ def print_explanations(found: Sequence[Explanation]) -> None:
                 _print_option(console, thing)
             case KeyHelp():
                 _print_key(console, thing)
+            case MistakeHelp():
+                _print_mistake(console, thing)
+
+
+def _print_mistake(console: Console, kind: MistakeHelp) -> None:
+    console.print(f"[bold]{kind.code}[/]  {escape(kind.name)}", soft_wrap=True)
+    for name in ("cause", "example", "remedy"):
+        console.print(f"  {name:8} {escape(getattr(kind, name))}", soft_wrap=True)
 
 
 def _print_group(console: Console, group: GroupHelp) -> None:

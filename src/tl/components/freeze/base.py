@@ -53,7 +53,8 @@ def matching_parts(pattern: str, parts: Sequence[str], key: str) -> tuple[str, .
         stages = len(backbone_parts(parts))
         raise TLError(
             f"{key}: '{pattern}' matches no part: the parts are backbone.0 .. backbone.{stages - 1}, "
-            f"{', '.join(top_parts(parts))}.{nearest(pattern, ['backbone.*', *parts])}"
+            f"{', '.join(top_parts(parts))}.{nearest(pattern, ['backbone.*', *parts])}",
+            code="E061",
         )
     return found
 

@@ -1,0 +1,34 @@
+"""What the command line shows of a mistake: its sentence with the code of its kind, or all that is known of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tl.errors import Mistake
+
+_PLACE = re.compile(r"(?P<file>[^\s:][^:\n]*):(?:(?P<line>\d+):)?(?:(?P<column>\d+):)? ")
+
+
+def with_code(mistake: Mistake) -> str:
+    """The sentence, followed by its code where it has one: `tl explain CODE` tells more."""
+    return f"{mistake} [{mistake.code}]" if mistake.code else str(mistake)
+
+
+def as_json(mistake: Mistake) -> dict[str, Any]:
+    """The sentence, code, file, line, column, key and fix; None for what is not known, or not safe to fix."""
+    place = _PLACE.match(mistake)
+    if place and not place["line"] and not Path(place["file"]).exists():  # then it is a key, or the command line
+        place = None
+    file, line, column = (place["file"], place["line"], place["column"]) if place else (None, None, None)
+    return {
+        "text": str(mistake),
+        "code": mistake.code or None,
+        "file": file,
+        "line": int(line) if line else None,
+        "column": int(column) if column else mistake.column,
+        "key": mistake.key or None,
+        "fix": [asdict(edit) for edit in mistake.fix] or None,
+    }
