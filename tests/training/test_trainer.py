@@ -181,6 +181,11 @@ def test_frozen_parts_are_bit_equal_with_their_buffers(train: Train) -> None:
     assert changed == {deepest, "head"}
 
 
+def test_an_average_that_no_step_has_updated_does_not_replace_the_model(train: Train) -> None:
+    recipe = [*IMAGE, *SHORT, "head=nearest_mean", "freeze=linear_probe"]
+    assert equal(train(*recipe), train(*recipe, "loop.ema=0.9"))
+
+
 def test_an_unknown_metric_stops_before_training(train: Train) -> None:
     with pytest.raises(TLError, match=r"'acuracy' is no metric for single outputs\. Did you mean 'accuracy'\?"):
         train(*TEXT, *SHORT, "loop.best=acuracy")

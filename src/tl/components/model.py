@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Self
 
+import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from tl.batch import Inputs
 from tl.components.adapter.base import Adapter
 from tl.components.backbone.base import Backbone
 from tl.components.head.base import Head
+
+_Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class Model(nn.Module):
@@ -81,5 +84,19 @@ class Model(nn.Module):
 
 
 def averaged(model: Model, decay: float) -> AveragedModel:
-    """A copy of the model whose weights are the moving average of the model's; buffers are copied, not averaged."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    """A copy of the model whose weights and buffers are the moving average of the model's.
+
+    After n updates the decay is min(decay, (1 + n) / (10 + n)), so that the average forgets where it began in a run of
+    few steps too (TensorFlow's ExponentialMovingAverage with num_updates). Buffers of whole numbers are copied.
+    """
+
+    @torch.no_grad()
+    def update(means: _Tensors, values: _Tensors, _: object) -> None:
+        if not means[0].is_floating_point():
+            torch._foreach_copy_(means, values)
+            return
+        updates = int(average.n_averaged)  # this one lies on the CPU, so that no step waits for its device
+        torch._foreach_lerp_(means, values, 1 - min(decay, (1 + updates) / (10 + updates)))
+
+    average = AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    return average

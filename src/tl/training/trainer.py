@@ -46,9 +46,9 @@ class Trainer:
 
     @property
     def answering(self) -> Model:
-        """The model that is evaluated and kept: the moving average where there is one."""
+        """The model that is evaluated and kept: the moving average where there is one, from the first step on."""
         ema = self.stepper.ema
-        return cast("Model", ema.module) if ema is not None else self.model
+        return cast("Model", ema.module) if ema is not None and ema.n_averaged > 0 else self.model
 
     def fit(self, signals: Signals) -> Cursor:
         """Run every phase from the cursor on; the model ends with its best weights."""
@@ -161,7 +161,7 @@ class Trainer:
         state = self.answering.state_dict() if self.best is None else self.best["model"]
         self.model.load_state_dict(state)
         if self.stepper.ema is not None:
-            self.answering.load_state_dict(state)
+            cast("Model", self.stepper.ema.module).load_state_dict(state)
 
     def save(self) -> None:
         """Write a checkpoint: all that the next step depends on (`last`), and the best weights so far (`best`)."""
