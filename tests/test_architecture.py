@@ -30,6 +30,7 @@ LIGHT = (
     *("components/sample", "components/picture", "components/preprocess"),
     *("components/data/", "components/freeze/", "components/optimizer/"),
     *(f"commands/{name}" for name in ("check", "doctor", "explain", "forecast", "kinds", "launch", "parts", "runs")),
+    "commands/warmup",
     "cli/",
 )
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 
 from tl.commands.assemble import Assembly, assemble, provenance
 from tl.commands.settle import settle, start_accelerator, with_device_batch
+from tl.commands.warmup import unfinished_warmups
 from tl.components.freeze.layout import lay_out
 from tl.components.model import Model
 from tl.errors import TLError
@@ -47,6 +48,7 @@ class Prepared:
         yield from (*self.recipe.notes, *self.assembly.data.notes)
         yield from (*self.assembly.model.backbone.description_lines(), *self.notes)
         train = self.streams["train"]
+        yield from unfinished_warmups(self.assembly.optimizer, self.plan.spans, self.plan.total, train.epoch)
         if cut := train.source.truncation():
             yield f"train: {cut}"
         if padded := train.padding():

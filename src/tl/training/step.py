@@ -142,8 +142,8 @@ class Stepper:
         common = self.job.optimizer.common
         whole_run = common["schedule_span"] == "run"
         first, last = (0, self.plan.total) if whole_run else (cursor.phase_first, span.stop)
-        warmup = common["warmup"].steps(total=last - first, epoch=self.job.streams["train"].epoch)
-        multiple = self.job.optimizer.rate_multiple(cursor.step - first, last - first, warmup) * span.phase.lr
+        epoch = self.job.streams["train"].epoch
+        multiple = self.job.optimizer.rate_multiple(cursor.step - first, last - first, epoch) * span.phase.lr
         for group in self.holding.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * multiple
 

@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LinearLR, LRScheduler, OneCycleLR, SequentialLR
 
+from tests.components.optimizer.samples import rule_of
 from tl.components.optimizer.schedule import Schedule, one_cycle, rate_multiple, slanted_triangular
+from tl.errors import TLError
 
 EVERY = get_args(Schedule)
 
@@ -97,6 +99,27 @@ def test_linear_by_hand() -> None:
 def test_every_schedule_stays_between_0_and_1_however_short(name: Schedule, total: int, share: float) -> None:
     values = course(name, total, round(share * total))
     assert all(0 < value <= 1 + 1e-12 for value in values)
+
+
+@pytest.mark.parametrize("schedule, rise", [("cosine", 1), ("one_cycle", 5), ("slanted_triangular", 2)])
+def test_each_schedule_has_a_rise_of_its_own(schedule: str, rise: int) -> None:
+    rule = rule_of("adamw", schedule=schedule)
+    assert rule.warmup_steps(20, epoch=4.0) == rise
+    assert rule_of("adamw", schedule=schedule, warmup="10%").warmup_steps(20, epoch=4.0) == 2
+    assert rule_of("adamw", schedule=schedule, warmup="2ep").warmup_steps(20, epoch=4.0) == 8
+
+
+def test_one_cycle_of_twenty_steps_rises_from_a_twenty_fifth() -> None:
+    rule = rule_of("adamw", schedule="one_cycle")
+    expected = [1 / 25 + 24 / 25 * (1 - math.cos(math.pi * step / 4)) / 2 for step in range(5)]
+    assert [rule.rate_multiple(step, 20, epoch=4.0) for step in range(5)] == pytest.approx(expected)
+    assert rule.rate_multiple(4, 20, epoch=4.0) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("lr", [0, -1])
+def test_a_rate_of_which_nothing_could_learn_is_refused(lr: float) -> None:
+    with pytest.raises(TLError, match=r"optimizer\.lr: \S+ must be above 0"):
+        rule_of("sgd", lr=lr)
 
 
 @pytest.mark.parametrize("name", EVERY)

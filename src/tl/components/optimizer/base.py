@@ -23,7 +23,7 @@ class Common(TypedDict):
     head_factor: float
     schedule: Literal["constant", "linear", "cosine", "one_cycle", "slanted_triangular"]
     schedule_span: Literal["run", "phase"]
-    warmup: Duration
+    warmup: Duration | Literal["auto"]
 
 
 class Optimizer(ABC):
@@ -37,7 +37,8 @@ class Optimizer(ABC):
     """How many numbers the optimizer keeps for each weight; the forecast of memory reads it."""
 
     def __init__(self, common: Common) -> None:
-        not_negative("lr", common["lr"])
+        if not common["lr"] > 0:
+            raise TLError(f"optimizer.lr: {common['lr']:g} must be above 0; what is not to learn is named by freeze=.")
         not_negative("head_factor", common["head_factor"])
         not_negative("weight_decay", common["weight_decay"])
         if common["stage_factor"] <= 0:
@@ -58,9 +59,16 @@ class Optimizer(ABC):
             for part in parts
         }
 
-    def rate_multiple(self, step: int, total: int, warmup: int) -> float:
-        """The learning rate at `step` of `total` steps, as a multiple of the peak rate."""
-        return schedule.rate_multiple(self.common["schedule"], step, total, warmup)
+    def rate_multiple(self, step: int, total: int, epoch: float) -> float:
+        """The learning rate at `step` of a span of `total` steps, as a multiple of the peak rate."""
+        return schedule.rate_multiple(self.common["schedule"], step, total, self.warmup_steps(total, epoch))
+
+    def warmup_steps(self, total: int, epoch: float) -> int:
+        """Over how many of a span's `total` steps the rate rises, with `epoch` steps an epoch."""
+        warmup = self.common["warmup"]
+        if warmup == "auto":
+            return round(total * schedule.RISE[self.common["schedule"]])
+        return warmup.steps(total=total, epoch=epoch)
 
 
 def with_l1(optimizer: TorchOptimizer, strength: float) -> TorchOptimizer:

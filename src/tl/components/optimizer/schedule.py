@@ -6,14 +6,20 @@ import math
 from typing import Literal
 
 Schedule = Literal["constant", "linear", "cosine", "one_cycle", "slanted_triangular"]
-RISE = {"one_cycle": 1 / 4, "slanted_triangular": 1 / 10}
-"""The share of the run over which these schedules rise to the peak rate; optimizer.warmup above 0 overrides it."""
+RISE: dict[Schedule, float] = {
+    "constant": 1 / 20,
+    "linear": 1 / 20,
+    "cosine": 1 / 20,
+    "one_cycle": 1 / 4,
+    "slanted_triangular": 1 / 10,
+}
+"""The share of its span over which each schedule rises to the peak rate where optimizer.warmup is auto."""
 
 
 def rate_multiple(name: Schedule, step: int, total: int, warmup: int) -> float:
     """The multiple of the peak rate at `step` in 0..total-1; the rate first rises linearly over `warmup` steps.
 
-    one_cycle and slanted_triangular rise in their own way: over `warmup` steps, or over their `RISE` where that is 0.
+    one_cycle and slanted_triangular are no such schedules without a rise: where `warmup` is 0 they have their `RISE`.
     """
     if name == "slanted_triangular":
         return slanted_triangular(step, total, warmup or int(total * RISE[name]))
