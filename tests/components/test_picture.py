@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import math
 import random
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tl.components.picture import decoded_size, is_animated, open_image
+from tl.components.picture import decoded, decoded_size, is_animated, open_image
 from tl.components.sample import Picture
 from tl.errors import TLError
 
@@ -49,6 +50,45 @@ def test_cmyk_and_sixteen_bits(tmp_path: Path) -> None:
     assert pixel(tmp_path / "a.png") == (156, 156, 156)
     Image.fromarray(np.full((2, 2), 90, np.int32)).save(tmp_path / "a.tif")
     assert pixel(tmp_path / "a.tif") == (90, 90, 90)
+
+
+def grey(path: Path, values: list[float], kind: type) -> Path:
+    Image.fromarray(np.array([values], kind)).save(path)
+    return path
+
+
+def test_numbers_of_one_kind_have_one_range(tmp_path: Path) -> None:
+    """Fractions count from 0 to 1, 16 bits from 0 to 65535, whatever the brightest number of the picture is."""
+    fractions = grey(tmp_path / "a.tif", [0, 0.25, 1.0, 1.04, math.nan], np.float32)
+    assert np.asarray(open_image(fractions))[0, :, 0].tolist() == [0, 64, 255, 255, 0]
+    assert np.asarray(open_image(grey(tmp_path / "b.tif", [0, 0.1], np.float32)))[0, :, 0].tolist() == [0, 26]
+    assert np.asarray(open_image(grey(tmp_path / "c.tif", [255, 256, 65535], np.uint16)))[0, :, 0].tolist() == [
+        0,
+        1,
+        255,
+    ]
+    for brightest, seen in ((65_535, 255), (300, 1), (200, 0)):  # Pillow says nothing of the 16 bits of a PGM
+        (tmp_path / "d.pgm").write_bytes(b"P5 1 1 65535\n" + brightest.to_bytes(2, "big"))
+        assert pixel(tmp_path / "d.pgm") == (seen,) * 3
+
+
+@pytest.mark.parametrize(
+    "values, kind, said",
+    [
+        ([0, 300], np.int32, "with a sign, from 0 to 300, of which only 0 to 255 are known"),
+        ([-1000, 200], np.int16, "with a sign, from -1000 to 200, of which"),
+        ([0, 180.5], np.float32, "fractions from 0 to 180.5, of which only 0 to 1 are known"),
+        ([-1, 1], np.float64, "fractions from -1 to 1, of which"),
+        ([0, math.inf], np.float32, "fractions from 0 to inf, of which"),
+    ],
+)
+def test_numbers_without_a_range_are_refused(values: list[float], kind: type, said: str, tmp_path: Path) -> None:
+    path = grey(tmp_path / "a.tif", values, kind)
+    for read in (open_image, decoded):
+        with pytest.raises(
+            TLError, match=rf"^{path}: the picture holds .*{said}.* save all pictures with 8 or 16 bits"
+        ):
+            read(path)
 
 
 def test_orientation_is_applied(tmp_path: Path) -> None:

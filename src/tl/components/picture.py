@@ -25,6 +25,7 @@ HEADER_BYTES = 8
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 # Some of Pillow's other formats are read by programs that Pillow starts.
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+_WHITE_16 = 65_535
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error, zlib.error)
 
 
@@ -47,6 +48,7 @@ def decoded(source: Raw, min_side: int | None = None) -> Image:
     with _naming_errors(source):
         image = _open(source, min_side)
         image.load()
+    _check_range(image, source)
     return image
 
 
@@ -164,10 +166,39 @@ def _rgb(image: Image) -> Image:
 
 
 def _eight_bits(image: Image) -> Image:
-    """A grey image in 8 bits: 16-bit values are divided by 256; 32-bit values too, if the largest is above 255."""
+    """A grey image in 8 bits, by the range of its kind: never by the values of the picture alone."""
     import numpy as np
     from PIL import Image as Images
 
+    _, white, _ = _range(image)
     values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    scale = 256 if image.mode.startswith("I;16") or (values.size and values.max() > 255) else 1
-    return Images.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))
+    # 65535 / 257 is 255, but 256 is what every reader of 16 bits takes: the upper byte.
+    scaled = values / 256 if white == _WHITE_16 else np.rint(values * (255 / white))
+    return Images.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
+
+
+def _range(image: Image) -> tuple[str, float, float]:
+    """What the numbers of a grey image are called, which of them is white, and how far outside of 0..white they may be.
+
+    Numbers of 16 bits have a range. Others have none of their own: they are taken as 0..255, and fractions as 0..1.
+    """
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        return "numbers of 16 bits", _WHITE_16, 0
+    # What interpolation adds to fractions at edges.
+    return ("fractions", 1, 0.1) if image.mode == "F" else ("numbers of more than 16 bits, or with a sign,", 255, 0)
+
+
+def _check_range(image: Image, source: Raw) -> None:
+    """TLError where a grey image holds numbers of which nothing says how bright they are."""
+    import numpy as np
+
+    if not image.mode.startswith(("I", "F")):
+        return
+    what, white, around = _range(image)
+    values = np.asarray(image, dtype=np.float64)
+    values = values[~np.isnan(values)]
+    if values.size and not -around <= values.min() <= values.max() <= white + around:
+        raise TLError(
+            f"{picture_name(source)}: the picture holds {what} from {values.min():g} to {values.max():g}, of which "
+            f"only 0 to {white:g} are known as black to white: save all pictures with 8 or 16 bits, or as fractions."
+        )

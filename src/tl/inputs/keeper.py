@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import TypeVar
 
+from tl.components import picture, preprocess
 from tl.components.picture import hash_contents
 from tl.errors import TLError
 from tl.inputs.cache import GB, Cache, default_folder
@@ -87,8 +90,9 @@ class Keeper:
 
 @cache
 def versions() -> tuple[str, ...]:
-    """The versions of the packages that pictures, tokens and activations depend on."""
-    return tuple(version(name) for name in _PACKAGES)
+    """What pictures, tokens and activations depend on: the versions of packages, and the code that reads samples."""
+    code = hashlib.sha256(b"".join(Path(str(module.__file__)).read_bytes() for module in (picture, preprocess)))
+    return *(version(name) for name in _PACKAGES), code.hexdigest()
 
 
 def _size(rows: Rows) -> str:
