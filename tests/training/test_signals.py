@@ -9,16 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tl.commands.finetune as finetuning
+from tl.commands.launch import _passing_signals_on
 from tl.errors import Stopped
 from tl.inputs.filling import Filling
 from tl.inputs.supply import Supply
+from tl.training.signals import StopSignals
 
 LONG = ["data=tiny_sentences", "data.n=60", "backbone=tiny_text", "loop.length=400step", "loop.batch=8"]
 LONG += ["loop.log_every=1step", "loop.eval_every=200step", "loop.bootstrap=5", "loop.device=cpu", "freeze=full"]
@@ -167,3 +169,51 @@ def test_a_mistake_that_one_process_meets_alone_is_said_alone(tmp_path: Path) ->
     assert said.count("\n") == 1
     (run,) = (tmp_path / "runs" / "base").iterdir()
     assert meta(run)["status"] == "failed"
+
+
+class AloneInItsJob:
+    """What `StopSignals` asks of Accelerate."""
+
+    num_processes = 1
+
+
+@pytest.fixture
+def ignored() -> Iterator[list[signal.Signals]]:
+    """SIGINT and SIGHUP, ignored for the time of a test, as a script's background job under nohup begins."""
+    numbers = [signal.SIGINT, signal.SIGHUP]
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    yield numbers
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_signal_that_was_ignored_from_the_start_stays_ignored(ignored: list[signal.Signals]) -> None:
+    with StopSignals(AloneInItsJob(), Path("run")) as signals:  # type: ignore[arg-type]
+        for number in ignored:
+            os.kill(os.getpid(), number)
+        assert signals.pending(save=False) == (0, False)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signals.pending(save=False) == (signal.SIGTERM, False)
+    assert [signal.getsignal(number) for number in ignored] == [signal.SIG_IGN, signal.SIG_IGN]
+
+
+def test_the_time_limit_is_heard_whatever_was_ignored() -> None:
+    before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    try:
+        stopping = StopSignals(AloneInItsJob(), Path("run"), until=time.monotonic() + 0.01)  # type: ignore[arg-type]
+        with stopping as signals, pytest.raises(Stopped, match=r"loop\.max_time is over"), signals.at_once():
+            signal.pause()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_launcher_passes_on_no_signal_that_it_was_to_ignore(ignored: list[signal.Signals], tmp_path: Path) -> None:
+    """Its processes are started as it was: a signal to the whole group is ignored by all of them."""
+    asks = "import signal, sys; sys.exit(10 * (signal.getsignal(2) == signal.SIG_IGN) + (signal.getsignal(1) == 1))"
+    with _passing_signals_on([], tmp_path) as sent:
+        for number in ignored:
+            os.kill(os.getpid(), number)
+        assert sent == []
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert sent == [signal.SIGTERM]
+        assert subprocess.run([sys.executable, "-c", asks], check=False, process_group=0).returncode == 11

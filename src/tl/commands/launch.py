@@ -151,7 +151,10 @@ def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
 
 @contextmanager
 def _passing_signals_on(children: Children, folder: Path) -> Iterator[list[int]]:
-    """A context in which each signal to this process is passed on to every child; the list holds the signals sent."""
+    """A context in which each signal to this process is passed on to every child; the list holds the signals sent.
+
+    A signal that was ignored when this process began stays so, as SIGHUP under nohup; the children ignore it too.
+    """
     sent: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
@@ -160,7 +163,8 @@ def _passing_signals_on(children: Children, folder: Path) -> Iterator[list[int]]
         for child in children:
             child.send_signal(sent[-1])
 
-    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
+    heard = [number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in heard}
     try:
         yield sent
     finally:

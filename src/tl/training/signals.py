@@ -21,7 +21,8 @@ _HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 class StopSignals:
     """A context that remembers SIGINT and SIGTERM; all processes agree on the largest number that any of them has seen.
 
-    The time `until` (seconds of the monotonic clock) counts as a SIGALRM when it is over.
+    A signal that was ignored when this process began stays ignored. The time `until` (seconds of the monotonic clock)
+    counts as a SIGALRM when it is over.
     """
 
     def __init__(self, accelerator: Accelerator, run: Path, until: float = math.inf) -> None:
@@ -64,7 +65,8 @@ class StopSignals:
         return int(seen) // 2, bool(seen % 2)
 
     def __enter__(self) -> Self:
-        self.before = {number: signal.signal(number, self._hear) for number in _HEARD}
+        heard = [number for number in _HEARD if not _ignored(number)]
+        self.before = {number: signal.signal(number, self._hear) for number in heard}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -77,3 +79,11 @@ class StopSignals:
         self.number = number
         if self.raises:
             raise self.stopped(number)
+
+
+def _ignored(number: int) -> bool:
+    """True where this process was started with the signal ignored, as a shell does for a script's background jobs.
+
+    The signal of loop.max_time comes from this process itself, and is never ignored.
+    """
+    return number != signal.SIGALRM and signal.getsignal(number) is signal.SIG_IGN
