@@ -26,6 +26,7 @@ def copy(
     import shlex
 
     from tl.recipe.registry import shipped_recipes
+    from tl.recipe.unicode import is_unicode
 
     known = shipped_recipes()
     if recipe not in known:
@@ -37,6 +38,8 @@ def copy(
         raise TLError(f"'{target}' does not end in .yaml: name the file as in 'tl copy {recipe} {target}.yaml'.")
     if target.exists():
         raise TLError(f"'{target}' is already there and is not overwritten: name another file.")
+    if not is_unicode(str(target)):
+        raise TLError(f"'{target}' is no UTF-8 text, so no command in it could name the file: give another name.")
     target.parent.mkdir(parents=True, exist_ok=True)
     quoted = shlex.quote(str(target))
     text = known[recipe].read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from tl.errors import Mistake
+from tl.recipe.unicode import is_unicode
 
 COMMAND_LINE = "command line"
 
@@ -18,6 +19,9 @@ def parse(text: str, mistakes: list[Mistake]) -> tuple[str, Any] | None:
     plain = text.lstrip("+")
     if plain != text:
         mistakes.append(_mistake(f"'{text}': a key is set without '+': write {plain}.", "E038"))
+    if not is_unicode(plain):
+        mistakes.append(_mistake(f"'{text}' is no UTF-8 text: give the file or folder a name in UTF-8.", "E037"))
+        return None
     key, equals, value = plain.partition("=")
     if not equals or not key or key[0] == "~" or "@" in key or "/" in key:
         mistakes.append(_mistake(f"'{text}' is no override: write key=value, as in optimizer.lr=1e-4.", "E037"))

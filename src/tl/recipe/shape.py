@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tl.errors import Mistake, TLError, did_you_mean, nearest
 from tl.recipe.duration import Duration
+from tl.recipe.unicode import is_unicode
 from tl.recipe.weights import Weights
 
 Report = Callable[[str, Mistake], None]
@@ -63,12 +65,20 @@ class Scalar:
             case "bool":
                 return isinstance(value, bool)
             case "Path":
-                return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+                return isinstance(value, str) and bool(value.strip()) and "\0" not in value and _writable(value)
             case "Duration":
                 Duration.parse(value)
             case "Weights":
                 return isinstance(value, str) and bool(Weights.parse(value))
         return isinstance(value, str)
+
+
+def _writable(path: str) -> bool:
+    """True where the absolute path is Unicode; TLError where a name in it is not, since a recipe is kept in UTF-8."""
+    whole = os.path.abspath(os.path.expanduser(path))
+    if not is_unicode(whole):
+        raise TLError(f"'{path}' is at {whole}, a path that is no UTF-8 text: give its folders names in UTF-8.")
+    return True
 
 
 @dataclass(frozen=True)

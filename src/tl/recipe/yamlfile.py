@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from tl.errors import TLError
+from tl.recipe.unicode import is_unicode
 
 # Bounds far above what any recipe needs.
 _MOST_BYTES, _MOST_VALUES, _MOST_LEVELS, _MOST_DIGITS = 1 << 20, 50_000, 40, 100
-_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,7 @@ class _Bounded(yaml.SafeLoader):
             self._require(
                 not number or len(node.value) <= _MOST_DIGITS, event, f"a number has more than {_MOST_DIGITS} digits"
             )
-            self._require(
-                not _HALF_CHARACTER.search(node.value), event, "a text holds half a character, which is no Unicode"
-            )
+            self._require(is_unicode(node.value), event, "a text holds half a character, which is no Unicode")
         self._nodes += self._sizes[id(node)] if alias else 1
         self._require(self._nodes <= _MOST_VALUES, event, f"it holds more than {_MOST_VALUES} values")
         self._sizes[id(node)] = self._nodes - before

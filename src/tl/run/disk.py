@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tl.errors import TLError, Unwritable
+from tl.recipe.unicode import is_unicode
 
 _GB, _CHUNK = 1024**3, 1 << 22
 
@@ -38,6 +39,12 @@ def write_whole(target: Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
         raise
     sync_folder(target.parent)
+
+
+def check_unicode(folder: Path) -> None:
+    """TLError where a run's path is no Unicode: the library that reads weights opens no such file."""
+    if not is_unicode(str(folder)):
+        raise TLError(f"'{folder}' is no UTF-8 text: give a folder for runs whose name is in UTF-8.")
 
 
 def hash_of(file: Path) -> str:

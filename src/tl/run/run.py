@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from tl.errors import Stopped, TLError, Unwritable
 from tl.recipe.weights import RUN_META, RUN_MODEL
 from tl.run.checkpoint import Checkpoint, Checkpoints
-from tl.run.disk import write_whole, writing
+from tl.run.disk import check_unicode, write_whole, writing
 from tl.run.schema import META as SHAPES
 from tl.run.schema import FileValues, check_links, damaged_error, read_facts, read_json
 
@@ -58,6 +58,7 @@ class Run:
         """A run in a new folder `root`/`name`/<stamp>; a folder that exists is never used."""
         from tl.recipe.yamlfile import dump
 
+        check_unicode(root)
         now = datetime.now(UTC)
         stamp = now.strftime("%Y-%m-%d_%H-%M-%S")
         for attempt in range(1000):
@@ -70,9 +71,9 @@ class Run:
                 raise TLError(f"{path}: cannot be made ({error.strerror}): give another folder with --runs.") from error
             try:
                 with writing(path, "make room, or give another folder with --runs."):
-                    write_whole(path / RECIPE, dump(dict(recipe)).encode())
+                    write_whole(path / RECIPE, _utf8(dump(dict(recipe))))
                     created = {"created": now.isoformat(timespec="seconds"), "status": "running"}
-                    write_whole(path / META, _json({**meta, **created}).encode())
+                    write_whole(path / META, _utf8(_json({**meta, **created})))
             except Unwritable:
                 shutil.rmtree(path, ignore_errors=True)
                 raise
@@ -82,6 +83,7 @@ class Run:
     @classmethod
     def open(cls, path: Path, writes: bool = False) -> Run:
         """The run in an existing folder; TLError where the folder holds no run."""
+        check_unicode(path)
         if not (path / META).is_file() or not (path / RECIPE).is_file():
             near = f" Runs are listed by 'tl runs {path.parent}'." if path.parent.is_dir() else ""
             raise TLError(f"'{path}' is no run: it holds no {META} and {RECIPE}.{near}")
@@ -94,7 +96,7 @@ class Run:
         if not self.writes:
             return
         with self._writing(name):
-            write_whole(self.path / name, content.encode() if isinstance(content, str) else content)
+            write_whole(self.path / name, _utf8(content) if isinstance(content, str) else content)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
@@ -178,8 +180,8 @@ class Run:
 
     def _append(self, name: str, line: str) -> None:
         if self.writes:
-            with self._writing(name), (self.path / name).open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            with self._writing(name), (self.path / name).open("ab") as file:
+                file.write(_utf8(line + "\n"))
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl, without a last line that a kill cut short."""
@@ -215,6 +217,11 @@ class Run:
 
 def _json(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _utf8(text: str) -> bytes:
+    """The text as a file holds it; a byte of a file name that is no text becomes an escape, which JSON reads back."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _lock_now(file: IO[str], kind: int) -> bool:

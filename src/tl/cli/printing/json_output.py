@@ -1,9 +1,10 @@
-"""JSON on standard output."""
+"""JSON on standard output: valid in any encoding of the stream, because what only UTF-8 can hold is escaped."""
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +13,16 @@ from tl.cli.printing.terminal import say
 
 def print_json(content: Any) -> None:
     """Indented JSON; a number that is not finite becomes null."""
-    say(json.dumps(_finite(content), indent=2, ensure_ascii=False))
+    say(json.dumps(_finite(content), indent=2, ensure_ascii=not _is_utf8()))
 
 
 def print_json_line(content: Any) -> None:
     """JSON on one line; a number that is not finite becomes null."""
-    say(json.dumps(_finite(content), ensure_ascii=False), flush=True)
+    say(json.dumps(_finite(content), ensure_ascii=not _is_utf8()), flush=True)
+
+
+def _is_utf8() -> bool:
+    return str(sys.stdout.encoding).lower() in ("utf-8", "utf8")
 
 
 def _finite(content: Any) -> Any:

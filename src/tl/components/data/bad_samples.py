@@ -13,6 +13,7 @@ from tl.components.data.labels import names_of, not_finite, unlabelled
 from tl.components.picture import open_image
 from tl.components.sample import Picture, Sample, texts_of
 from tl.errors import TLError
+from tl.recipe.unicode import is_unicode
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -83,7 +84,7 @@ def unicode_problem(sample: Sample) -> str | None:
     File names in an old encoding hold such characters, which can neither be written nor hashed.
     """
     for word in (sample.id, *names_of(sample.target), *texts_of(sample)):
-        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+        if not is_unicode(word):
             shown = word.encode("ascii", "backslashreplace").decode()
             return f"{sample.where}: '{shown}' holds a character that is no Unicode text"
     return None
