@@ -78,7 +78,15 @@ def through_tl(assembly: Assembly, steps: int, folder: Path) -> list[float]:
     never = float(10 * steps)
     spans = lay_out(assembly.phases, steps, streams["train"].epoch)
     plan = Plan(spans, steps, never, never, 10.0, "accuracy", derive(0, "train"))
-    job = Job(assembly.model, assembly.method, streams, assembly.optimizer, lambda model: {}, lambda phase: streams)
+    job = Job(
+        assembly.model,
+        assembly.method,
+        streams,
+        assembly.optimizer,
+        lambda model, norms: None,
+        lambda model: {},
+        lambda phase: streams,
+    )
     run = Run.create(folder, "bench", {}, {})
     clock = Clock()
     Trainer(assembly.recipe.loop, plan, job, Accelerator(cpu=True), run, clock).fit(NoSignals())

@@ -90,7 +90,7 @@ def test_resuming_equals_never_stopping(
     kind: list[str], at: int, train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     recipe = [*kind, *SHORT, "freeze=linear_then_all", "freeze.probe=50%", "loop.ema=0.9", "loop.log_every=2step"]
-    recipe += ["augment=text" if kind is TEXT else "augment=image", "optimizer.lr=0.005"]
+    recipe += ["augment=text" if kind is TEXT else "augment=image", "optimizer.lr=0.005", "loop.batch_norm=update"]
     whole = train(*recipe)
     with monkeypatch.context() as patch:
         interrupt(at, patch)

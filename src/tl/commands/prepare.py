@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from accelerate import Accelerator
@@ -24,6 +24,7 @@ from tl.rng import derive
 from tl.run.run import Run
 from tl.training.capacity import Capacity, Trial, capacity
 from tl.training.job import Job, Plan
+from tl.training.statistics import chosen_batches, estimate, refuse_lone_samples
 from tl.training.step import Step
 
 
@@ -62,7 +63,8 @@ class Prepared:
         activations = Activations(model, provenance(recipe, model.backbone), recipe.cache, place, say)
         averaged = recipe.loop.ema is not None
         plan = ReadingPlan(self.plan.spans, self.plan.eval_every, recipe.loop.precision, averaged)
-        return Supply(model, self.assembly.method, self.streams, self.assembly.items("val"), plan, activations)
+        plain = {split: self.assembly.items(split) for split in ("train", "val")}
+        return Supply(model, self.assembly.method, self.streams, plain, plan, activations)
 
     def job(self, supply: Supply) -> Job:
         """What is trained, and what it reads."""
@@ -74,7 +76,12 @@ class Prepared:
             # Decisions follow from these values, so all processes must have the same ones, down to the last bit.
             return self.evaluator.share.broadcast(self.evaluator.outputs(model, supply.validation).metrics(model))
 
-        return Job(assembly.model, assembly.method, supply.streams, assembly.optimizer, evaluate, supply.enter)
+        def estimated(model: Model, norms: Collection[str]) -> None:
+            device = self.evaluator.device
+            estimate(model, norms, chosen_batches(supply.training, device, self.plan.seed), device)
+
+        model, optimizer = assembly.model, assembly.optimizer
+        return Job(model, assembly.method, supply.streams, optimizer, estimated, evaluate, supply.enter)
 
     def start_head(self, supply: Supply) -> None:
         """Give the head its closed-form start, where the head has one."""
@@ -100,6 +107,7 @@ def prepare(recipe: Recipe, run: Run | None = None) -> Prepared:
         streams = {name: replace(stream, device_batch=found.samples) for name, stream in streams.items()}
         assembly = replace(assembly, recipe=with_device_batch(recipe, found.samples))
         notes.append(found.line())
+    refuse_lone_samples(Step(assembly.model, assembly.method), streams["train"], assembly.phases, place.device)
     batch = max(forward_batch(place.device), assembly.recipe.loop.known_device_batch)
     plan = _plan(assembly, best_metric(recipe.loop.best, assembly.data.space), streams["train"].epoch)
     return Prepared(accelerator, assembly, streams, Evaluator(batch, share, place.device), plan, tuple(notes))

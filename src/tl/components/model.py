@@ -63,6 +63,20 @@ class Model(nn.Module):
         """The names of the parts that learn."""
         return self._learning
 
+    def estimated_norms(self) -> list[str]:
+        """The names of the batch norms whose statistics follow the training batches in the present phase."""
+        learning = {
+            module for name, part in self.parts().items() if name in self._learning for module in part.modules()
+        }
+        kept = set(self.backbone.modules()) if self.keep_statistics else set()
+        return [
+            name
+            for name, module in self.named_modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)
+            and module.track_running_stats
+            and module in learning - kept
+        ]
+
     def cut(self, learning: Collection[str]) -> int:
         """The first backbone stage among the names of learning parts; `depth` where no stage learns.
 

@@ -28,30 +28,39 @@ class ReadingPlan:
 
 
 class Supply:
-    """Gives each phase its sources; before the first phase, and where nothing is cached, these are the raw samples."""
+    """Gives each phase its sources; before the first phase, and where nothing is cached, these are the raw samples.
+
+    `plain` has the samples of train and val as evaluation sees them. `validation` and `training` are what the phase
+    reads of them: for the metrics, and for the statistics of batch norms that learn.
+    """
 
     def __init__(
         self,
         model: Model,
         method: Method,
         streams: Mapping[str, Stream],
-        val: Items,
+        plain: Mapping[str, Items],
         plan: ReadingPlan,
         activations: Activations,
     ) -> None:
-        self.model, self.method, self.streams, self.val = model, method, streams, val
+        self.model, self.method, self.streams = model, method, streams
         self.plan, self.activations = plan, activations
-        self.validation: Source = val
+        self.train, self.val = plain["train"], plain["val"]
+        self.training: Source = self.train
+        self.validation: Source = self.val
 
     def enter(self, phase: int) -> Mapping[str, Stream]:
-        """The training streams of a phase; sets `validation` to the phase's validation samples."""
+        """The training streams of a phase; sets the phase's `validation` and `training` samples."""
         spans = self.plan.spans
         self._forget_weights_before(phase)
         cuts = [self.model.cut(span.phase.train) for span in spans]
         evaluations = [1 + (s.stop - s.start) / self.plan.eval_every for s in spans]
         # A moving average differs from the weights in every part that has learnt in any phase so far.
         evaluated = [min(cuts[: i + 1]) for i in range(len(cuts))] if self.plan.averaged else cuts
-        self.validation = self.activations.source("val", self.val, reads_of(evaluated[phase:], evaluations[phase:]))
+        reads = reads_of(evaluated[phase:], evaluations[phase:])
+        self.validation = self.activations.source("val", self.val, reads)
+        if self.model.estimated_norms():
+            self.training = self.activations.source("train, for batch norms", self.train, reads)
         return {name: self._stream(name, stream, cuts[phase:], phase) for name, stream in self.streams.items()}
 
     def _forget_weights_before(self, phase: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -49,6 +49,7 @@ class Job:
     """The model, the method and the optimizer, with the data they train on.
 
     `streams` read the raw samples; `enter(phase)` gives the streams of a phase, which may read cached activations.
+    `estimate(model, norms)` estimates the statistics of batch norms with these names from training samples.
     `evaluate(model)` gives the metrics on the validation split; an empty mapping where the data has no such split.
     """
 
@@ -56,5 +57,6 @@ class Job:
     method: Method
     streams: Mapping[str, Stream]
     optimizer: Optimizer
+    estimate: Callable[[Model, Collection[str]], None]
     evaluate: Callable[[Model], dict[str, float]]
     enter: Callable[[int], Mapping[str, Stream]]

@@ -146,6 +146,8 @@ class Trainer:
     def _evaluate(self, span: PhaseSpan) -> None:
         self._refuse(self.stepper.watch.first_step())
         self.holding.pull()
+        if norms := self.model.estimated_norms():
+            self.job.estimate(self.answering, norms)
         values = self.job.evaluate(self.answering)
         if not values:
             return
