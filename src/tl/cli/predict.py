@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tl.cli.printing.terminal import say
 from tl.errors import TLError
+
+if TYPE_CHECKING:
+    from tl.commands.given import Input
 
 
 def register(app: typer.Typer) -> None:
@@ -18,25 +23,54 @@ def register(app: typer.Typer) -> None:
 def predict(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     inputs: Annotated[
-        list[str] | None, typer.Argument(help="Pictures or folders of them, or texts; - reads lines.")
+        list[str] | None,
+        typer.Argument(
+            help="Pictures or folders of them, or texts; - reads lines. Or a table, and data.key=value for its columns."
+        ),
     ] = None,
+    to: Annotated[Path | None, typer.Option(help="Write a row per input to this .csv, .jsonl or .parquet.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --to names.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Inputs answered at once.")] = 64,
     top: Annotated[int, typer.Option(min=1, help="How many classes the table shows.")] = 3,
     json: Annotated[bool, typer.Option("--json", help="One JSON line per input, with every score.")] = False,
 ) -> None:
-    """Answer for files or texts with a trained run."""
+    """Answer for files, texts or a table with a trained run; --to goes on where it was interrupted."""
     from tl.cli.printing.json_output import print_json_line
     from tl.cli.printing.predict import print_predictions
+    from tl.commands.answer_file import AnswerFile
+    from tl.commands.given import read_given
     from tl.commands.open_run import open_run
-    from tl.commands.predict import predict as predict_inputs
+    from tl.commands.predict import predict as answer
+    from tl.commands.predict import predict_to
 
-    wanted = [line for given in inputs or [] for line in (_lines_of_standard_input() if given == "-" else [given])]
-    predictions = predict_inputs(open_run(run), wanted, batch)
+    file = None if to is None else AnswerFile(to, overwrite=overwrite)
+    if file is None and overwrite:
+        raise TLError("--overwrite replaces the file that --to names: give --to too.")
+    tell = partial(say, file=sys.stderr)
+    wanted = [one for text in inputs or [] for one in _inputs(text)]
+    trained = open_run(run)
+    given = read_given(trained, wanted, tell)
+    if file is not None:
+        rows = predict_to(file, trained, given, batch, tell)
+        if json:
+            print_json_line({"to": str(to), "rows": rows})
+        else:
+            say(f"{to}: {rows} rows")
+        return
+    if given.from_table and not json:
+        raise TLError("Say where the answers to a table go: --to answers.csv (or .jsonl, .parquet), or --json.")
+    predictions = (one for answers in answer(trained, given, batch) for one in answers.mappings())
     if json:
         for prediction in predictions:
             print_json_line(prediction)
     else:
         print_predictions(predictions, top)
+
+
+def _inputs(text: str) -> list[Input]:
+    from tl.commands.given import Input
+
+    return [Input(line, False) for line in _lines_of_standard_input()] if text == "-" else [Input(text, True)]
 
 
 def _lines_of_standard_input() -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tl.commands.open_run import Trained, open_run, own_splits
 from tl.commands.open_run import evaluator as evaluator_of
-from tl.commands.other_data import open_other
+from tl.commands.other_data import data_node, open_other
 from tl.components.data.bad_samples import check_texts
 from tl.components.data.labels import check_targets
 from tl.components.data.splits import label_index
@@ -30,9 +30,9 @@ class Judged:
 
 def evaluate(path: Path, judged: Judged, say: Callable[[str], None]) -> Outcome:
     """Evaluate the run at `path`; `say` gets a line on samples without a label, and on files that are no samples."""
-    trained = open_run(path, judged.overrides)
+    trained = open_run(path)
     split, other = judged.split, judged.other
-    samples = _own_samples(trained, split, say) if other is None else _other_samples(trained, other, judged, say)
+    samples = _own_samples(trained, judged, say) if other is None else _other_samples(trained, other, judged, say)
     loop = trained.recipe.loop
     preprocess = trained.model.backbone.preprocess
     items = Items(samples, trained.model.head.space, preprocess, workers=processes(loop))
@@ -42,8 +42,8 @@ def evaluate(path: Path, judged: Judged, say: Callable[[str], None]) -> Outcome:
     return outcome(name, trained.model, items, answers, trained.temperature, loop.bootstrap)
 
 
-def _own_samples(trained: Trained, split: str, say: Callable[[str], None]) -> tuple[Sample, ...]:
-    splits = own_splits(trained)
+def _own_samples(trained: Trained, judged: Judged, say: Callable[[str], None]) -> tuple[Sample, ...]:
+    splits, split = own_splits(trained, data_node(trained, judged.overrides)), judged.split
     if split not in splits:
         raise TLError(f"--split: the data has no split '{split}'.{did_you_mean(split, splits)}")
     labelled = tuple(sample for sample in splits[split] if sample.target is not None)

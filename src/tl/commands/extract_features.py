@@ -50,7 +50,7 @@ def extract_features(
             raise TLError("A run is extracted as it is: give overrides to a recipe, not to a run.")
         trained = open_run(path)
         recipe, model = trained.recipe, trained.model
-        splits = own_splits(trained)
+        splits = own_splits(trained, recipe.data)
     else:
         recipe = load_recipe(reference, overrides)
         assembly = assemble(recipe)

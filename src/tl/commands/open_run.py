@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tl.evaluation.evaluator import Evaluator
 from tl.inputs.streams import forward_batch
 from tl.place import Share
 from tl.recipe.build import build
-from tl.recipe.recipe import Recipe
+from tl.recipe.recipe import Node, Recipe
 from tl.recipe.recipe import load as load_recipe
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, RUN_SPACE, Weights
 from tl.run.run import RECIPE, Run
@@ -37,21 +37,16 @@ class Trained:
     temperature: float
 
 
-def open_run(path: Path, overrides: Sequence[str] = ()) -> Trained:
+def open_run(path: Path) -> Trained:
     """Open a run's model with its own preprocessing and label map; no code from the folder is executed.
 
-    `overrides` change keys of the run's data, such as the names of columns. The run may be a stranger's, so the cache
-    folder that its recipe names is not used.
+    The run may be a stranger's, so the cache folder that its recipe names is not used.
     """
     run = Run.open(path)
-    if wrong := next((text for text in overrides if not text.startswith("data.")), None):
-        raise TLError(
-            f"'{wrong}': a trained run is used as it is; only keys of its data can be set, as in data.text=review."
-        )
     if not (path / RUN_MODEL).is_file():
         status = run.meta["status"]
         raise TLError(f"'{path}' has no model yet (it is {status}). Go on with: tl finetune --resume {path}")
-    recipe = settle(load_recipe(str(path / RECIPE), list(overrides)), run)
+    recipe = settle(load_recipe(str(path / RECIPE)), run)
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
     recipe = without_cache_folder(replace(recipe, backbone=backbone))
     check_hashes(path, model_files(path))
@@ -71,9 +66,9 @@ def open_run(path: Path, overrides: Sequence[str] = ()) -> Trained:
     return Trained(run, recipe, model.eval(), facts["temperature"])
 
 
-def own_splits(trained: Trained) -> Mapping[str, tuple[Sample, ...]]:
-    """The splits of the run's own data; TLError where the data is not what the run was trained on."""
-    data = load_data(build(trained.recipe.data))
+def own_splits(trained: Trained, node: Node) -> Mapping[str, tuple[Sample, ...]]:
+    """The splits of the run's own data, as `node` reads it; TLError where it is not what the run was trained on."""
+    data = load_data(build(node))
     change = change_of_data(trained.run, data)
     if change is not None:
         raise TLError(

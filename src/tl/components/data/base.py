@@ -89,6 +89,11 @@ class DataSource(ABC):
         Files that are no samples are passed over with a sentence in `notes`. TLError where the data cannot be read.
         """
 
+    def parts(self, size: int) -> Iterator[Sequence[Sample]]:
+        """The samples of `read` in parts of this size, the last one smaller; not all need be in memory at once."""
+        samples = self.read()
+        return (samples[first : first + size] for first in range(0, len(samples), size))
+
     def sample_or_skip(
         self, make: Callable[[], Sample], classes: Callable[[], Iterable[str]] = tuple
     ) -> Iterator[Sample]:
