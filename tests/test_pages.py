@@ -41,7 +41,8 @@ CHOICE = re.compile(rf"`({'|'.join(GROUPS)})(?:=|: )([a-z0-9_]+)`")
 COMMAND = re.compile(r"`tl ([a-z][a-z-]*)((?: [^`]*)?)`")
 
 SMALL = [one for one in test_smoke.SMALL if not one.startswith("data.")]
-SMALL_BACKBONES = {
+SMALL_BACKBONES: dict[str, list[str]] = {
+    "tiny_text": [],
     "efficientnet_lite0": ["backbone.weights=none", "backbone.size=32"],
     "resnet": ["backbone.name=resnet18", "backbone.weights=none", "backbone.size=32"],
     "text_encoder": ["backbone.weights={bert}", "backbone.max_length=16"],
