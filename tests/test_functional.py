@@ -69,7 +69,7 @@ def test_focal_loss_by_hand() -> None:
 def test_the_focal_gradient_is_finite_where_nothing_is_missed(gamma: float) -> None:
     logits = torch.tensor([[200.0, 0.0, -200.0]], requires_grad=True)
     functional.cross_entropy(logits, torch.tensor([0]), torch.ones(3), gamma=gamma).backward()
-    functional.binary_cross_entropy(logits, torch.tensor([[1.0, 0.0, 0.0]]), torch.ones(3), gamma=gamma).backward()
+    functional.binary_cross_entropy(logits, torch.tensor([[1.0, 0.0, 0.0]]), torch.ones(3, 2), gamma=gamma).backward()
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
 
@@ -89,18 +89,20 @@ def test_the_focal_gradient_is_the_slope_of_the_loss() -> None:
 
 
 def test_binary_cross_entropy_is_torchs() -> None:
-    got = functional.binary_cross_entropy(noise(N, C), labels(), WEIGHTS)
-    torch.testing.assert_close(got, F.binary_cross_entropy_with_logits(noise(N, C), labels(), weight=WEIGHTS))
+    on, off = WEIGHTS, WEIGHTS.flip(0)
+    got = functional.binary_cross_entropy(noise(N, C), labels(), torch.stack([on, off], 1))
+    expected = F.binary_cross_entropy_with_logits(noise(N, C), labels(), weight=off, pos_weight=on / off)
+    torch.testing.assert_close(got, expected)
 
 
 def test_binary_smoothing_moves_targets_towards_a_half() -> None:
-    got = functional.binary_cross_entropy(noise(N, C), labels(), ONES, smoothing=0.2)
+    got = functional.binary_cross_entropy(noise(N, C), labels(), ONES.expand(2, C).T, smoothing=0.2)
     torch.testing.assert_close(got, F.binary_cross_entropy_with_logits(noise(N, C), 0.1 + 0.8 * labels()))
 
 
 def test_binary_focal_loss_by_hand() -> None:
     logits = torch.tensor([[0.8, 0.3]]).logit()
-    got = functional.binary_cross_entropy(logits, torch.tensor([[1.0, 0.0]]), torch.ones(2), gamma=3.0)
+    got = functional.binary_cross_entropy(logits, torch.tensor([[1.0, 0.0]]), torch.ones(2, 2), gamma=3.0)
     assert float(got) == pytest.approx((0.2**3 * -math.log(0.8) + 0.3**3 * -math.log(0.7)) / 2, rel=1e-5)
 
 

@@ -41,9 +41,12 @@ def cross_entropy(
 
 
 def binary_cross_entropy(
-    logits_bc: Tensor, target_bc: Tensor, weights_c: Tensor, *, smoothing: float = 0.0, gamma: float = 0.0
+    logits_bc: Tensor, target_bc: Tensor, weights_c2: Tensor, *, smoothing: float = 0.0, gamma: float = 0.0
 ) -> Tensor:
-    """Weighted, smoothed, focal binary cross-entropy, mean over the batch and the labels."""
+    """Weighted, smoothed, focal binary cross-entropy, mean over the batch and the labels.
+
+    A label has two weights: the first where the label is on, the second where it is off.
+    """
     logits_bc = _at_least_float32(logits_bc)
     soft = target_bc.to(logits_bc.dtype) * (1 - smoothing) + smoothing / 2
     positive = soft * F.logsigmoid(logits_bc)
@@ -51,7 +54,7 @@ def binary_cross_entropy(
     if gamma:
         positive = positive * _focus((-logits_bc).sigmoid(), gamma)
         negative = negative * _focus(logits_bc.sigmoid(), gamma)
-    return -((positive + negative) * weights_c).mean()
+    return -(positive * weights_c2[:, 0] + negative * weights_c2[:, 1]).mean()
 
 
 def _at_least_float32(values: Tensor) -> Tensor:

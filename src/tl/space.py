@@ -14,8 +14,9 @@ class Space:
     """What a head predicts.
 
     `names` are the classes (single), labels (multi) or target columns (number), in the order of the outputs. `mean` and
-    `std` of the training targets are set for numbers only. `class_weights` (mean 1 over the training samples) are
-    factors of the loss.
+    `std` of the training targets are set for numbers only. `class_weights` (single) are factors of the loss, with mean
+    1 over the training samples; `label_weights` (multi) are two such factors for each label, where it is on and where
+    it is off.
     """
 
     kind: Kind
@@ -23,6 +24,7 @@ class Space:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     class_weights: tuple[float, ...] = ()
+    label_weights: tuple[tuple[float, float], ...] = ()
 
     @property
     def dim(self) -> int:

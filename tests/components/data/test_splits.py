@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from tests.components.data.listed import Listed, row, rows
 from tl.components.data.base import Data
@@ -170,13 +172,22 @@ def test_class_weights_are_inverse_frequencies_with_mean_one() -> None:
     assert load_data(Listed(samples, balance="sampling")).balanced_sampling
 
 
-def test_weights_of_several_labels_have_mean_one_over_all_labels() -> None:
+def test_a_label_counts_as_much_where_it_is_on_as_where_it_is_off() -> None:
     targets = [("a",), ("a", "b"), ("a",), ("a", "b"), ("a",), ("a",), ()]
     samples = [row(i, target, "train") for i, target in enumerate(targets)]
     space = load_data(Listed(samples, "multi", balance="weights", split={"val": 0.0, "test": 0.0})).space
-    assert space.class_weights == pytest.approx((8 / (2 * 6), 8 / (2 * 2)))
+    for name, weights in zip("ab", space.label_weights, strict=True):
+        on = [int(name in target) for target in targets]
+        assert weights == pytest.approx(compute_class_weight("balanced", classes=np.array([1, 0]), y=on))
+    assert space.class_weights == ()
     assert label_index(space, ("b",)) == [0.0, 1.0]
     assert label_index(space, ()) == [0.0, 0.0]
+
+
+def test_a_label_that_all_samples_have_is_not_weighted() -> None:
+    samples = [row(i, ("a", "b") if i else ("a",), "train") for i in range(4)]
+    space = load_data(Listed(samples, "multi", balance="weights", split={"val": 0.0, "test": 0.0})).space
+    assert space.label_weights == ((1, 1), (4 / 6, 4 / 2))
 
 
 def test_numbers_get_mean_and_population_deviation_of_train() -> None:

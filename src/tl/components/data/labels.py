@@ -121,22 +121,33 @@ def _list(names: Sequence[str]) -> str:
 
 
 def space_of(names: tuple[str, ...], train: Sequence[Sample], kind: Kind, common: Common) -> Space:
-    """The output space, with class weights where data.balance=weights."""
+    """The output space, with weights of its classes or labels where data.balance=weights."""
     if kind == "number":
         rows = [[float(value) for value in s.target or ()] for s in train]
         means = tuple(math.fsum(column) / len(column) for column in zip(*rows, strict=True))
         return Space(kind, names, means, tuple(_std(c, m) for c, m in zip(zip(*rows, strict=True), means, strict=True)))
     if common["balance"] != "weights":
         return Space(kind, names)
-    return Space(kind, names, class_weights=_weights(names, Counter(n for s in train for n in names_of(s.target))))
+    counts = Counter(name for sample in train for name in names_of(sample.target))
+    if kind == "multi":
+        return Space(kind, names, label_weights=tuple(_on_and_off(counts[name], len(train)) for name in names))
+    return Space(kind, names, class_weights=_class_weights(names, counts))
 
 
 def _std(column: Sequence[float], mean: float) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in column) / len(column)) or 1.0
 
 
-def _weights(names: Sequence[str], counts: Mapping[str, int]) -> tuple[float, ...]:
-    """Weights proportional to 1 / count, with mean 1 over all training labels; 0 for a class without any sample."""
+def _on_and_off(on: int, samples: int) -> tuple[float, float]:
+    """A label's weights where it is on and where it is off: both have half of the loss, with mean 1 over the samples.
+
+    A label that all samples have, or none, has nothing to balance.
+    """
+    return (samples / (2 * on), samples / (2 * (samples - on))) if 0 < on < samples else (1.0, 1.0)
+
+
+def _class_weights(names: Sequence[str], counts: Mapping[str, int]) -> tuple[float, ...]:
+    """Weights proportional to 1 / count, with mean 1 over all training samples; 0 for a class without any sample."""
     present = sum(1 for name in names if counts[name])
     total = sum(counts.values())
     return tuple(total / (present * counts[name]) if counts[name] else 0.0 for name in names)

@@ -39,6 +39,7 @@ class Head(nn.Module, ABC):
     mean: Tensor
     std: Tensor
     class_weights: Tensor
+    label_weights: Tensor
     feature_mean: Tensor
     feature_std: Tensor
 
@@ -50,6 +51,9 @@ class Head(nn.Module, ABC):
         self.register_buffer("mean", torch.tensor(space.mean or [0.0] * space.dim))
         self.register_buffer("std", torch.tensor(space.std or [1.0] * space.dim))
         self.register_buffer("class_weights", torch.tensor(space.class_weights or [1.0] * space.dim))
+        # Not part of the state, so that weights from before there were any can be read.
+        weights = torch.tensor(space.label_weights or [(1.0, 1.0)] * space.dim)
+        self.register_buffer("label_weights", weights, persistent=False)
         self.register_buffer("feature_mean", torch.zeros(dim_in))
         self.register_buffer("feature_std", torch.ones(dim_in))
 
@@ -93,7 +97,7 @@ class Head(nn.Module, ABC):
             self.start((features - self.feature_mean) / self.feature_std, target)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The mean over the batch, weighted by class.
+        """The mean over the batch, weighted by class or by label.
 
         The sum is divided by the number of samples, not of weights, so that the losses of a batch's pieces add up.
         """
@@ -101,7 +105,8 @@ class Head(nn.Module, ABC):
             case "single":
                 return functional.cross_entropy(output, target, self.class_weights, **self._loss_options())
             case "multi":
-                return functional.binary_cross_entropy(output, target, self.class_weights, **self._loss_options())
+                weights = self.class_weights.unsqueeze(1) * self.label_weights
+                return functional.binary_cross_entropy(output, target, weights, **self._loss_options())
             case "number":
                 return functional.squared_error(output, (target - self.mean) / self.std)
 
