@@ -23,7 +23,7 @@ def defaults(path: Path) -> dict[str, Any]:
     return values | file.values
 
 
-def mistakes(group: str, name: str, **changes: Any) -> list[str]:
+def mistakes(group: str, name: str, /, **changes: Any) -> list[str]:
     """What is wrong with an option's values when bound to its class."""
     found: list[str] = []
     chosen = options(group)[name]

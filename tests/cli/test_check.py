@@ -93,7 +93,7 @@ def test_check_goes_on_past_a_recipes_mistakes(tl: Run) -> None:
     with pytest.raises(Mistakes) as caught:
         tl("check", "base", *overrides, "method.teacher=nothing")
     assert caught.value.mistakes == (
-        "command line: optimizer.lr 'fast' is not a number.",
+        "command line: optimizer.lr 'fast' is not a number above 0.",
         "command line: freeze.stages: 9 is more than the 4 stages of this backbone.",
         f"command line: method.teacher: there is nothing at '{Path('nothing').absolute()}'.",
         "command line: data.root=nowhere: there is no such folder.",

@@ -20,7 +20,7 @@ def test_explain_says_what_a_key_is_where_its_default_stands_and_what_it_takes(t
             "kind": "key",
             "name": "loop.length",
             "options": [],
-            "takes": "a duration such as 500step, 3ep, 10%",
+            "takes": "a duration above 0 such as 500step, 3ep",
             "default": "10ep",
             "comment": "500step, 3ep",
         }

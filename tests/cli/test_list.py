@@ -25,7 +25,7 @@ def test_list_of_a_group_shows_keys_with_defaults_and_comments(tl: Run) -> None:
     found = json.loads(tl("list", "optimizer", "--json"))
     adamw = next(entry for entry in found["entries"] if entry["name"] == "adamw")
     lr = next(key for key in adamw["keys"] if key["name"] == "optimizer.lr")
-    assert (lr["takes"], lr["comment"]) == ("a number", "of the deepest backbone stage")
+    assert (lr["takes"], lr["comment"]) == ("a number above 0", "of the deepest backbone stage")
     assert lr["place"].endswith("recipes/optimizer/_common.yaml:2")
     with pytest.raises(TLError, match=r"'heads' is no group of options\. Did you mean 'head'"):
         tl("list", "heads")

@@ -38,21 +38,22 @@ def test_three_mistakes_are_told_at_once_with_file_line_and_suggestion(write: Wr
     "lines, message",
     [
         ("seed: one", "mine.yaml:5: seed 'one' is not a whole number."),
-        ("optimizer:\n  lr: fast", "mine.yaml:6: optimizer.lr 'fast' is not a number."),
-        ("optimizer:\n  lr: true", "mine.yaml:6: optimizer.lr 'true' is not a number."),
-        ("optimizer:\n  lr:", "mine.yaml:6: optimizer.lr 'null' is not a number."),
+        ("optimizer:\n  lr: fast", "mine.yaml:6: optimizer.lr 'fast' is not a number above 0."),
+        ("optimizer:\n  lr: true", "mine.yaml:6: optimizer.lr 'true' is not a number above 0."),
+        ("optimizer:\n  lr:", "mine.yaml:6: optimizer.lr 'null' is not a number above 0."),
         ("optimizer:\n  schedule: cosin", "mine.yaml:6: optimizer.schedule 'cosin' is not one of constant, linear, "
          "cosine, one_cycle, slanted_triangular. Did you mean 'cosine'?"),
-        ("optimizer:\n  betas: 0.9", "mine.yaml:6: optimizer.betas '0.9' is not a list, each item a number."),
-        ("optimizer:\n  betas: [0.9, x]", "mine.yaml:6: optimizer.betas.1 'x' is not a number."),
+        ("optimizer:\n  betas: 0.9", "mine.yaml:6: optimizer.betas '0.9' is not a list of exactly 2 items, "
+         "each a number from 0 to below 1."),
+        ("optimizer:\n  betas: [0.9, x]", "mine.yaml:6: optimizer.betas.1 'x' is not a number from 0 to below 1."),
         ("data:\n  split: {val: 0.1, tset: 0.1}", "mine.yaml:6: data.split.tset is no key here. Did you mean 'test'?"),
         ("data:\n  split: half", "mine.yaml:6: data.split 'half' is not a mapping with val, test, stratify, seed."),
-        ("loop:\n  batch: 3.5", "mine.yaml:6: loop.batch '3.5' is not a whole number."),
-        ("loop:\n  batch: 0", "mine.yaml:6: loop.batch is 0: write at least 1."),
+        ("loop:\n  batch: 3.5", "mine.yaml:6: loop.batch '3.5' is not a whole number of at least 1."),
+        ("loop:\n  batch: 0", "mine.yaml:6: loop.batch '0' is not a whole number of at least 1."),
         ("loop:\n  length: 110%",
          "mine.yaml:6: loop.length '110%' is no duration: a share of the run is at most 100%."),
         ("loop:\n  length: 50%",
-         "mine.yaml:6: loop.length is 50%: write a number of steps or of epochs."),
+         "mine.yaml:6: loop.length '50%' is not a duration above 0 such as 500step, 3ep."),
         ("loop:\n  trackers: [tensorbord]", "mine.yaml:6: loop.trackers.0 'tensorbord' is not one of tensorboard, "
          "wandb, mlflow, trackio. Did you mean 'tensorboard'?"),
         ("backbone:\n  weights: nosuch", "mine.yaml:6: backbone.weights 'nosuch' names no weights: nothing is at "
@@ -81,7 +82,7 @@ def test_each_mistake_in_a_file_names_its_line(lines: str, message: str, write: 
 @pytest.mark.parametrize(
     "override, message",
     [
-        ("optimizer.lr=fast", "command line: optimizer.lr 'fast' is not a number."),
+        ("optimizer.lr=fast", "command line: optimizer.lr 'fast' is not a number above 0."),
         ("head.inti=ridge", "command line: head.inti is no key here. Did you mean 'init'?"),
         ("loop.legnth=3ep", "command line: loop.legnth is no key here. Did you mean 'length'?"),
         ("head=mpl", "command line: 'mpl' is no head option. Did you mean 'mlp'?"),

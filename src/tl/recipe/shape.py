@@ -13,11 +13,13 @@ from typing import Any
 
 from tl.errors import Mistake, TLError, did_you_mean, nearest
 from tl.recipe.duration import Duration
+from tl.recipe.range import Range
 from tl.recipe.unicode import is_unicode
 from tl.recipe.weights import Weights
 
 Report = Callable[[str, Mistake], None]
 _INTEGER_LIMIT = 1 << 63
+_DURATIONS = Range.parse("any in step, ep, %")
 _DESCRIPTIONS = {
     "int": "a whole number",
     "float": "a number",
@@ -29,26 +31,39 @@ _DESCRIPTIONS = {
 }
 # The code in mistakes.toml of a value that is not of the type.
 _CODES = {"int": "E027", "float": "E027", "figure": "E027", "bool": "E028", "Path": "E044"}
+_OUT_OF_RANGE = "E034"
 _NO_TEXT, _NO_CHOICE, _NO_LIST, _NO_MAPPING, _UNKNOWN_KEY, _NO_VALUE = "E029", "E030", "E032", "E033", "E017", "E035"
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A single value of a named type, such as int, Path or Duration."""
+    """A single value of a named type, such as int, Path or Duration; `range` is None where none is declared."""
 
     name: str
+    range: Range | None = None
 
     def description(self) -> str:
-        return _DESCRIPTIONS.get(self.name, "a duration such as 500step, 3ep, 10%")
+        allowed = self.range or _DURATIONS
+        noun = _DESCRIPTIONS.get(self.name)
+        return allowed.after(noun) if noun else f"{allowed.after('a duration')} such as {allowed.examples()}"
 
-    def check(self, value: Any, key: str, report: Report) -> None:
+    def check(self, value: Any, key: str, report: Report, also: str = "") -> None:
+        """Report a value that is not of this shape; `also` says what else is allowed, such as ' or null'."""
         try:
             if not self._fits(value):
-                text = f"'{as_text(value)}' is not {self.description()}{self._remedy(value)}."
+                text = f"'{as_text(value)}' is not {self.description()}{also}{self._remedy(value)}."
                 report(key, Mistake(text, code=_CODES.get(self.name, _NO_TEXT)))
+            elif not self._in_range(value):
+                report(key, Mistake(f"'{as_text(value)}' is not {self.description()}{also}.", code=_OUT_OF_RANGE))
         except TLError as error:
             for mistake in error.mistakes:
                 report(key, mistake)
+
+    def _in_range(self, value: Any) -> bool:
+        if self.name == "Duration":
+            duration, allowed = Duration.parse(value), self.range or _DURATIONS
+            return allowed.holds(duration.value) and duration.unit in allowed.units
+        return self.range is None or self.range.holds(value)
 
     def _remedy(self, value: Any) -> str:
         unquoted = isinstance(value, (int, float)) and _DESCRIPTIONS.get(self.name) == "a text"
@@ -77,7 +92,8 @@ def _writable(path: str) -> bool:
     """True where the absolute path is Unicode; TLError where a name in it is not, since a recipe is kept in UTF-8."""
     whole = os.path.abspath(os.path.expanduser(path))
     if not is_unicode(whole):
-        raise TLError(f"'{path}' is at {whole}, a path that is no UTF-8 text: give its folders names in UTF-8.")
+        text = f"'{path}' is at {whole}, a path that is no UTF-8 text: give its folders names in UTF-8."
+        raise TLError(text, code="E044")
     return True
 
 
@@ -107,8 +123,13 @@ class Maybe:
         return f"{self.item.description()} or null"
 
     def check(self, value: Any, key: str, report: Report) -> None:
-        if value is not None:
-            self.item.check(value, key, report)
+        match self.item:
+            case _ if value is None:
+                return
+            case Scalar():
+                self.item.check(value, key, report, " or null")
+            case _:
+                self.item.check(value, key, report)
 
 
 @dataclass(frozen=True)
@@ -132,16 +153,21 @@ class Either:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list whose items all have one shape."""
+    """A list whose items all have one shape; the range says how many there are."""
 
     item: Shape
+    range: Range | None = None
 
     def description(self) -> str:
-        return f"a list, each item {self.item.description()}"
+        many = "a list" if self.range is None else f"{self.range.after('a list')} item{'s' * (self.range.low != 1)}"
+        return f"{many}, each {self.item.description()}"
 
     def check(self, value: Any, key: str, report: Report) -> None:
         if not isinstance(value, list):
             report(key, Mistake(f"'{as_text(value)}' is not {self.description()}.", code=_NO_LIST))
+            return
+        if self.range is not None and not self.range.holds(len(value)):
+            report(key, Mistake(f"'{as_text(value)}' is not {self.description()}.", code=_OUT_OF_RANGE))
             return
         for i, item in enumerate(value):
             self.item.check(item, f"{key}.{i}", report)

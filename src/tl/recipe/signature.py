@@ -3,19 +3,20 @@
 An option's module holds one class marked `@final`. Its keyword-only parameters are the keys of its YAML file; its
 positional parameters are supplied by `assemble`. `**common: Unpack[Common]` takes in the keys of a TypedDict that the
 options of a group share. Annotations may be int, float, bool, str, Path, Duration, Literal, tuple[T, ...],
-Mapping[str, T], T | None, T | Literal and frozen dataclasses of these.
+Mapping[str, T], T | None, T | Literal, Annotated[T, "range in words"] (range.py) and frozen dataclasses of these.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from tl.recipe.former import present_name
+from tl.recipe.range import Range
 from tl.recipe.shape import Choice, Either, ListOf, MapOf, Maybe, Record, Scalar, Shape
 
 _SCALARS = ("int", "float", "bool", "str", "Path", "Duration", "Weights")
@@ -117,11 +118,20 @@ def _shape(node: ast.expr | None, source: _Source, module: str) -> Shape:
         match ast.unparse(node.value):
             case "Literal":
                 return Choice(tuple(ast.literal_eval(item) for item in items))
+            case "Annotated":
+                return _ranged(_shape(items[0], source, module), Range.parse(ast.literal_eval(items[1])), module)
             case "tuple":
                 return ListOf(_shape(items[0], source, module))
             case "Mapping" | "dict":
                 return MapOf(_shape(items[1], source, module))
     raise LookupError(f"{module}: the annotation '{ast.unparse(node) if node else ''}' cannot be bound to YAML")
+
+
+def _ranged(shape: Shape, values: Range, module: str) -> Shape:
+    match shape:
+        case Scalar("int" | "float" | "Duration") | ListOf():
+            return replace(shape, range=values)
+    raise LookupError(f"{module}: only numbers, durations and lists have a range, not {shape.description()}")
 
 
 def _record(node: ast.expr, source: _Source, module: str) -> Record:

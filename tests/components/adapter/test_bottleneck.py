@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 
 from tests.built import option
-from tl.errors import TLError
 
 
 def test_it_adds_a_narrow_network_by_hand() -> None:
@@ -22,8 +20,3 @@ def test_it_adds_a_narrow_network_by_hand() -> None:
 def test_its_parameters_are_counted_by_hand() -> None:
     adapter = option("adapter", "bottleneck", {"dim": 10}, width=3)
     assert sum(parameter.numel() for parameter in adapter.parameters()) == (10 * 3 + 3) + (3 * 10 + 10)
-
-
-def test_it_refuses_no_width() -> None:
-    with pytest.raises(TLError, match=r"adapter\.width: 0 must be 1 or more"):
-        option("adapter", "bottleneck", {"dim": 10}, width=0)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tl.batch import Batch, Inputs
 from tl.components.augment.base import Augment
-from tl.errors import Mistakes, TLError
+from tl.errors import TLError
 from tl.rng import seeded
 from tl.space import Space
 
@@ -267,17 +267,3 @@ def test_transforms_are_built_once_for_a_preprocess(monkeypatch: pytest.MonkeyPa
     for _ in range(5):
         augment.sample(noise(30, 30), PICTURES)
     assert len(built) == 1
-
-
-def test_all_mistakes_are_told_at_once() -> None:
-    with pytest.raises(Mistakes) as caught:
-        option("image", crop=0.0, ratio=0.5, flip=1.5, rotate=-1.0, policy_ops=0, policy_magnitude=31, mixup=0.0)
-    assert caught.value.mistakes == (
-        "augment.crop is 0.0: give a number above 0 and at most 1, or null.",
-        "augment.ratio is 0.5: give a number of at least 1.",
-        "augment.flip is 1.5: give a number from 0 to 1.",
-        "augment.rotate is -1.0: give a number of degrees from 0 to 180.",
-        "augment.policy_ops is 0: give a number of at least 1.",
-        "augment.policy_magnitude is 31: give a number from 0 to 30.",
-        "augment.mixup is 0.0: give a number above 0, or null.",
-    )

@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 import torch
 
-from tl.errors import Mistakes
 from tl.rng import seeded
 
 from .samples import TEXT, TEXTS, option
@@ -75,12 +74,3 @@ def test_switched_off_it_changes_nothing_and_draws_nothing() -> None:
     assert augment.sample(("  a  b ", ""), TEXTS) == ("  a  b ", "")
     assert augment.deterministic
     assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_all_mistakes_are_told_at_once() -> None:
-    with pytest.raises(Mistakes) as caught:
-        option("text", word_dropout=-0.1, swap=2.0)
-    assert caught.value.mistakes == (
-        "augment.word_dropout is -0.1: give a probability from 0 to 1.",
-        "augment.swap is 2.0: give a probability from 0 to 1.",
-    )

@@ -148,9 +148,5 @@ def test_a_run_gives_its_weights_and_its_vocabulary(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_named() -> None:
-    with pytest.raises(
-        TLError, match=r"^backbone\.max_length=2 leaves no room for a word: write 3 or more, such as 64\.$"
-    ):
-        option("tiny_text", max_length=2)
     with pytest.raises(TLError, match=r"^backbone\.weights=hub:some/model holds no tiny_text: write none, package:"):
         option("tiny_text", weights="hub:some/model")

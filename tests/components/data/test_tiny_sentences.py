@@ -2,13 +2,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from tests.components.data.listed import option
 from tl.components.data.splits import load_data
-from tl.errors import TLError
 
 
 def test_sentences_differ_are_balanced_and_follow_the_seed() -> None:
@@ -25,12 +23,6 @@ def test_words_alone_help_but_are_not_enough() -> None:
     x = {split: words.transform(str(s.input) for s in found) for split, found in data.splits.items()}
     y = {split: [s.target for s in found] for split, found in data.splits.items()}
     assert 0.6 < LogisticRegression(max_iter=2000).fit(x["train"], y["train"]).score(x["test"], y["test"]) < 0.95
-
-
-@pytest.mark.parametrize("n", [5, 3001])
-def test_numbers_out_of_range_are_refused(n: int) -> None:
-    with pytest.raises(TLError, match=f"data\\.n={n}: write at least 6 and at most 3000"):
-        option("tiny_sentences", n=n)
 
 
 def test_the_largest_number_can_be_written() -> None:

@@ -4,14 +4,12 @@ import pickle
 from collections import Counter
 
 import numpy as np
-import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tests.components.data.listed import option
 from tl.components.data.splits import load_data
 from tl.components.picture import open_image
 from tl.components.sample import Picture, Sample
-from tl.errors import TLError
 
 
 def pixels(sample: Sample) -> np.ndarray:
@@ -49,8 +47,3 @@ def test_pixels_alone_are_not_enough() -> None:
     y = {split: [s.target for s in found] for split, found in data.splits.items()}
     linear = LogisticRegression(max_iter=2000).fit(x["train"], y["train"])
     assert linear.score(x["test"], y["test"]) < 0.6
-
-
-def test_too_few_are_refused() -> None:
-    with pytest.raises(TLError, match=r"data\.n=3: draw at least 8"):
-        option("tiny_shapes", n=3)

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
-from tl.errors import TLError
-
 from .samples import DEEP, FOUR, ends, phases_of
 
 
@@ -19,8 +15,3 @@ def test_shares_of_the_run_stop_at_its_end() -> None:
 
 def test_phases_after_the_end_of_the_run_have_no_steps() -> None:
     assert ends(phases_of("gradual", DEEP))[9:] == [1000] * 17
-
-
-def test_a_length_of_zero_is_refused() -> None:
-    with pytest.raises(TLError, match=r"freeze\.every: 0step must be above 0"):
-        phases_of("gradual", every="0step")

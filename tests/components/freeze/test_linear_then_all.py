@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
-from tl.errors import TLError
-
 from .samples import ADAPTED, ends, phases_of
 
 
@@ -17,8 +13,3 @@ def test_the_head_learns_first_and_then_everything() -> None:
 def test_the_probe_can_be_given_in_epochs_or_steps() -> None:
     assert ends(phases_of("linear_then_all", probe="2ep")) == [200, 1000]
     assert ends(phases_of("linear_then_all", probe="50step")) == [50, 1000]
-
-
-def test_a_rate_of_zero_is_refused() -> None:
-    with pytest.raises(TLError, match=r"freeze\.lr_after: 0 must be above 0"):
-        phases_of("linear_then_all", lr_after=0.0)

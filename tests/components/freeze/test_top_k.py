@@ -19,5 +19,3 @@ def test_the_adapter_learns_too() -> None:
 def test_it_refuses_more_stages_than_there_are() -> None:
     with pytest.raises(TLError, match=r"freeze\.stages: 5 is more than the 4 stages of this backbone\."):
         phases_of("top_k", FOUR, stages=5)
-    with pytest.raises(TLError, match=r"freeze\.stages: -1 must be 0 or more"):
-        phases_of("top_k", FOUR, stages=-1)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
-
-from tl.errors import TLError
 
 from .samples import DIM, head_of, problem
 
@@ -51,8 +48,3 @@ def test_a_class_without_samples_keeps_its_random_vector() -> None:
     after = head.get_parameter("weight").detach()
     assert torch.equal(after[1], before[1])
     assert not torch.equal(after[0], before[0])
-
-
-def test_it_refuses_a_scale_of_nothing() -> None:
-    with pytest.raises(TLError, match=r"head\.scale: 0 must be above 0"):
-        head_of("cosine", scale=0.0)

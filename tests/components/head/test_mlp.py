@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
-
-from tl.errors import TLError
 
 from .samples import DIM, head_of
 
@@ -30,9 +27,3 @@ def test_dropout_drops_in_training_only() -> None:
     head, x = head_of("mlp", dropout=0.5), torch.randn(4, DIM)
     assert not torch.equal(head.train()(x), head(x))
     assert torch.equal(head.eval()(x), head(x))
-
-
-@pytest.mark.parametrize("changes", [{"hidden": []}, {"hidden": [0]}, {"bottleneck": 0}, {"dropout": 1.0}])
-def test_it_refuses_widths_and_shares_that_mean_nothing(changes: dict[str, object]) -> None:
-    with pytest.raises(TLError, match=r"head\.(hidden|bottleneck|dropout)"):
-        head_of("mlp", **changes)

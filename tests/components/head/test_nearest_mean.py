@@ -7,8 +7,6 @@ import pytest
 import torch
 from sklearn.neighbors import NearestCentroid
 
-from tl.errors import TLError
-
 from .samples import head_of, problem
 
 
@@ -66,8 +64,3 @@ def test_features_get_a_gradient_even_on_a_mean() -> None:
     head.loss(head(features), target).backward()
     assert features.grad is not None
     assert features.grad.isfinite().all()
-
-
-def test_it_refuses_a_scale_of_nothing() -> None:
-    with pytest.raises(TLError, match=r"head\.scale: -1 must be above 0"):
-        head_of("nearest_mean", scale=-1.0)

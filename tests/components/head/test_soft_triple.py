@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-import pytest
 import torch
 
 from tests.built import option
 from tl.components.head.soft_triple import SoftTriple
-from tl.errors import TLError
 from tl.space import Space
 
 SPACE = Space("single", ("a", "b"))
@@ -45,9 +43,3 @@ def test_a_soft_choice_is_the_softmax_weighted_mean() -> None:
     near, far = math.exp(1 / 0.5), math.exp(0.0)
     expected = torch.tensor([[2 * near / (near + far), -2 / (1 + math.exp(1 / 0.5))]])
     torch.testing.assert_close(soft(torch.tensor([[5.0, 0.0]])), expected)
-
-
-@pytest.mark.parametrize("key", ["centres", "scale", "gamma"])
-def test_its_numbers_are_above_zero(key: str) -> None:
-    with pytest.raises(TLError, match=rf"head\.{key}: 0 must be above 0"):
-        head(**{key: 0})

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from tests.built import mistakes
-from tl.errors import TLError
 from tl.recipe.registry import options
 
 from .samples import over, parts_of, rule_of, step
@@ -101,18 +100,3 @@ def test_rates_fall_by_the_stage_factor_from_the_top(name: str) -> None:
     rates = rule.rates(["backbone.0", "backbone.1", "backbone.2", "adapter", "head", "method"])
     expected = [0.01 / 2.6**2, 0.01 / 2.6, 0.01, 0.05, 0.05, 0.05]
     assert list(rates.values()) == pytest.approx(expected)
-
-
-@every
-@pytest.mark.parametrize(
-    "key, value", [("lr", -1.0), ("stage_factor", 0.0), ("head_factor", -1.0), ("weight_decay", -0.1)]
-)
-def test_it_refuses_values_out_of_range(name: str, key: str, value: float) -> None:
-    with pytest.raises(TLError, match=rf"optimizer\.{key}: {value:g} must be"):
-        rule_of(name, **{key: value})
-
-
-@pytest.mark.parametrize("name", WITH_L1)
-def test_it_refuses_a_negative_l1(name: str) -> None:
-    with pytest.raises(TLError, match=r"optimizer\.l1: -1 must be 0 or more"):
-        rule_of(name, l1=-1.0)

@@ -13,7 +13,6 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LinearLR, LRSc
 
 from tests.components.optimizer.samples import rule_of
 from tl.components.optimizer.schedule import Schedule, one_cycle, rate_multiple, slanted_triangular
-from tl.errors import TLError
 
 EVERY = get_args(Schedule)
 
@@ -114,12 +113,6 @@ def test_one_cycle_of_twenty_steps_rises_from_a_twenty_fifth() -> None:
     expected = [1 / 25 + 24 / 25 * (1 - math.cos(math.pi * step / 4)) / 2 for step in range(5)]
     assert [rule.rate_multiple(step, 20, epoch=4.0) for step in range(5)] == pytest.approx(expected)
     assert rule.rate_multiple(4, 20, epoch=4.0) == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize("lr", [0, -1])
-def test_a_rate_of_which_nothing_could_learn_is_refused(lr: float) -> None:
-    with pytest.raises(TLError, match=r"optimizer\.lr: \S+ must be above 0"):
-        rule_of("sgd", lr=lr)
 
 
 @pytest.mark.parametrize("name", EVERY)

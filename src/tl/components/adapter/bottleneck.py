@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Annotated, Literal, final
 
 from torch import Tensor, nn
 
 from tl.components.adapter.base import Adapter
-from tl.errors import TLError
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
 
@@ -16,10 +15,8 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
 class Bottleneck(Adapter):
     """x + up(activation(down(x))), where `up` starts at zero (Houlsby et al. 2019; on features: Gao et al. 2021)."""
 
-    def __init__(self, dim: int, *, width: int, activation: Literal["relu", "gelu"]) -> None:
+    def __init__(self, dim: int, *, width: Annotated[int, "at least 1"], activation: Literal["relu", "gelu"]) -> None:
         super().__init__()
-        if width < 1:
-            raise TLError(f"adapter.width: {width} must be 1 or more; a quarter of the backbone's features is usual.")
         self.down, self.activation, self.up = nn.Linear(dim, width), _ACTIVATIONS[activation](), nn.Linear(width, dim)
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, cast, final
+from typing import Annotated, Any, ClassVar, Literal, cast, final
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from tl.batch import Batch
 from tl.components.augment.base import Augment
 from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
-from tl.errors import Mistakes, TLError
+from tl.errors import TLError
 from tl.space import Space
 
 Transform = Callable[[Any], Any]
@@ -34,46 +34,28 @@ class ImageAugment(Augment):
     def __init__(
         self,
         *,
-        crop: float | None,
-        ratio: float,
-        flip: float,
-        vertical_flip: float,
-        rotate: float,
-        color: float,
-        grayscale: float,
+        crop: Annotated[float, "above 0 to 1"] | None,
+        ratio: Annotated[float, "at least 1"],
+        flip: Annotated[float, "0 to 1"],
+        vertical_flip: Annotated[float, "0 to 1"],
+        rotate: Annotated[float, "0 to 180"],
+        color: Annotated[float, "0 to 1"],
+        grayscale: Annotated[float, "0 to 1"],
         policy: Literal["none", "randaugment", "trivialaugment"],
-        policy_ops: int,
-        policy_magnitude: int,
-        erase: float,
-        mixup: float | None,
-        cutmix: float | None,
+        policy_ops: Annotated[int, "at least 1"],
+        policy_magnitude: Annotated[int, "0 to 30"],
+        erase: Annotated[float, "0 to 1"],
+        mixup: Annotated[float, "above 0"] | None,
+        cutmix: Annotated[float, "above 0"] | None,
     ) -> None:
         self.crop, self.ratio, self.rotate, self.color = crop, ratio, rotate, color
         self.flip, self.vertical_flip, self.grayscale = flip, vertical_flip, grayscale
         self.policy, self.policy_ops, self.policy_magnitude = policy, policy_ops, policy_magnitude
         self.erase, self.mixup, self.cutmix = erase, mixup, cutmix
-        if mistakes := self._mistakes():
-            raise Mistakes(mistakes)
         self._transforms: dict[ImagePreprocess, list[Transform]] = {}
         self._eraser = v2.RandomErasing(p=erase)
         alphas = ((v2.MixUp, mixup), (v2.CutMix, cutmix))
         self._mixers = [mixer(alpha=alpha) for mixer, alpha in alphas if alpha is not None]
-
-    def _mistakes(self) -> list[str]:
-        probabilities = ("flip", "vertical_flip", "grayscale", "color", "erase")
-        values = (self.flip, self.vertical_flip, self.grayscale, self.color, self.erase)
-        rules = [
-            ("crop", self.crop, self.crop is None or 0 < self.crop <= 1, "above 0 and at most 1, or null"),
-            ("ratio", self.ratio, self.ratio >= 1, "of at least 1"),
-            *((key, value, 0 <= value <= 1, "from 0 to 1") for key, value in zip(probabilities, values, strict=True)),
-            ("rotate", self.rotate, 0 <= self.rotate <= 180, "of degrees from 0 to 180"),
-            ("policy_ops", self.policy_ops, self.policy_ops >= 1, "of at least 1"),
-            ("policy_magnitude", self.policy_magnitude, 0 <= self.policy_magnitude <= 30, "from 0 to 30"),
-            ("mixup", self.mixup, self.mixup is None or self.mixup > 0, "above 0, or null"),
-            ("cutmix", self.cutmix, self.cutmix is None or self.cutmix > 0, "above 0, or null"),
-        ]
-        wrong = [(key, value, allowed) for key, value, right, allowed in rules if not right]
-        return [f"augment.{key} is {value}: give a number {allowed}." for key, value, allowed in wrong]
 
     @property
     def deterministic(self) -> bool:

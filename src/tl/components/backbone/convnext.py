@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, Literal, final
+from typing import Annotated, Any, ClassVar, Literal, final
 
 from torch import nn
 from torchvision.models import get_model
@@ -31,7 +31,7 @@ class ConvNeXt(Chain):
         name: Literal["convnext_tiny", "convnext_small", "convnext_base", "convnext_large"],
         weights: Weights,
         download: bool,
-        size: int | None,
+        size: Annotated[int, "at least 32"] | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
         net, report = found.build_net(partial(_net, name), dropped=("classifier.2.",))

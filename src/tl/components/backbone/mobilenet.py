@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 from torch import nn
 
@@ -26,7 +26,7 @@ class MobileNet(Chain):
         name: Literal["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"],
         weights: Weights,
         download: bool,
-        size: int | None,
+        size: Annotated[int, "at least 1"] | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
         net, report = found.build_net(partial(headless, name, "classifier"), dropped=("classifier.",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 from torch import nn
 
@@ -47,7 +47,7 @@ class ResNet(Chain):
         ],
         weights: Weights,
         download: bool,
-        size: int | None,
+        size: Annotated[int, "at least 1"] | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
         net, report = found.build_net(partial(headless, name, "fc"), dropped=("fc.",))

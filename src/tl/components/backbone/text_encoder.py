@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import torch
 from torch import Tensor
@@ -43,7 +43,7 @@ class TextEncoder(Encoder):
         weights: Weights,
         config: str,
         download: bool,
-        max_length: int | None,
+        max_length: Annotated[int, "at least 3"] | None,
         pooling: Literal["mean", "cls"],
     ) -> None:
         source = ModelFolder.find(weights, config, download)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.loading import check_no_model_folder, load, read_weights, run_preprocess
 from tl.components.preprocess import ImagePreprocess
-from tl.errors import TLError
 from tl.recipe.weights import Weights
 
 TRAINED_WITH = ImagePreprocess(32, 32, "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
@@ -25,9 +24,7 @@ class TinyImage(Chain):
     MODALITY: ClassVar[str] = "image"
     STAGES: ClassVar[dict[str, int]] = {"": 4}
 
-    def __init__(self, *, weights: Weights, size: int) -> None:
-        if size < 8:
-            raise TLError(f"backbone.size={size} is too small for tiny_image: write 8 or more, such as 32.")
+    def __init__(self, *, weights: Weights, size: Annotated[int, "at least 8"]) -> None:
         check_no_model_folder(weights, "tiny_image", "tl/components/backbone/shipped/tiny_image.safetensors")
         net = TinyImageNet()
         preprocess = TRAINED_WITH

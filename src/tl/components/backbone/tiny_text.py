@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,6 @@ from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.backbone.loading import check_no_model_folder, load, read_weights, run_preprocess
 from tl.components.preprocess import TextPreprocess
-from tl.errors import TLError
 from tl.functional import mean_pool
 from tl.recipe.weights import Weights
 
@@ -32,10 +31,8 @@ class TinyText(Backbone):
     STAGES: ClassVar[dict[str, int]] = {"": 3}
     dim = DIM
 
-    def __init__(self, *, weights: Weights, max_length: int) -> None:
+    def __init__(self, *, weights: Weights, max_length: Annotated[int, "at least 3"]) -> None:
         super().__init__()
-        if max_length < 3:
-            raise TLError(f"backbone.max_length={max_length} leaves no room for a word: write 3 or more, such as 64.")
         check_no_model_folder(weights, "tiny_text", "tl/components/backbone/shipped/tiny_text.safetensors")
         found = shipped()
         if weights.kind == "run" and weights.path is not None:

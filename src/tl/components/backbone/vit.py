@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import isqrt
-from typing import Any, ClassVar, Literal, final
+from typing import Annotated, Any, ClassVar, Literal, final
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class ViT(Chain):
         name: Literal["vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32", "vit_h_14"],
         weights: Weights,
         download: bool,
-        size: int | None,
+        size: Annotated[int, "at least 14"] | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
         patch = int(name.rpartition("_")[2])

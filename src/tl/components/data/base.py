@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from tl.components.preprocess import Modality
 from tl.components.sample import Picture, Sample
@@ -28,22 +28,22 @@ class Division:
     With `stratify`, each class is divided in these shares. A group of samples always stays together.
     """
 
-    val: float
-    test: float
+    val: Annotated[float, "0 to below 1"]
+    test: Annotated[float, "0 to below 1"]
     stratify: bool
-    seed: int
+    seed: Annotated[int, "any"]
 
 
 class Common(TypedDict):
     """The keys that all data options share (recipes/data/_common.yaml)."""
 
     split: Division
-    limit: int | None
-    per_class: int | None
+    limit: Annotated[int, "at least 2"] | None
+    per_class: Annotated[int, "at least 1"] | None
     classes: tuple[str, ...] | None
     balance: Literal["none", "weights", "sampling"]
     on_error: Literal["stop", "skip"]
-    skip_limit: float
+    skip_limit: Annotated[float, "0 to 1"]
 
 
 @dataclass(frozen=True)

@@ -77,16 +77,8 @@ def load_data(source: DataSource) -> Data:
 
 def _check(common: Common, kind: Kind) -> None:
     split = common["split"]
-    for key, share in (("val", split.val), ("test", split.test)):
-        if not 0 <= share < 1:
-            raise TLError(f"data.split.{key}={share}: a share is at least 0 and below 1.")
     if split.val + split.test >= 1:
         raise TLError(f"data.split.val={split.val} and data.split.test={split.test} leave nothing to train on.")
-    if not 0 <= common["skip_limit"] <= 1:
-        raise TLError(f"data.skip_limit={common['skip_limit']:g}: a share is from 0 to 1.")
-    for name, most in (("limit", common["limit"]), ("per_class", common["per_class"])):
-        if most is not None and most < 1:
-            raise TLError(f"data.{name}={most}: give a whole number of at least 1, or null for all.")
     if common["per_class"] is not None and kind != "single":
         raise TLError("data.per_class counts samples of a class, but here they have no single one: use data.limit.")
     if common["balance"] == "sampling" and kind != "single":

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Unpack, final
+from typing import Annotated, Unpack, final
 
 from tl.components.data.base import Common, DataSource
 from tl.components.sample import Sample
-from tl.errors import TLError
 
 CLASSES = ("order", "complaint", "praise")
-MOST = 3000
 
 _WORDS = {
     "dish": (
@@ -71,10 +69,10 @@ class TinySentences(DataSource):
     modality = "text"
     kind = "single"
 
-    def __init__(self, *, n: int, seed: int, **common: Unpack[Common]) -> None:
+    def __init__(
+        self, *, n: Annotated[int, "6 to 3000"], seed: Annotated[int, "any"], **common: Unpack[Common]
+    ) -> None:
         super().__init__(common)
-        if not 6 <= n <= MOST:
-            raise TLError(f"data.n={n}: write at least 6 and at most {MOST} sentences.")
         self.n, self.seed = n, seed
 
     def read(self) -> list[Sample]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from io import BytesIO
 from math import cos, sin
-from typing import Unpack, final
+from typing import Annotated, Unpack, final
 
 from tl.components.data.base import Common, DataSource
 from tl.components.sample import Picture, Sample
-from tl.errors import TLError
 
 SIDE = 32
 SHAPES = ("disc", "square", "triangle", "cross")
@@ -22,10 +21,10 @@ class TinyShapes(DataSource):
     modality = "image"
     kind = "single"
 
-    def __init__(self, *, n: int, seed: int, **common: Unpack[Common]) -> None:
+    def __init__(
+        self, *, n: Annotated[int, "at least 8"], seed: Annotated[int, "any"], **common: Unpack[Common]
+    ) -> None:
         super().__init__(common)
-        if n < 8:
-            raise TLError(f"data.n={n}: draw at least 8 shapes.")
         self.n, self.seed = n, seed
 
     def read(self) -> list[Sample]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Annotated, final
 
 from tl.components.freeze.base import FreezeSchedule, Phase, percent_of_run, unfreezing_steps
-from tl.errors import TLError
 from tl.recipe.duration import Duration
 
 
@@ -14,9 +13,7 @@ from tl.recipe.duration import Duration
 class Gradual(FreezeSchedule):
     """First the head learns, then the deepest stage too, and so on (gradual unfreezing, Howard and Ruder 2018)."""
 
-    def __init__(self, *, every: Duration) -> None:
-        if every.value <= 0:
-            raise TLError(f"freeze.every: {every} must be above 0; 1ep is usual.")
+    def __init__(self, *, every: Annotated[Duration, "above 0 in step, ep, %"]) -> None:
         self.every = every
 
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Annotated, final
 
 from tl.components.freeze.base import FreezeSchedule, Phase, percent_of_run, top_parts
-from tl.errors import TLError
 from tl.recipe.duration import Duration
 
 
@@ -17,9 +16,9 @@ class LinearThenAll(FreezeSchedule):
     Kumar et al. 2022 (LP-FT).
     """
 
-    def __init__(self, *, probe: Duration, lr_after: float) -> None:
-        if lr_after <= 0:
-            raise TLError(f"freeze.lr_after: {lr_after:g} must be above 0; 1 keeps the optimizer's rates.")
+    def __init__(
+        self, *, probe: Annotated[Duration, "any in step, ep, %"], lr_after: Annotated[float, "above 0"]
+    ) -> None:
         self.probe, self.lr_after = probe, lr_after
 
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Annotated, final
 
 from tl.components.freeze.base import FreezeSchedule, Phase, matching_parts, percent_of_run
-from tl.errors import TLError
 
 
 @final
 class Surgical(FreezeSchedule):
     """Which stages should learn depends on what changed between source and target (Lee et al. 2023)."""
 
-    def __init__(self, *, train: tuple[str, ...]) -> None:
-        if not train:
-            raise TLError("freeze.train: [] names no part that learns: name some, as in [backbone.0, head].")
+    def __init__(self, *, train: Annotated[tuple[str, ...], "at least 1"]) -> None:
         self.train = train
 
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Annotated, final
 
 from tl.components.freeze.base import FreezeSchedule, Phase, backbone_parts, percent_of_run, top_parts
 from tl.errors import TLError
@@ -13,9 +13,7 @@ from tl.errors import TLError
 class TopK(FreezeSchedule):
     """Deep features are specific to their task, shallow ones are general (Yosinski et al. 2014)."""
 
-    def __init__(self, *, stages: int) -> None:
-        if stages < 0:
-            raise TLError(f"freeze.stages: {stages} must be 0 or more: it counts the backbone stages that learn.")
+    def __init__(self, *, stages: Annotated[int, "at least 0"]) -> None:
         self.stages = stages
 
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:

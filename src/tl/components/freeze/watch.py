@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Annotated, final
 
 from tl.components.freeze.base import FreezeSchedule, Phase, percent_of_run, unfreezing_steps
-from tl.errors import TLError
 
 
 @final
@@ -16,11 +15,7 @@ class Watch(FreezeSchedule):
     Each phase starts from the best weights so far. The run ends with the first phase that finds no better ones.
     """
 
-    def __init__(self, *, patience: int, lr_decay: float) -> None:
-        if patience < 1:
-            raise TLError(f"freeze.patience: {patience} must be 1 or more: it counts evaluations without gain.")
-        if not 0 < lr_decay <= 1:
-            raise TLError(f"freeze.lr_decay: {lr_decay:g} must be above 0 and at most 1; 0.5 is usual.")
+    def __init__(self, *, patience: Annotated[int, "at least 1"], lr_decay: Annotated[float, "above 0 to 1"]) -> None:
         self.patience, self.lr_decay = patience, lr_decay
 
     def phases(self, parts: Sequence[str]) -> tuple[Phase, ...]:

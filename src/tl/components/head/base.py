@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal, TypedDict
+from typing import Annotated, ClassVar, Literal, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +19,10 @@ class Common(TypedDict):
     """The keys that all heads share."""
 
     init: Literal["auto", "random", "class_means", "logistic", "ridge"]
-    ridge_strength: float | None
+    ridge_strength: Annotated[float, "above 0"] | None
     standardize: Literal["auto", True, False]
-    label_smoothing: float
-    focal_gamma: float
+    label_smoothing: Annotated[float, "0 to below 1"]
+    focal_gamma: Annotated[float, "at least 0"]
 
 
 class Head(nn.Module, ABC):
@@ -139,13 +139,6 @@ class Head(nn.Module, ABC):
         if init == "logistic" and (kind == "number" or self.common["focal_gamma"]):
             what = "numbers" if kind == "number" else "the focal loss, which is not convex"
             raise TLError(f"head.init: logistic regression does not go with {what}: use ridge or random.")
-        strength = self.common["ridge_strength"]
-        if strength is not None and strength <= 0:
-            raise TLError(f"head.ridge_strength: {strength:g} must be above 0; null chooses one.")
-        if not 0 <= self.common["label_smoothing"] < 1:
-            raise TLError(f"head.label_smoothing: {self.common['label_smoothing']:g} must be from 0 to below 1.")
-        if self.common["focal_gamma"] < 0:
-            raise TLError(f"head.focal_gamma: {self.common['focal_gamma']:g} must be 0 or more; 2 is usual.")
 
 
 def _heads_with(attribute: str, value: str) -> str:

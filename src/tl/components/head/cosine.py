@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Unpack, final
+from typing import Annotated, ClassVar, Unpack, final
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,6 @@ from torch.nn.functional import normalize
 
 from tl import functional
 from tl.components.head.base import Common, Head
-from tl.errors import TLError
 from tl.space import Space
 
 
@@ -25,10 +24,10 @@ class Cosine(Head):
     kinds: ClassVar[tuple[str, ...]] = ("single",)
     starts: ClassVar[tuple[str, ...]] = ("random", "class_means")
 
-    def __init__(self, dim_in: int, space: Space, *, scale: float, **common: Unpack[Common]) -> None:
+    def __init__(
+        self, dim_in: int, space: Space, *, scale: Annotated[float, "above 0"], **common: Unpack[Common]
+    ) -> None:
         super().__init__(dim_in, space, common)
-        if scale <= 0:
-            raise TLError(f"head.scale: {scale:g} must be above 0; 10 is usual.")
         self.weight = nn.Parameter(normalize(torch.randn(space.dim, dim_in), dim=-1))
         self.scale = nn.Parameter(torch.tensor(scale))
 

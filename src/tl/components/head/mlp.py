@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar, Literal, Unpack, final
+from typing import Annotated, ClassVar, Literal, Unpack, final
 
 from torch import Tensor, nn
 
 from tl.components.head.base import Common, Head
-from tl.errors import TLError
 from tl.space import Space
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
@@ -26,19 +25,13 @@ class Mlp(Head):
         dim_in: int,
         space: Space,
         *,
-        hidden: tuple[int, ...],
-        bottleneck: int | None,
-        dropout: float,
+        hidden: Annotated[tuple[Annotated[int, "at least 1"], ...], "at least 1"],
+        bottleneck: Annotated[int, "at least 1"] | None,
+        dropout: Annotated[float, "0 to below 1"],
         activation: Literal["relu", "gelu", "silu", "tanh"],
         **common: Unpack[Common],
     ) -> None:
         super().__init__(dim_in, space, common)
-        if not hidden or min(hidden) < 1:
-            raise TLError(f"head.hidden: {list(hidden)} must be one or more widths above 0; [256] is usual.")
-        if bottleneck is not None and bottleneck < 1:
-            raise TLError(f"head.bottleneck: {bottleneck} must be a width above 0, or null for none.")
-        if not 0 <= dropout < 1:
-            raise TLError(f"head.dropout: {dropout:g} must be from 0 to below 1.")
         widths = [dim_in, *hidden]
         layers: list[nn.Module] = []
         for width_in, width_out in pairwise(widths):

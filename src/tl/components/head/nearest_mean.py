@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Unpack, final
+from typing import Annotated, ClassVar, Literal, Unpack, final
 
 import torch
 from torch import Tensor
@@ -10,7 +10,6 @@ from torch.nn.functional import linear, normalize
 
 from tl import functional
 from tl.components.head.base import Common, Head
-from tl.errors import TLError
 from tl.space import Space
 
 _UNSEEN_PENALTY = 1e4
@@ -34,12 +33,10 @@ class NearestMean(Head):
         space: Space,
         *,
         distance: Literal["euclidean", "cosine"],
-        scale: float,
+        scale: Annotated[float, "above 0"],
         **common: Unpack[Common],
     ) -> None:
         super().__init__(dim_in, space, common)
-        if scale <= 0:
-            raise TLError(f"head.scale: {scale:g} must be above 0; 1 is usual, 10 with cosines.")
         self.distance, self.scale = distance, scale
         self.register_buffer("means", torch.zeros(space.dim, dim_in))
         self.register_buffer("penalty", torch.zeros(space.dim))

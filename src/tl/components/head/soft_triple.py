@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Unpack, final
+from typing import Annotated, ClassVar, Unpack, final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tl.components.head.base import Common, Head
-from tl.errors import TLError
 from tl.space import Space
 
 
@@ -24,12 +23,16 @@ class SoftTriple(Head):
     starts: ClassVar[tuple[str, ...]] = ("random",)
 
     def __init__(
-        self, dim_in: int, space: Space, *, centres: int, scale: float, gamma: float, **common: Unpack[Common]
+        self,
+        dim_in: int,
+        space: Space,
+        *,
+        centres: Annotated[int, "at least 1"],
+        scale: Annotated[float, "above 0"],
+        gamma: Annotated[float, "above 0"],
+        **common: Unpack[Common],
     ) -> None:
         super().__init__(dim_in, space, common)
-        for name, value in (("centres", centres), ("scale", scale), ("gamma", gamma)):
-            if value <= 0:
-                raise TLError(f"head.{name}: {value:g} must be above 0.")
         self.centres = nn.Parameter(torch.randn(space.dim, centres, dim_in))
         self.scale, self.gamma = scale, gamma
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ class Dann(Method):
 
     streams: ClassVar[tuple[str, ...]] = ("train", "target")
 
-    def __init__(self, *, hidden: int, strength: float) -> None:
+    def __init__(self, *, hidden: Annotated[int, "at least 1"], strength: Annotated[float, "at least 0"]) -> None:
         super().__init__()
         self.hidden, self.strength = hidden, strength
         self.discriminator: nn.Module = nn.Identity()

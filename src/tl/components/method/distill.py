@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import final
+from typing import Annotated, final
 
 import torch
 from torch import Tensor
@@ -25,7 +25,14 @@ class Distill(Method):
     module's state, because a resumed run reads the teacher from the teacher's own run again.
     """
 
-    def __init__(self, open_model: Callable[[Path], Model], *, teacher: Path, temperature: float, alpha: float) -> None:
+    def __init__(
+        self,
+        open_model: Callable[[Path], Model],
+        *,
+        teacher: Path,
+        temperature: Annotated[float, "above 0"],
+        alpha: Annotated[float, "0 to 1"],
+    ) -> None:
         super().__init__()
         self.open_model, self.path, self.temperature, self.alpha = open_model, teacher, temperature, alpha
         self._teacher: list[Model] = []

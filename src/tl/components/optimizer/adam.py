@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Unpack, final
 
-from tl.components.optimizer.base import Common, Optimizer, beta_pair, not_negative, with_l1
+from tl.components.optimizer.base import Common, Optimizer, beta_pair, with_l1
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer as TorchOptimizer
@@ -16,9 +16,16 @@ class Adam(Optimizer):
 
     STATES: ClassVar[int] = 2
 
-    def __init__(self, *, betas: tuple[float, ...], eps: float, l1: float, **common: Unpack[Common]) -> None:
+    def __init__(
+        self,
+        *,
+        betas: Annotated[tuple[Annotated[float, "0 to below 1"], ...], "exactly 2"],
+        eps: Annotated[float, "at least 0"],
+        l1: Annotated[float, "at least 0"],
+        **common: Unpack[Common],
+    ) -> None:
         super().__init__(common)
-        self.betas, self.eps, self.l1 = beta_pair("betas", betas), eps, not_negative("l1", l1)
+        self.betas, self.eps, self.l1 = beta_pair("betas", betas), eps, l1
 
     def build(self, groups: list[dict[str, Any]]) -> TorchOptimizer:
         from torch.optim import Adam as TorchAdam

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Unpack, final
 
 from tl.components.optimizer.base import Common, Optimizer, beta_pair
 
@@ -16,7 +16,13 @@ class AdamW(Optimizer):
 
     STATES: ClassVar[int] = 2
 
-    def __init__(self, *, betas: tuple[float, ...], eps: float, **common: Unpack[Common]) -> None:
+    def __init__(
+        self,
+        *,
+        betas: Annotated[tuple[Annotated[float, "0 to below 1"], ...], "exactly 2"],
+        eps: Annotated[float, "at least 0"],
+        **common: Unpack[Common],
+    ) -> None:
         super().__init__(common)
         self.betas, self.eps = beta_pair("betas", betas), eps
 

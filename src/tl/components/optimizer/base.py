@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict
 
 from tl.components.optimizer import schedule
 from tl.errors import TLError
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 class Common(TypedDict):
     """The keys that all optimizers share."""
 
-    lr: float
-    weight_decay: float
-    stage_factor: float
-    head_factor: float
+    lr: Annotated[float, "above 0"]
+    weight_decay: Annotated[float, "at least 0"]
+    stage_factor: Annotated[float, "above 0"]
+    head_factor: Annotated[float, "at least 0"]
     schedule: Literal["constant", "linear", "cosine", "one_cycle", "slanted_triangular"]
     schedule_span: Literal["run", "phase"]
-    warmup: Duration | Literal["auto"]
+    warmup: Annotated[Duration, "any in step, ep, %"] | Literal["auto"]
 
 
 class Optimizer(ABC):
@@ -37,12 +37,6 @@ class Optimizer(ABC):
     """How many numbers the optimizer keeps for each weight; the forecast of memory reads it."""
 
     def __init__(self, common: Common) -> None:
-        if not common["lr"] > 0:
-            raise TLError(f"optimizer.lr: {common['lr']:g} must be above 0; what is not to learn is named by freeze=.")
-        not_negative("head_factor", common["head_factor"])
-        not_negative("weight_decay", common["weight_decay"])
-        if common["stage_factor"] <= 0:
-            raise TLError(f"optimizer.stage_factor: {common['stage_factor']:g} must be above 0; 1 is one rate for all.")
         self.common = common
 
     @abstractmethod
@@ -89,14 +83,14 @@ def with_l1(optimizer: TorchOptimizer, strength: float) -> TorchOptimizer:
 
 
 def not_negative(key: str, value: float) -> float:
-    """The value; TLError where it is below 0."""
+    """The value; TLError where it is below 0 (for plug-ins whose annotations say no range)."""
     if value < 0:
         raise TLError(f"optimizer.{key}: {value:g} must be 0 or more.")
     return value
 
 
 def beta_pair(key: str, values: tuple[float, ...]) -> tuple[float, float]:
-    """The two decay rates of Adam; TLError where there are not two, or one is below 0 or not below 1."""
+    """Adam's two decay rates; TLError where there are not two, or one is below 0 or not below 1 (for plug-ins)."""
     if len(values) != 2 or not all(0 <= value < 1 for value in values):
         raise TLError(f"optimizer.{key}: {list(values)} must be two numbers from 0 to below 1; [0.9, 0.999] is usual.")
     return values[0], values[1]
