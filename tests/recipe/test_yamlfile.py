@@ -12,14 +12,18 @@ from tl.recipe.yamlfile import dump, flow, read
 
 def test_files_that_are_no_recipes(write: Write, tmp_path: Path) -> None:
     assert mistakes(write("seed: 1\nloop:\n  batch: [1\nx: 2\n")) == [
-        "mine.yaml:4: is not valid YAML: expected ',' or ']', but got ':'."
+        "mine.yaml:3:10: the bracket [ that opens here is not closed: write [1]."
     ]
-    assert mistakes(write("seed: 1\nseed: 2\n")) == ["mine.yaml:2: is not valid YAML: found duplicate key seed."]
+    assert mistakes(write("seed: 1\nseed: 2\n")) == [
+        "mine.yaml:2:1: the key 'seed' stands twice, first in line 1: keep one of the two."
+    ]
     assert mistakes(write("- base\n")) == ["mine.yaml:1: a recipe is a mapping of keys to values, not a list."]
     for single in ("4", "base", "'4'", "~", "1e5 # x"):
         assert mistakes(write(single)) == ["mine.yaml:1: a recipe is a mapping of keys to values, not a single value."]
     (tmp_path / "mine.yaml").write_bytes(b"a: \xff\n")
-    assert mistakes("mine.yaml") == ["mine.yaml: is not UTF-8 text (byte 3)."]
+    assert mistakes("mine.yaml") == [
+        "mine.yaml:1:4: byte 0xff is no UTF-8, which would be 'ÿ' in Latin-1: save the file as UTF-8."
+    ]
     assert mistakes("mein.yaml") == ["There is no recipe file 'mein.yaml'. Did you mean 'mine.yaml'?"]
     assert mistakes("bass")[0].startswith("There is no recipe 'bass'. Did you mean 'base'?")
 

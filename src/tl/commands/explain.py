@@ -152,7 +152,7 @@ def _keys(fields: Mapping[str, Shape], files: list[YamlFile], inside: str, prefi
         owner = next((file for file in reversed(files) if dotted in file.origins), None)
         if owner is not None:
             default = _default(shape, _value(owner.values, dotted))
-            yield KeyHelp(full, (), shape.description(), default, owner.origins[dotted], owner.comments[dotted])
+            yield KeyHelp(full, (), shape.description(), default, owner.origins[dotted], owner.marks[dotted].comment)
         yield from _keys(fields_of(shape), files, dotted, prefix)
 
 

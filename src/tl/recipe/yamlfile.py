@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from dataclasses import dataclass, field
@@ -11,22 +12,41 @@ from typing import Any
 
 import yaml
 
-from tl.errors import TLError
-from tl.recipe.unicode import is_unicode
+from tl.errors import Edit, Mistake, Mistakes, TLError
+from tl.recipe.edits import lines_of
+from tl.recipe.syntax import silent_mistake, syntax_mistake
+from tl.recipe.tree import compose_tree
 
-# Bounds far above what any recipe needs.
-_MOST_BYTES, _MOST_VALUES, _MOST_LEVELS, _MOST_DIGITS = 1 << 20, 50_000, 40, 100
+_MOST_BYTES = 1 << 20  # far above what any recipe needs
+
+Place = tuple[int, int]  # line and column, from 1
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a key and its value begin and end, the value as written (None unless it is bare), and the comment."""
+
+    key: Place
+    key_end: Place
+    value: Place
+    value_end: Place
+    written: str | None
+    comment: str
+
+    @property
+    def line(self) -> int:
+        return self.key[0]
 
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A YAML file: its values, its defaults list apart, and `file:line` and the comment of every dotted key."""
+    """A YAML file: its values, its defaults list apart, and `file:line` and the marks of every dotted key."""
 
     path: Path
     values: dict[str, Any]
     defaults: list[tuple[Any, str]]
     origins: dict[str, str] = field(default_factory=dict)
-    comments: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
 
 
 def short_path(path: Path) -> str:
@@ -36,86 +56,60 @@ def short_path(path: Path) -> str:
 
 
 def read(path: Path) -> YamlFile:
-    """Read a recipe or option file; TLError carries the line of a syntax error."""
+    """Read a recipe or option file; TLError carries line and column of a syntax error, in plain words."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    place = short_path(path)
+    text = _text(path)
     try:
-        text = _text(path)
-        tree = yaml.compose(text, Loader=_Bounded)
+        tree = compose_tree(text)
+        if (silent := silent_mistake(place, text, isinstance(tree, yaml.ScalarNode))) is not None:
+            raise Mistakes([silent])
         if isinstance(tree, yaml.ScalarNode):
-            raise TLError(
-                f"{short_path(path)}:1: a recipe is a mapping of keys to values, not a single value.", code="E016"
-            )
+            raise TLError(f"{place}:1: a recipe is a mapping of keys to values, not a single value.", code="E016")
         loaded = OmegaConf.create(text) if text.strip() and tree is not None else OmegaConf.create({})
-    except OSError as error:
-        raise TLError(f"{short_path(path)}: cannot be read: {error.strerror}.", code="E001") from error
-    except UnicodeDecodeError as error:
-        raise TLError(f"{short_path(path)}: is not UTF-8 text (byte {error.start}).", code="E002") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise TLError(f"{short_path(path)}:{line}: is not valid YAML: {error.problem}.", code="E015") from error
     except yaml.YAMLError as error:
-        raise TLError(f"{short_path(path)}: is not valid YAML: {str(error).splitlines()[0]}.", code="E015") from error
+        raise Mistakes([syntax_mistake(place, text, error)]) from error
     except OmegaConfBaseException as error:
-        raise TLError(f"{short_path(path)}: cannot be read: {str(error).splitlines()[0]}", code="E015") from error
+        raise TLError(f"{place}: cannot be read: {str(error).splitlines()[0]}", code="E015") from error
     values = OmegaConf.to_container(loaded, resolve=False)
     if not isinstance(values, dict):
-        text = f"{short_path(path)}:1: a recipe is a mapping of keys to values, not a {type(values).__name__}."
+        text = f"{place}:1: a recipe is a mapping of keys to values, not a {type(values).__name__}."
         raise TLError(text, code="E016")
-    marks: dict[str, tuple[int, str]] = {}
+    marks: dict[str, Mark] = {}
     if tree is not None:
-        _find_lines(tree, "", text.splitlines(), marks)
-    origins = {key: f"{short_path(path)}:{line}" for key, (line, _) in marks.items()}
+        _find_marks(tree, "", lines_of(text), marks)
+    origins = {key: f"{place}:{mark.line}" for key, mark in marks.items()}
     defaults = values.pop("defaults", None) or []
     if not isinstance(defaults, list):
         text = f"{origins['defaults']}: 'defaults' is a list of recipes and of 'group: option' lines."
         raise TLError(text, code="E020")
-    lines = [origins.get(f"defaults.{i}", short_path(path)) for i in range(len(defaults))]
+    lines = [origins.get(f"defaults.{i}", place) for i in range(len(defaults))]
     plain = {str(key): value for key, value in values.items()}
-    comments = {key: comment for key, (_, comment) in marks.items()}
-    return YamlFile(path, plain, list(zip(defaults, lines, strict=True)), origins, comments)
+    return YamlFile(path, plain, list(zip(defaults, lines, strict=True)), origins, marks)
 
 
 def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(_MOST_BYTES + 1)
+    place = short_path(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise TLError(f"{place}: cannot be read: {error.strerror}.", code="E001") from error
     if len(content) > _MOST_BYTES:
-        raise TLError(f"{short_path(path)}: is longer than {_MOST_BYTES >> 20} MB, so it is no recipe.", code="E014")
-    return content.decode("utf-8")
-
-
-class _Bounded(yaml.SafeLoader):
-    """Reads YAML of bounded depth and size: an alias counts as all values that it stands for, and tags are refused."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._depth, self._nodes = 0, 0
-        self._sizes: dict[int, int] = {}
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        alias, before = isinstance(event, yaml.AliasEvent), self._nodes
-        self._require(alias or event.tag is None, event, f"a tag such as {getattr(event, 'tag', '')} has no place here")
-        self._depth += 1
-        self._require(self._depth <= _MOST_LEVELS, event, f"it is nested deeper than {_MOST_LEVELS} levels")
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        self._require(not alias or id(node) in self._sizes, event, "an alias stands within what it stands for")
-        if isinstance(node, yaml.ScalarNode):
-            number = node.tag.endswith((":int", ":float"))
-            self._require(
-                not number or len(node.value) <= _MOST_DIGITS, event, f"a number has more than {_MOST_DIGITS} digits"
-            )
-            self._require(is_unicode(node.value), event, "a text holds half a character, which is no Unicode")
-        self._nodes += self._sizes[id(node)] if alias else 1
-        self._require(self._nodes <= _MOST_VALUES, event, f"it holds more than {_MOST_VALUES} values")
-        self._sizes[id(node)] = self._nodes - before
-        return node
-
-    def _require(self, fits: bool, event: Any, problem: str) -> None:
-        if not fits:
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        raise TLError(f"{place}: is longer than {_MOST_BYTES >> 20} MB, so it is no recipe.", code="E014")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = f"{place}:1:1: the file is in UTF-16: save it as UTF-8."
+        raise Mistakes([Mistake(text, code="E002", fix=[Edit(place, 1, 1, "", "")])])
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = lines_of(content[: error.start].decode("utf-8"))
+        odd = content[error.start : error.start + 1]
+        guess = f", which would be {odd.decode('latin-1')!r} in Latin-1" if odd[0] >= 0xA0 else ""
+        text = f"byte 0x{odd.hex()} is no UTF-8{guess}: save the file as UTF-8."
+        raise TLError(f"{place}:{len(before)}:{len(before[-1]) + 1}: {text}", code="E002") from error
 
 
 def dump(values: dict[str, Any]) -> str:
@@ -142,7 +136,7 @@ def _flow_item(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) and re.search(r"[,\[\]{}]", text) else text
 
 
-def _find_lines(node: yaml.Node, prefix: str, lines: list[str], marks: dict[str, tuple[int, str]]) -> None:
+def _find_marks(node: yaml.Node, prefix: str, lines: list[str], marks: dict[str, Mark]) -> None:
     if isinstance(node, yaml.MappingNode):
         pairs = [(str(key.value), key, value) for key, value in node.value]
     elif isinstance(node, yaml.SequenceNode):
@@ -155,8 +149,12 @@ def _find_lines(node: yaml.Node, prefix: str, lines: list[str], marks: dict[str,
         dotted = f"{prefix}.{name}" if prefix else name
         line = key.start_mark.line
         end = value.end_mark.column if value.end_mark.line == line else key.end_mark.column
-        marks[dotted] = (line + 1, _comment(lines, line, end))
-        _find_lines(value, dotted, lines, marks)
+        plain = isinstance(value, yaml.ScalarNode) and value.style is None
+        written = value.value if plain else None
+        places = [(at.line + 1, at.column + 1) for at in (key.start_mark, key.end_mark)]
+        places += [(at.line + 1, at.column + 1) for at in (value.start_mark, value.end_mark)]
+        marks[dotted] = Mark(places[0], places[1], places[2], places[3], written, _comment(lines, line, end))
+        _find_marks(value, dotted, lines, marks)
 
 
 def _comment(lines: list[str], line: int, column: int) -> str:

@@ -49,7 +49,7 @@ def test_a_code_keeps_its_meaning_for_ever() -> None:
     kept = KEPT.read_text().splitlines()
     gone = [line for line in kept if line not in now]
     assert not gone, f"{gone}: users have written these codes down; a new kind takes a code that was never used"
-    assert now == kept, "write the new kinds into tests/mistake_codes.txt as well"
+    assert now == kept, "write the new kinds into tests/cli/mistake_codes.txt as well"
     assert now == sorted(now), "entries stand in the order of their codes"
 
 
