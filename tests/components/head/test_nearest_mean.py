@@ -56,6 +56,16 @@ def test_a_class_without_samples_is_not_answered(distance: str) -> None:
     assert head.loss(head(features), target).isfinite()
 
 
+@pytest.mark.parametrize("distance", ["euclidean", "cosine"])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+def test_not_even_far_from_all_means_is_a_class_without_samples_answered(distance: str, scale: float) -> None:
+    head = head_of("nearest_mean", distance=distance, scale=scale, standardize=False)
+    features, target = problem("single")
+    head.fit(features[target != 1], target[target != 1])
+    for far in (1.0, 1e3, 1e6, 1e9):
+        assert 1 not in head(-far * features).argmax(-1).tolist()
+
+
 def test_features_get_a_gradient_even_on_a_mean() -> None:
     head = head_of("nearest_mean")
     features, target = problem("single", n=3)

@@ -47,7 +47,11 @@ class NearestMean(Head):
         else:
             exact = "donot_use_mm_for_euclid_dist"
             near = -torch.cdist(features.float(), self.means, compute_mode=exact).square()
-        return self.scale * near - self.penalty
+        near = self.scale * near
+        unseen = self.penalty > 0
+        # Below the farthest class, however far that is: a fixed number may be less than the distance to it.
+        farthest = near.masked_fill(unseen, torch.inf).amin(-1, keepdim=True)
+        return torch.where(unseen, farthest - farthest.abs() - self.penalty, near)
 
     def start(self, features: Tensor, target: Tensor) -> None:
         unit = normalize(features, dim=-1) if self.distance == "cosine" else features
