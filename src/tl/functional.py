@@ -210,6 +210,15 @@ def calibrated_scale(logits_nc: Tensor, target_n: Tensor, most: float = 0.9) -> 
     return float(2**low)
 
 
+def logit_at(mean_c: Tensor) -> tuple[Tensor, Tensor]:
+    """The slope and the value of log((1 + f) / (1 - f)) at f = `mean`, which is the mean of targets of -1 and 1.
+
+    A mean of -1 or 1 is drawn in a little: such a label says nothing of samples that are still to come.
+    """
+    mean_c = mean_c.clamp(-1 + 1e-4, 1 - 1e-4)
+    return 2 / (1 - mean_c.square()), 2 * mean_c.atanh()
+
+
 def class_means(features_nd: Tensor, target_n: Tensor, classes: int) -> Tensor:
     """The mean features (C, D) of each class; zeros for a class without samples."""
     rows = max(1, _ENTRIES // classes)

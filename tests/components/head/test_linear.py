@@ -76,10 +76,23 @@ def test_the_logistic_start_of_many_labels_is_scikit_learns() -> None:
     head.fit(x, target)
     scaled = StandardScaler().fit_transform(x.numpy())
     for column in range(2):
-        # Its loss is a sum over samples of one label; ours a mean over labels too.
-        expected = LogisticRegression(C=0.5, max_iter=5000, tol=1e-8).fit(scaled, target[:, column])
+        expected = LogisticRegression(max_iter=5000, tol=1e-8).fit(scaled, target[:, column])
         theirs = expected.predict_proba(scaled)[:, 1]
         assert head.scores(head(x)).detach().numpy()[:, column] == pytest.approx(theirs, abs=5e-3)
+
+
+def test_the_logistic_start_of_weighted_labels_is_scikit_learns_balanced_one() -> None:
+    x, y, _, _ = digits()
+    target = torch.stack([y == 8, y > 0], dim=1).float()
+    balance = tuple((len(y) / (2 * float(n)), len(y) / (2 * (len(y) - float(n)))) for n in target.sum(0))
+    space = Space("multi", ("eight", "not zero"), label_weights=balance)
+    head = option("head", "linear", {"dim_in": 64, "space": space}, init="logistic", ridge_strength=3.0)
+    head.fit(x, target)
+    scaled = StandardScaler().fit_transform(x.double().numpy())
+    for column in range(2):
+        model = LogisticRegression(C=1 / 3, class_weight="balanced", max_iter=5000, tol=1e-10)
+        theirs = model.fit(scaled, target[:, column]).predict_proba(scaled)[:, 1]
+        assert head.scores(head(x)).detach().numpy()[:, column] == pytest.approx(theirs, abs=1e-3)
 
 
 def test_class_means_answer_as_the_nearest_centroid() -> None:
@@ -139,8 +152,25 @@ def test_ridge_treats_every_label_on_its_own() -> None:
     head.fit(features, target)
     scaled = StandardScaler().fit_transform(features.numpy())
     for label in range(3):
-        expected = Ridge(alpha=0.2 * len(features)).fit(scaled, 2 * target[:, label].numpy() - 1).predict(scaled)
-        np.testing.assert_allclose(head(features)[:, label].detach().numpy(), 2 * expected, rtol=1e-3, atol=1e-4)
+        wanted = 2 * target[:, label].numpy() - 1
+        expected = Ridge(alpha=0.2 * len(features)).fit(scaled, wanted).predict(scaled)
+        mean, step = wanted.mean(), 1e-4
+        exact = [np.log((1 + f) / (1 - f)) for f in (mean - step, mean, mean + step)]
+        tangent = exact[1] + (exact[2] - exact[0]) / (2 * step) * (expected - mean)
+        np.testing.assert_allclose(head(features)[:, label].detach().numpy(), tangent, rtol=1e-3, atol=1e-4)
+
+
+def test_a_rare_label_starts_as_rare_as_it_is() -> None:
+    """Where the features say nothing, the start says how often the label is on, be that always or never."""
+    noise = torch.Generator().manual_seed(0)
+    x = torch.randn(2000, 6, generator=noise)
+    target = (torch.arange(2000).unsqueeze(1) % torch.tensor([100, 2, 1]) == 0).float()
+    target = torch.cat([target, torch.zeros(2000, 1)], 1)
+    space = Space("multi", ("rare", "even", "always", "never"))
+    head = option("head", "linear", {"dim_in": 6, "space": space}, init="ridge")
+    head.fit(x, target)
+    odds = head.scores(head(x)).mean(0).tolist()
+    assert odds == pytest.approx([0.01, 0.5, 1, 0], rel=0.05, abs=1e-3)
 
 
 @pytest.mark.parametrize("init", ["class_means", "ridge"])
@@ -160,6 +190,15 @@ def test_one_sample_per_class_is_enough(init: str) -> None:
     assert head(features).isfinite().all()
     later, answers = problem("single", seed=1)
     assert (head(later).argmax(-1) == answers).float().mean() > 0.9
+    assert head(features).softmax(-1).amax(-1).mean().item() == pytest.approx(0.9, abs=1e-3)
+
+
+def test_a_sample_that_is_alone_in_its_class_says_nothing_of_how_sure_the_others_are() -> None:
+    features, target = problem("single", n=4)
+    assert target.tolist() == [0, 1, 2, 0]
+    head = head_of("linear", init="ridge", standardize=False)
+    head.fit(features, target)
+    assert head(features).softmax(-1).amax(-1).mean().item() > 0.8
 
 
 def test_features_that_are_all_alike_give_the_class_shares() -> None:

@@ -23,7 +23,8 @@ class Linear(Head):
     on targets of ±1 or on standardised numbers, with a strength chosen by leave-one-out. After the last two, logits of
     one label per sample are scaled so that their confidence equals their accuracy, at most 0.9, because a saturated
     softmax would hardly learn; for ridge, both are measured on samples left out, because it fits a few samples exactly.
-    Ridge's logits of many labels are scaled by 2: a regression on ±1 estimates f = 2p - 1, whose logit is about 2f.
+    Ridge's answers f to many labels estimate 2p - 1, whose logit is log((1 + f) / (1 - f)); the head, which is linear,
+    has that function's value and slope where f is the label's mean.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
@@ -40,47 +41,67 @@ class Linear(Head):
     def start(self, features: Tensor, target: Tensor) -> None:
         if self.init == "logistic":
             return self._logistic(features, target)
-        weight, bias, scale = (self._means if self.init == "class_means" else self._ridge)(features, target)
-        self.linear.weight.copy_(weight * scale)
-        self.linear.bias.copy_(bias * scale)
+        weight, bias = (self._means if self.init == "class_means" else self._ridge)(features, target)
+        self.linear.weight.copy_(weight)
+        self.linear.bias.copy_(bias)
         return None
 
     def _logistic(self, features: Tensor, target: Tensor) -> None:
         """Minimise the loss of all N samples plus strength / 2N times the squared weights; a strength of null is 1.
 
+        Of many labels the losses are summed, so that each label has the penalty that it would have alone.
         In float32 the line search would end early, with probabilities up to 0.005 from the optimum's; hence float64.
         """
         strength = self.common["ridge_strength"] or 1.0
         exact = features.double()
         pair = (self.linear.weight, self.linear.bias)
+        problems = self.space.dim if self.space.kind == "multi" else 1
         weight, bias = (torch.zeros_like(one, dtype=torch.float64, requires_grad=True) for one in pair)
 
         def objective() -> Tensor:
-            loss = self.loss(nn.functional.linear(exact, weight, bias), target)
+            loss = problems * self.loss(nn.functional.linear(exact, weight, bias), target)
             return loss + 0.5 * strength / len(exact) * weight.square().sum()
 
         functional.minimise((weight, bias), objective)
         for parameter, optimum in zip(pair, (weight, bias), strict=True):
             parameter.copy_(optimum)
 
-    def _means(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor, float]:
+    def _means(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         means = functional.class_means(features, target, self.space.dim)
         bias = -0.5 * means.square().sum(-1)
         unseen = torch.bincount(target, minlength=self.space.dim) == 0
         bias = bias.masked_fill(unseen, float((features @ means.T + bias).min()))
-        return means, bias, functional.calibrated_scale(features @ means.T + bias, target)
+        scale = functional.calibrated_scale(features @ means.T + bias, target)
+        return means * scale, bias * scale
 
-    def _ridge(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor, float]:
+    def _ridge(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         spread = float(features.var(0, correction=0).mean())
         given = self.common["ridge_strength"]
         # Where all features are alike, any penalty gives the mean of the targets.
         strengths = [(spread or 1.0) * one for one in ([given] if given is not None else STRENGTHS)]
         wanted = self._regression_targets(target)
-        rows = functional.spread_rows(*wanted.shape).to(target.device)
+        rows = self._rows_to_leave_out(target)
+        if not len(rows):
+            weight, bias = functional.ridge(features, wanted, strengths[-1])
+            scale = functional.calibrated_scale(features @ weight.T + bias, target)
+            return weight * scale, bias * scale
         answers = functional.leave_one_out(features, wanted, strengths, rows)
         rated = [self._losses_and_scale(one, wanted[rows], target[rows]) for one in answers]
         chosen = functional.simplest([losses for losses, _ in rated])
-        return *functional.ridge(features, wanted, strengths[chosen]), rated[chosen][1]
+        weight, bias = functional.ridge(features, wanted, strengths[chosen])
+        return self._as_logits(weight, bias, rated[chosen][1], wanted.mean(0, dtype=torch.float32))
+
+    def _rows_to_leave_out(self, target: Tensor) -> Tensor:
+        """The samples on which ridge is rated: not those that are alone in their class, of which nothing is left."""
+        rows = functional.spread_rows(len(target), self.space.dim).to(target.device)
+        return rows[torch.bincount(target)[target[rows]] > 1] if self.space.kind == "single" else rows
+
+    def _as_logits(self, weight: Tensor, bias: Tensor, scale: float, mean: Tensor) -> tuple[Tensor, Tensor]:
+        """The weight and bias of a regression as those of logits; `mean` (C,) are the means of its targets."""
+        if self.space.kind != "multi":
+            return weight * scale, bias * scale
+        slope, logit = functional.logit_at(mean)
+        return weight * slope.unsqueeze(1), (bias - mean) * slope + logit
 
     def _regression_targets(self, target: Tensor) -> Tensor:
         match self.space.kind:
@@ -95,6 +116,6 @@ class Linear(Head):
     def _losses_and_scale(self, left_out: Tensor, wanted: Tensor, target: Tensor) -> tuple[Tensor, float]:
         """The losses (N,) of the predictions for samples left out, and the scale for the logits."""
         if self.space.kind != "single":
-            return (left_out - wanted).square().mean(1), 2.0 if self.space.kind == "multi" else 1.0
+            return (left_out - wanted).square().mean(1), 1.0
         scale = functional.calibrated_scale(left_out, target)
         return nn.functional.cross_entropy(left_out * scale, target, reduction="none"), scale
