@@ -100,3 +100,13 @@ def test_no_word_in_a_recipe_decides_what_code_runs(lines: str, tmp_path: Path) 
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_stored_recipe_takes_the_defaults_of_settings_that_came_after_it(tmp_path: Path) -> None:
+    stored = load("tiny_texts").plain()
+    del stored["loop"]["keep_checkpoints"], stored["cache"]["dtype"]
+    file = tmp_path / "recipe.yaml"
+    file.write_text(dump(stored))
+    found = load(str(tmp_path))
+    assert (found.loop.keep_checkpoints, found.cache.dtype) == (False, "same")
+    assert "base.yaml:" in found.origins["loop.keep_checkpoints"]

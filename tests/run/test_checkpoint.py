@@ -18,8 +18,11 @@ import torch
 
 from tests.conftest import SHORT, TEXT
 from tests.training.test_trainer import equal, interrupt
+from tl.cli.printing.progress import Quiet
+from tl.commands.replay import replay
 from tl.errors import Stopped, TLError, Unwritable
 from tl.run.checkpoint import Checkpoints
+from tl.run.run import Run
 
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -207,3 +210,25 @@ def test_a_disk_without_room_is_refused_before_training(train: Train, monkeypatc
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10**12, 10**12, 3 * 10**6))
     with pytest.raises(TLError, match=r"take up to 0\.\d+ GB, but the disk has 0\.0028 GB free: make room, or give an"):
         train(*TEXT, *SHORT, "cache.use=never")
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_finished_run_has_checkpoints_only_where_they_are_to_be_kept(
+    kept: bool, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until its status says that it is done they are there: a run that is killed at its end goes on from them."""
+    there: list[bool] = []
+    update = Run.update_meta
+
+    def look(run: Run, **facts: Any) -> None:
+        update(run, **facts)
+        there.append((run.path / "checkpoints").is_dir())
+
+    monkeypatch.setattr(Run, "update_meta", look)
+    run = train(*TEXT, *SHORT, f"loop.keep_checkpoints={str(kept).lower()}")
+    assert there[-1], "the last fact that is written is the status"
+    assert Run.open(run).meta["status"] == "done"
+    assert (run / "checkpoints").is_dir() == kept
+    (run / "bad_step.json").write_text('{"step": 6}')
+    with pytest.raises(TLError, match=r"went on beyond step 6 and is done: what led to it is gone\.$"):
+        replay(run, Quiet())

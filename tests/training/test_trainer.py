@@ -240,7 +240,7 @@ def test_checkpoints_are_written_by_steps_or_by_the_clock(
     monkeypatch.setattr(
         Run, "checkpoint", lambda run, step, states: (written.append(dict(states)), write(run, step, states))[1]
     )
-    run = train(*TEXT, *SHORT, f"loop.save_every={every}")
+    run = train(*TEXT, *SHORT, f"loop.save_every={every}", "loop.keep_checkpoints=true")
     assert len(written) == times
     assert 1 <= sum(states.get("best") is not None for states in written) <= 3
     assert {int(path.name) for path in (run / "checkpoints").iterdir()} == {max(1, times - 1), times}

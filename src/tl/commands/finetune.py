@@ -82,6 +82,8 @@ def _train(request: Request, listener: Listener) -> Path:
             cursor = trainer.fit(signals)
             with signals.at_once(timed=False):
                 _finish(run, ready, supply, cursor)
+    if not recipe.loop.keep_checkpoints:  # only now does the run's status say that it will not be resumed
+        run.remove_checkpoints()
     return run.path
 
 

@@ -55,6 +55,9 @@ def replay(path: Path, listener: Listener) -> Replay:
     run = Run.open(path)
     if not (path / BAD_STEP).is_file():
         raise TLError(f"'{path}' holds no {BAD_STEP}: no step of it had a loss that is not finite.")
+    bad = read_facts(path / BAD_STEP, STEP)["step"]
+    if run.meta["status"] == "done":
+        raise TLError(f"'{path}' went on beyond step {bad} and is done: what led to it is gone.")
     ready = prepare(without_cache_folder(load(str(path / RECIPE))), run)
     change = change_of_data(run, ready.assembly.data)
     if change is not None:
@@ -65,7 +68,7 @@ def replay(path: Path, listener: Listener) -> Replay:
         resumed = trainer.restore()
     if not resumed:
         ready.start_head(supply)
-    found = Replay(read_facts(path / BAD_STEP, STEP)["step"])
+    found = Replay(bad)
     if trainer.cursor.step >= found.step:
         raise TLError(f"'{path}' went on beyond step {found.step}: what led to it is gone.")
     with _watched(trainer, found):

@@ -111,8 +111,23 @@ def compose(reference: str, overrides: list[str]) -> Composition:
             composition.origins[key] = COMMAND_LINE
             if top not in GROUPS:
                 composition.origins.setdefault(top, COMMAND_LINE)
+    if all(group in composition.choices for group in GROUPS) and {"name", "seed", *SETTINGS} <= values.keys():
+        _add_newer_settings(values, composition)
     composition.values = _without_references(values, composition)
     return composition
+
+
+def _add_newer_settings(values: dict[str, Any], composition: Composition) -> None:
+    """Give a whole recipe, such as a run keeps and `tl show --plain` prints, the defaults of settings that it lacks.
+
+    It starts from no other recipe, so it knows no setting that came after it was written.
+    """
+    base = read(RECIPES / "base.yaml")
+    for part in SETTINGS:
+        for key, value in base.values[part].items():
+            if isinstance(values[part], dict) and key not in values[part]:
+                values[part][key] = value
+                composition.origins[f"{part}.{key}"] = base.origins[f"{part}.{key}"]
 
 
 def _add_file(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) -> None:

@@ -42,6 +42,7 @@ class Loop:
     device_batch: Annotated[int, "at least 1"] | Literal["auto"]
     eval_every: Annotated[Duration, "any in step, ep, %"]
     save_every: Annotated[Duration, "any in step, ep, %, min"]
+    keep_checkpoints: bool
     max_time: Annotated[Duration, "any in min"] | None
     log_every: Annotated[Duration, "any in step, ep, %"]
     best: str

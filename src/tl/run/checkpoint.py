@@ -1,4 +1,7 @@
-"""Checkpoints: numbered folders, each complete with a manifest of checksums or not there; the newest two are kept."""
+"""Checkpoints: numbered folders, each complete with a manifest of checksums or not there; the newest two are kept.
+
+A finished run needs them no more: they are several times as large as its model.
+"""
 
 from __future__ import annotations
 
@@ -123,6 +126,10 @@ class Checkpoints:
                 f"{'; '.join(damaged)}: no whole checkpoint is left, so the run cannot go on: start a new one."
             )
         return None
+
+    def remove(self) -> None:
+        """Remove all checkpoints and their folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _numbers(self) -> list[int]:
         folders = self.folder.iterdir() if self.folder.is_dir() else ()

@@ -207,6 +207,11 @@ class Run:
         """The newest whole checkpoint; `say` gets a line on each damaged one. None before the first checkpoint."""
         return self._checkpoints.latest(say)
 
+    def remove_checkpoints(self) -> None:
+        """Remove what resuming reads; the run must be done, and its status say so."""
+        if self.writes:
+            self._checkpoints.remove()
+
     def save_model(self, state: Mapping[str, Tensor]) -> None:
         """Write model.safetensors."""
         from safetensors.torch import save
