@@ -53,13 +53,20 @@ def test_an_unfinished_run_cannot_be_compared(train: Train, tmp_path: Path) -> N
         reproduce(run, tmp_path, Quiet())
 
 
-def test_a_recipe_is_killed_and_resumed(tmp_path: Path) -> None:
+def test_a_recipe_is_killed_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = ["data=tiny_sentences", "data.n=60", "backbone=tiny_text", "loop.batch=8", "loop.device=cpu"]
-    found = verify_resume("base", recipe, 12, tmp_path)
+    said: list[str] = []
+    monkeypatch.setattr("tl.commands.reproduce.EVERY", 0.2)
+    found = verify_resume("base", recipe, 12, tmp_path, said.append)
     assert found.same
     assert found.rows >= 12
+    assert [line for line in said if line[0].isdigit()] == [
+        *("1 of 3: 12 steps, undisturbed", "2 of 3: the same, killed after step 6", "3 of 3: resumed to the end"),
+    ]
+    assert all(line.endswith(" logged") for line in said if not line[0].isdigit())
+    assert len(said) > 3, "it also tells how far a run is"
 
 
 def test_a_mistake_in_the_recipe_is_told_as_ever(tmp_path: Path) -> None:
     with pytest.raises(TLError, match=r"data\.root=/nowhere: there is no such folder"):
-        verify_resume("base", ["data=image_folder", "data.root=/nowhere"], 12, tmp_path)
+        verify_resume("base", ["data=image_folder", "data.root=/nowhere"], 12, tmp_path, print)

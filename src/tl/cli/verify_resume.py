@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tl.cli.flags import Overrides
+from tl.cli.printing.terminal import say
 from tl.errors import GateError
 
 
@@ -30,7 +33,7 @@ def verify_resume(
 
     load(recipe, overrides or [])  # a mistake in the recipe is told here, not by one of the processes started below
     with TemporaryDirectory(prefix="tl_verify_") as folder:
-        comparison = run_both(recipe, overrides or [], steps, Path(folder))
+        comparison = run_both(recipe, overrides or [], steps, Path(folder), partial(say, file=sys.stderr, flush=True))
     print_comparison(comparison, as_json=json)
     if not comparison.same:
         raise GateError(

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from tl.commands.same_data import change_of_data
 from tl.commands.settle import settle, without_cache_folder
 from tl.components.data.splits import load_data
 from tl.errors import TLError
+from tl.inputs.pace import EVERY
 from tl.recipe.build import build
 from tl.recipe.recipe import load
 from tl.recipe.weights import RUN_MODEL
+from tl.report.words import counted, duration
 from tl.run.run import METRICS, RECIPE, Listener, Run
 from tl.run.schema import OUTCOME, check_shape, read_json
 
@@ -63,13 +65,22 @@ def reproduce(path: Path, root: Path, listener: Listener) -> Comparison:
     return compare(path, finetune(Request(recipe, root, None, f"tl reproduce {path}"), listener))
 
 
-def verify_resume(reference: str, overrides: Sequence[str], steps: int, folder: Path) -> Comparison:
-    """Train a recipe for `steps` steps below `folder`, once undisturbed, once killed and resumed, and compare."""
+def verify_resume(
+    reference: str, overrides: Sequence[str], steps: int, folder: Path, say: Callable[[str], None]
+) -> Comparison:
+    """Train a recipe for `steps` steps below `folder`, once undisturbed, once killed and resumed, and compare.
+
+    `say` gets a line on each of these runs, and every half minute how far it is.
+    """
     short = [f"loop.length={steps}step", f"loop.eval_every={-(-steps // 3)}step", "loop.trackers=[]"]
     recipe = [reference, *overrides, *short, "loop.log_every=1step", "loop.save_every=2step"]
-    _train([*recipe, "--runs", str(folder / "whole")])
-    halted = _train_and_kill([*recipe, "--runs", str(folder / "killed")], folder / "killed", rows=steps // 2)
-    _train(["--resume", str(halted)])
+    say(f"1 of 3: {steps} steps, undisturbed")
+    _train([*recipe, "--runs", str(folder / "whole")], folder / "whole", say)
+    say(f"2 of 3: the same, killed after step {steps // 2}")
+    arguments = [*recipe, "--runs", str(folder / "killed")]
+    halted = _train_and_kill(arguments, folder / "killed", steps // 2, say)
+    say("3 of 3: resumed to the end")
+    _train(["--resume", str(halted)], folder / "killed", say)
     (whole,) = _runs(folder / "whole")
     return compare(whole, halted)
 
@@ -127,22 +138,32 @@ def _command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-P", "-m", "tl", "finetune", *arguments, "--json"]
 
 
-def _train(arguments: Sequence[str]) -> None:
-    done = subprocess.run(_command(arguments), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise TLError(done.stderr.strip() or f"tl finetune ended with {done.returncode}.")
+def _train(arguments: Sequence[str], folder: Path, say: Callable[[str], None]) -> None:
+    """Train below `folder` to the end."""
+    with subprocess.Popen(_command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+        began = time.monotonic()
+        while child.returncode is None:
+            try:
+                _, stderr = child.communicate(timeout=EVERY)
+            except subprocess.TimeoutExpired:
+                say(_so_far(folder, time.monotonic() - began))
+    if child.returncode:
+        raise TLError(stderr.strip() or f"tl finetune ended with {child.returncode}.")
 
 
-def _train_and_kill(arguments: Sequence[str], folder: Path, rows: int) -> Path:
+def _train_and_kill(arguments: Sequence[str], folder: Path, rows: int, say: Callable[[str], None]) -> Path:
     """Start a run, kill it as soon as it has logged `rows` rows, and give its folder."""
     with subprocess.Popen(
         _command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as child:
-        until = time.monotonic() + _LONGEST
-        while child.poll() is None and time.monotonic() < until:
+        began = told = time.monotonic()
+        while child.poll() is None and time.monotonic() < began + _LONGEST:
             if any(_count_logged(run) >= rows for run in _runs(folder)):
                 os.killpg(child.pid, signal.SIGKILL)
                 break
+            if time.monotonic() >= told + EVERY:
+                told = time.monotonic()
+                say(_so_far(folder, told - began))
             time.sleep(_POLL)
         _, stderr = child.communicate()
     if child.returncode > 0:
@@ -151,6 +172,11 @@ def _train_and_kill(arguments: Sequence[str], folder: Path, rows: int) -> Path:
     if Run.open(run).meta["status"] == "done":
         raise TLError("The run was over before it could be killed: give more --steps.")
     return run
+
+
+def _so_far(folder: Path, seconds: float) -> str:
+    steps = max(map(_count_logged, _runs(folder)), default=0)
+    return f"  {duration(seconds)}: {counted(steps, 'steps')} logged"
 
 
 def _runs(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tl.inputs.cache import Cache
 from tl.inputs.items import Items
+from tl.inputs.pace import Pace
 from tl.inputs.rows import DONE, LAYOUT, ROWS, Layout, channels_last
 from tl.inputs.streams import Draw, evenly, forward_batch
 from tl.place import Place
@@ -190,6 +191,7 @@ class Filling:
         writers = [RowWriter(one[0], layout, len(self.chunks)) if one else None for one, layout in pairs]
         share = self.request.place.share
         mine = sorted({chunk for one in todo if one for chunk in one[1]})[share.rank :: share.world]
+        pace = Pace(sum(len(self.chunks[chunk][0]) for chunk in mine))
         with ExitStack() as stack:
             for writer in writers:
                 if writer is not None:
@@ -198,6 +200,8 @@ class Filling:
                 for writer, made in zip(writers, rows, strict=True):
                     if writer is not None:
                         writer.write(chunk, self.chunks[chunk][1], [self._stored(row) for row in made])
+                if so_far := pace.advance(len(self.chunks[chunk][0])):
+                    self.say(f"cache: {self.request.name}, {so_far}.")
 
     def _stored(self, row: Tensor) -> Tensor:
         row = channels_last(row).cpu()

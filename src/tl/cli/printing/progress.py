@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from tl.cli.printing.screen import Screen
 from tl.cli.printing.terminal import say, visible
+from tl.inputs.pace import Pace
 from tl.report.words import brief_count
 
 
@@ -38,15 +39,22 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """Prints a line per phase and per evaluation, for logs and CI."""
+    """Prints a line per phase, per evaluation, and at most every half minute of steps, for logs and CI."""
 
     def begins(self, metric: str, unit: str) -> None:
         super().begins(metric, unit)
         self.loss = ""
 
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
+        self.pace, self.size = Pace(last - first), 0
         if first < last:
             say(_phase_line(name, first, last, learning), flush=True)
+
+    def step(self, step: int, size: int) -> None:
+        self.size += size
+        if so_far := self.pace.advance(1):
+            speed = f"{brief_count(self.size / self.pace.seconds)} {self.unit}s/s"
+            say(f"  step {step}: {self.loss}{speed}, {so_far}", flush=True)
 
     def values(self, step: int, split: str, values: Mapping[str, float]) -> None:
         if split == "train":
