@@ -1,9 +1,9 @@
 """README.md, recipes/README.md and the how-to pages, executed: no page shows a recipe or a command that does not work.
 
 Every fenced block of a page is read. A ```yaml block begins with `# name.yaml` and is written to that file. In a ```sh
-block every line is a `tl` command, run in order: `exit 3` in its comment names another exit code than 0, and STAMP
-stands for the newest run. Each line of a ```text block is in the output of the commands before it. Commands that read
-a recipe get overrides that make them small; those that end with 142 also get a short `loop.max_time`.
+block every line is a `tl` command, run in order: `exit 3` in its comment names another exit code than 0. Each line of a
+```text block is in the output of the commands before it. Commands that read a recipe get overrides that make them
+small; those that end with 142 also get a short `loop.max_time`.
 """
 
 from __future__ import annotations
@@ -109,8 +109,7 @@ def words_of(line: str, code: int, encoder: Path) -> list[str]:
     """The words of a command after `tl`, as a shell would give them, and those that make it small."""
     words: list[str] = []
     for word in shlex.split(line, comments=True)[1:]:
-        stamped = re.sub(r"(runs/\w+)/STAMP", lambda found: str(max(Path(found[1]).iterdir())), word)
-        words += sorted(glob.glob(stamped)) or [stamped] if "*" in stamped else [stamped]
+        words += sorted(glob.glob(word)) or [word] if "*" in word else [word]
     return words + small(words, code, encoder)
 
 

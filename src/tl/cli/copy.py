@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tl.cli.flags import named_run
 from tl.cli.printing.terminal import say
 from tl.errors import TLError, did_you_mean
 
@@ -19,16 +20,19 @@ def register(app: typer.Typer) -> None:
 
 
 def copy(
-    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name.")],
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or a run's folder.")],
     to: Annotated[Path | None, typer.Argument(help="The new file; RECIPE.yaml here if it is not given.")] = None,
 ) -> None:
-    """Copy a shipped recipe to a file of your own, ready to be edited."""
+    """Copy a shipped recipe, or that of a run, to a file of your own, ready to be edited."""
     import shlex
 
     from tl.recipe.registry import shipped_recipes
     from tl.recipe.unicode import is_unicode
+    from tl.recipe.weights import RUN_RECIPE
 
     known = shipped_recipes()
+    if recipe not in known and (stored := named_run(Path(recipe)) / RUN_RECIPE).is_file():
+        known, recipe = {stored.parent.absolute().parent.name: stored}, stored.parent.absolute().parent.name
     if recipe not in known:
         raise TLError(f"There is no shipped recipe '{recipe}'.{did_you_mean(recipe, known) or ' See tl list.'}")
     target = to or Path(f"{recipe}.yaml")

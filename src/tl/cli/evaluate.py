@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from tl.cli.flags import RunFolder, named_run
 from tl.cli.printing.terminal import say
 from tl.errors import GateError
 
@@ -18,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    run: RunFolder,
     overrides: Annotated[list[str] | None, typer.Argument(help="data.key=value, such as data.text=review.")] = None,
     split: Annotated[str, typer.Option(help="The split of the run's own data.")] = "test",
     data: Annotated[Path | None, typer.Option(help="Other data of the same form: a folder or a table.")] = None,
@@ -41,6 +42,7 @@ def evaluate(
 
     if predictions is not None:
         check_writable("--predictions", predictions)
+    run = named_run(run)
     judged = Judged(split, data, tuple(overrides or ()))
     outcome = evaluate_run(run, judged, partial(say, file=sys.stderr))
     if predictions is not None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from tl.cli.flags import named_run
 from tl.cli.printing.terminal import say
 from tl.errors import TLError
 
@@ -31,6 +32,7 @@ def extract_features(
     from tl.evaluation.outcome import check_writable
 
     check_writable("--to", to, ENDINGS)
+    source = str(named_run(Path(source)))
     features, space = extract_features(source, overrides or [], partial(say, file=sys.stderr))
     save(features, space, to)
     if json:

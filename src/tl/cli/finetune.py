@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tl.cli.flags import AsJson, Overrides, RunsFolder
+from tl.cli.flags import AsJson, Overrides, RunsFolder, named_run
 from tl.errors import TLError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def finetune(
         raise TLError(
             "--resume goes on with the same recipe; for other settings start a new run with backbone.weights=RUN."
         )
+    resume = None if resume is None else named_run(resume)
     if processes > 1 and find_lr:
         raise TLError("--find-lr looks with one process: leave --processes out.")
     from tl.commands.launch import launched, relaunch

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tl.cli.flags import RunFolder, named_run
 from tl.cli.printing.terminal import say
 from tl.errors import TLError
 
@@ -21,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    run: RunFolder,
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -48,7 +49,7 @@ def predict(
         raise TLError("--overwrite replaces the file that --to names: give --to too.")
     tell = partial(say, file=sys.stderr)
     wanted = [one for text in inputs or [] for one in _inputs(text)]
-    trained = open_run(run)
+    trained = open_run(named_run(run))
     given = read_given(trained, wanted, tell)
     if file is not None:
         rows = predict_to(file, trained, given, batch, tell)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tl.cli.flags import RunFolder, named_run
 from tl.cli.printing.terminal import say
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    run: Annotated[Path, typer.Argument(help="The folder of a run that stopped at a loss that is not finite.")],
+    run: RunFolder,
     json: Annotated[bool, typer.Option("--json", help="Print the finding as JSON.")] = False,
 ) -> None:
     """Take a run's step whose loss was not finite again, and say which module and samples it comes from."""
@@ -28,7 +28,7 @@ def replay(
     from tl.cli.printing.progress import Quiet
     from tl.commands.replay import replay as replay_step
 
-    found = replay_step(run, Quiet())
+    found = replay_step(named_run(run), Quiet())
     if json:
         print_json(asdict(found))
     else:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tl.cli.flags import RunsFolder
+from tl.cli.flags import RunFolder, RunsFolder, named_run
 from tl.cli.printing.terminal import say
 from tl.errors import GateError
 
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def reproduce(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    run: RunFolder,
     runs: RunsFolder = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
 ) -> None:
@@ -28,7 +28,7 @@ def reproduce(
     from tl.commands.reproduce import reproduce as reproduce_run
 
     with choose_listener(quiet=json) as listener:
-        comparison = reproduce_run(run, runs, listener)
+        comparison = reproduce_run(named_run(run), runs, listener)
     print_comparison(comparison, as_json=json)
     say(f"run     {comparison.other}", file=sys.stderr if json else sys.stdout)
     if not comparison.same:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tl.recipe.duration import Duration
+from tl.recipe.newest import newest_in_words, newest_run
 from tl.recipe.shape import Choice, Either, ListOf, MapOf, Maybe, Record, Scalar, Shape
 from tl.recipe.weights import Weights
 
@@ -38,23 +40,23 @@ def bind(shape: Shape, value: Any) -> Any:
             return value
 
 
-def absolute(shape: Shape, value: Any) -> Any:
-    """Plain values with every path made absolute, so that a stored recipe runs from any folder."""
+def absolute(shape: Shape, value: Any, place: Callable[[str], str]) -> Any:
+    """Plain values with every path made absolute by `place`, so that a stored recipe runs from any folder."""
     match shape:
         case Maybe() if value is not None:
-            return absolute(shape.item, value)
+            return absolute(shape.item, value, place)
         case Either() if value not in shape.choice.values:
-            return absolute(shape.item, value)
+            return absolute(shape.item, value, place)
         case ListOf():
-            return [absolute(shape.item, item) for item in value]
+            return [absolute(shape.item, item, place) for item in value]
         case MapOf():
-            return {str(key): absolute(shape.item, item) for key, item in value.items()}
+            return {str(key): absolute(shape.item, item, place) for key, item in value.items()}
         case Record():
-            return {key: absolute(inner, value[key]) for key, inner in shape.fields.items()}
+            return {key: absolute(inner, value[key], place) for key, inner in shape.fields.items()}
         case Scalar("Path"):
-            return _absolute_path(value)
+            return place(value)
         case Scalar("Weights") if value != "none" and not value.startswith(("package:", "hub:")):
-            return _absolute_path(value)
+            return place(value)
         case _:
             return value
 
@@ -70,5 +72,14 @@ def plain(value: Any) -> Any:
             return value
 
 
-def _absolute_path(text: str) -> str:
+def absolute_path(text: str) -> str:
     return str(Path(os.path.expanduser(text)).absolute())
+
+
+def run_path(text: str, notes: list[str]) -> str:
+    """The absolute path; of a folder of runs, that of its newest run, with a note: the folder gets newer ones later."""
+    path = Path(absolute_path(text))
+    run = newest_run(path)
+    if run != path:
+        notes.append(newest_in_words(Path(text), Path(text) / run.name))
+    return str(run)

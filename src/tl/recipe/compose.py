@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from tl.errors import Mistake, Mistakes, TLError, did_you_mean, nearest
+from tl.recipe.newest import newest_in_words, newest_run
 from tl.recipe.overrides import COMMAND_LINE, assign, merge, parse
 from tl.recipe.references import BadReference, References
 from tl.recipe.registry import GROUPS, RECIPES, SETTINGS, Option, options, shipped_recipes
+from tl.recipe.weights import RUN_RECIPE
 from tl.recipe.yamlfile import YamlFile, read, short_path
 
 _MAPPINGS = (*GROUPS, *SETTINGS)
 _PRIMARY = "tl_recipe"
-_STORED = "recipe.yaml"
 
 
 @dataclass
@@ -76,11 +77,11 @@ def _is_shipped(origin: str) -> bool:
 
 
 def find(reference: str) -> Path:
-    """The recipe file a user means: a path, a run's folder, or the name of a shipped recipe."""
-    path = Path(reference)
-    if (path / _STORED).is_file():
-        return path / _STORED
-    known = shipped_recipes()
+    """The recipe file a user means: a path, a run's folder or a folder of runs, or the name of a shipped recipe."""
+    path, known = Path(reference), shipped_recipes()
+    stored = (path if reference in known else newest_run(path)) / RUN_RECIPE
+    if stored.is_file():
+        return stored
     near = [*known, *(p.name for p in path.parent.glob("*.y*ml"))]
     if path.suffix in {".yaml", ".yml"}:
         if path.is_file():
@@ -97,6 +98,8 @@ def compose(reference: str, overrides: list[str]) -> Composition:
     """Compose a recipe; mistakes that do not prevent further checks are collected in the composition."""
     path = find(reference)
     composition = Composition(short_path(path))
+    if path.name == RUN_RECIPE and path.parent.parent == Path(reference):
+        composition.notes.append(newest_in_words(Path(reference), path.parent))
     _add_file(read(path), composition, ())
     assignments = [found for text in overrides if (found := parse(text, composition.mistakes)) is not None]
     for key, value in assignments:

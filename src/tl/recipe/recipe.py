@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from tl.errors import Mistake, Mistakes, did_you_mean
-from tl.recipe.binding import absolute, bind, plain
+from tl.recipe.binding import absolute, absolute_path, bind, plain, run_path
 from tl.recipe.compose import Composition, compose
 from tl.recipe.duration import Duration
 from tl.recipe.registry import GROUPS, SETTINGS, options
@@ -182,7 +183,8 @@ def read_recipe(reference: str, overrides: list[str]) -> PartialRecipe:
     if "name" not in wrong and (trouble := _why_no_folder_name(composition.values["name"])):
         report("name", Mistake(trouble, code="E042"))
     sound = shapes.keys() - wrong
-    settings = {k: bind(shapes[k], absolute(shapes[k], composition.values[k])) for k in SETTINGS if k in sound}
+    values, notes = composition.values, composition.notes
+    settings = {k: bind(shapes[k], absolute(shapes[k], values[k], absolute_path)) for k in SETTINGS if k in sound}
     loop = Loop(**settings["loop"]) if "loop" in settings else None
     cache = CacheRules(**settings["cache"]) if "cache" in settings else None
     for key, text in loop.mistakes().items() if loop is not None else ():
@@ -192,7 +194,11 @@ def read_recipe(reference: str, overrides: list[str]) -> PartialRecipe:
         mistakes.append(Mistake(text, code="E023"))
     groups = [group for group in GROUPS if group in shapes.keys() - wrong]
     nodes = {
-        group: Node(group, composition.choices[group], absolute(shapes[group], composition.values[group]))
+        group: Node(
+            group,
+            composition.choices[group],
+            absolute(shapes[group], values[group], partial(run_path, notes=notes)),
+        )
         for group in groups
     }
     return PartialRecipe(composition, nodes, loop, cache, tuple(sorted(mistakes, key=_position)))

