@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SHORT, TEXT
+from tl.cli.printing.cache import print_entries
 from tl.inputs import pace
+from tl.inputs.cache import Cache
 from tl.inputs.pace import Pace
 
 Turn = Callable[[float], None]
@@ -68,3 +70,19 @@ def test_a_pass_that_fills_the_cache_tells_how_far_it_is(
     run = train(*TEXT, *SHORT, "freeze=linear_probe", "cache.use=always", f"cache.folder={tmp_path / 'cache'}")
     log = (run / "log.txt").read_text()
     assert " cache: train, 28 of 112, about " in log, log
+
+
+def test_cache_entries_name_the_recipe_and_the_backbone_that_they_were_computed_for(
+    train: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "cache"
+    train(*TEXT, *SHORT, "freeze=linear_probe", "cache.use=always", f"cache.folder={folder}", "name=reviews")
+    entries = Cache(folder, 0).entries()
+    assert {(entry.recipe, entry.backbone) for entry in entries} == {("reviews", "tiny_text")}
+    earlier = entries[0].folder / "what.json"
+    earlier.write_text('{"what": "of an earlier version"}')
+    print_entries(Cache(folder, 0).entries(), folder)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["what", "recipe", "backbone", "last", "used", "size"]
+    assert sum("reviews" in line and "tiny_text" in line for line in lines) == len(entries) - 1
+    assert sum("of an earlier version" in line for line in lines) == 1

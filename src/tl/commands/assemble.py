@@ -108,4 +108,5 @@ def provenance(recipe: Recipe, backbone: Backbone) -> Provenance:
     return Provenance(
         key((node.option, made, sorted(backbone.assets().items()), code)),
         key((augment.option, augment.values, seen)),
+        (recipe.name, node.option),
     )

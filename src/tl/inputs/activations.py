@@ -58,10 +58,14 @@ class Reads:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Hashes of what activations follow from beside weights and seeds: options, files and code of the two parts."""
+    """Hashes of what activations follow from beside weights and seeds: options, files and code of the two parts.
+
+    `names` are those of the recipe and of its backbone, which activations do not follow from.
+    """
 
     backbone: str
     augment: str
+    names: tuple[str, str]
 
 
 class Activations:
@@ -71,7 +75,7 @@ class Activations:
         self, model: Model, provenance: Provenance, rules: CacheRules, place: Place, say: Callable[[str], None]
     ) -> None:
         self.model, self.provenance, self.rules, self.place = model, provenance, rules, place
-        self.keeper = Keeper(rules, place.share, say)
+        self.keeper = Keeper(rules, place.share, say, *provenance.names)
         self.pictures = Pictures(self.keeper, place)
         self._checksums: dict[str, str] = {}
 

@@ -42,10 +42,15 @@ def default_folder() -> Path:
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """A finished or unfinished entry: its contents in words, its bytes, and when it was last read (Unix seconds)."""
+    """A finished or unfinished entry: its contents in words, its bytes, and when it was last read (Unix seconds).
+
+    `recipe` and `backbone` are those that it was computed for first (others may read it too), '' where not known.
+    """
 
     folder: Path
     what: str
+    recipe: str
+    backbone: str
     bytes: int
     used: float
 
@@ -56,10 +61,13 @@ class CacheEntry:
 
 
 class Cache:
-    """A folder of entries, at most `max_bytes` in all; the least recently used entries are removed first."""
+    """A folder of entries, at most `max_bytes` in all; the least recently used entries are removed first.
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
-        self.folder, self.max_bytes = folder, max_bytes
+    `recipe` and `backbone` are the names that new entries get.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int, recipe: str = "", backbone: str = "") -> None:
+        self.folder, self.max_bytes, self.recipe, self.backbone = folder, max_bytes, recipe, backbone
 
     def find(self, name: str) -> Rows | None:
         """The rows of a finished entry, which counts as used now; None where the entry is not there or damaged."""
@@ -97,7 +105,8 @@ class Cache:
             shutil.rmtree(self.folder / name, ignore_errors=True)
             self._make_room(size, part)
             part.mkdir(exist_ok=True)
-            (part / _WHAT).write_text(json.dumps({"what": what}), encoding="utf-8")
+            told = {"what": what, "recipe": self.recipe, "backbone": self.backbone}
+            (part / _WHAT).write_text(json.dumps(told), encoding="utf-8")
             try:
                 yield part
             except OSError:
@@ -156,10 +165,11 @@ class Cache:
         except OSError:
             return None
         try:
-            what = str(json.loads((place / _WHAT).read_text(encoding="utf-8"))["what"])
+            told = dict(json.loads((place / _WHAT).read_text(encoding="utf-8")))
+            what, recipe, backbone = str(told["what"]), str(told.get("recipe", "")), str(told.get("backbone", ""))
         except (OSError, ValueError, KeyError, TypeError):
-            what = "damaged"
-        return CacheEntry(place, what, size, used)
+            what, recipe, backbone = "damaged", "", ""
+        return CacheEntry(place, what, recipe, backbone, size, used)
 
     def clear(self, older_than: float = 0.0) -> int:
         """Remove the entries that were not used for so many seconds; gives the bytes that became free."""

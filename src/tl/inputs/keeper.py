@@ -25,11 +25,14 @@ _PACKAGES = ("tl-toolkit", "torch", "torchvision", "transformers", "pillow", "to
 
 
 class Keeper:
-    """Finds rows in the cache or has them computed, under the rules of a recipe; `say` gets a line on what was done."""
+    """Finds rows in the cache or has them computed, under the rules of a recipe; `say` gets a line on what was done.
 
-    def __init__(self, rules: CacheRules, share: Share, say: Callable[[str], None]) -> None:
+    `recipe` and `backbone` are the names that `tl cache` shows beside what is computed here.
+    """
+
+    def __init__(self, rules: CacheRules, share: Share, say: Callable[[str], None], recipe: str, backbone: str) -> None:
         self.rules, self.share, self.say = rules, share, say
-        self.cache = Cache(rules.folder or default_folder(), int(rules.max_gb * GB))
+        self.cache = Cache(rules.folder or default_folder(), int(rules.max_gb * GB), recipe, backbone)
         self._digests: dict[int, tuple[Items, str]] = {}
         self._said: set[str] = set()
 

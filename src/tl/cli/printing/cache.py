@@ -19,12 +19,13 @@ from tl.inputs.cache import CacheEntry
 def print_entries(entries: Sequence[CacheEntry], folder: Path) -> None:
     """A row for each entry, then the size of all."""
     table = plain_table()
-    for name in ("what", "last used"):
+    for name in ("what", "recipe", "backbone", "last used"):
         table.add_column(name, overflow="fold")
     table.add_column("size", justify="right")
     for entry in entries:
         used = datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d %H:%M")
-        table.add_row(escape(entry.what) + ("" if entry.finished else " (unfinished)"), used, megabytes(entry.bytes))
+        what = escape(entry.what) + ("" if entry.finished else " (unfinished)")
+        table.add_row(what, escape(entry.recipe), escape(entry.backbone), used, megabytes(entry.bytes))
     Screen(highlight=False).print(table)
     say(f"{megabytes(sum(entry.bytes for entry in entries))} in {folder}")
 
