@@ -121,6 +121,20 @@ class TextPreprocess:
         found = self._tokenizer.encode_batch(list(texts))
         return [(encoded.ids, encoded.type_ids) for encoded in found], sum(bool(one.overflowing) for one in found)
 
+    def fewest_tokens(self, *, pair: bool) -> int:
+        """How many tokens a text or a pair has at least: those that the tokenizer adds to each, and one of its own.
+
+        TLError where `max_length` leaves no room for a word of the text, or of both texts of a pair.
+        """
+        added = int(self._tokenizer.num_special_tokens_to_add(pair))
+        words, what = (2, "both texts of a pair") if pair else (1, "a text")
+        if self.max_length < added + words:
+            raise TLError(
+                f"backbone.max_length={self.max_length} keeps no word of {what}: the tokenizer adds {added} tokens of "
+                f"its own, so write {added + words} or more."
+            )
+        return added + 1
+
     @property
     def vocab_size(self) -> int:
         """The number of tokens in the tokenizer's vocabulary."""

@@ -20,6 +20,7 @@ from tl.components.data.splits import label_index
 from tl.components.picture import open_image, row_to_image
 from tl.components.preprocess import ImagePreprocess, Preprocess, TextPreprocess
 from tl.components.sample import Picture, Sample
+from tl.errors import TLError
 from tl.inputs.rows import Rows, channels_first, length_mask
 from tl.inputs.streams import Draw, Source
 from tl.inputs.workers import spread
@@ -99,9 +100,17 @@ class Items(Reader):
     @cached_property
     def _tokens(self) -> tuple[list[tuple[list[int], list[int]]], int]:
         """The token ids and segment ids of every text, and how many texts were cut at the longest length."""
-        return cast(TextPreprocess, self.preprocess).all_ids(
-            [cast("str | tuple[str, str]", s.input) for s in self.samples]
-        )
+        preprocess = cast(TextPreprocess, self.preprocess)
+        texts = [cast("str | tuple[str, str]", s.input) for s in self.samples]
+        fewest = [preprocess.fewest_tokens(pair=isinstance(text, tuple)) for text in texts[:1]]
+        found, cut = preprocess.all_ids(texts)
+        for sample, (ids, _) in zip(self.samples, found, strict=True):
+            if len(ids) < fewest[0]:
+                raise TLError(
+                    f"{sample.where}: the tokenizer of the weights leaves no token of the text, so it is empty to the "
+                    "model: mend or remove it."
+                )
+        return found, cut
 
     def batch(self, draws: list[Draw]) -> Batch:
         return self.collate([self[draw] for draw in draws])
@@ -142,6 +151,8 @@ class Items(Reader):
                 else:
                     text = cast("str | tuple[str, str]", sample.input)
                     ids, segments = self.preprocess.ids(self.augment.sample(text, self.preprocess))
+                    if not ids:  # augmentation left nothing of it that the tokenizer knows
+                        ids, segments = self._tokens[0][number]
                 return Item(torch.tensor(ids), torch.tensor(segments), target)
 
     def collate(self, items: list[Item]) -> Batch:
