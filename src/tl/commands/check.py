@@ -9,19 +9,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
+from tl.commands.doubts import recipe_doubts
 from tl.commands.forecast import Forecast, forecast
-from tl.commands.parts import modality, part_names, stored_preprocess
+from tl.commands.parts import class_literal, modality, part_names, stored_preprocess
+from tl.commands.warmup import unfinished_warmups
 from tl.components.data.base import Data
 from tl.components.data.inspect import Findings, inspect
 from tl.components.data.splits import load_data
 from tl.components.freeze.base import FreezeSchedule, Phase, backbone_parts
+from tl.components.freeze.layout import lay_out
 from tl.errors import Mistake, Mistakes, TLError
 from tl.recipe.build import build
 from tl.recipe.compose import Composition
 from tl.recipe.recipe import Loop, Node, PartialRecipe, Recipe, read_recipe
 from tl.recipe.registry import GROUPS, SETTINGS, options
 from tl.recipe.shape import Scalar
-from tl.recipe.signature import literal, signature
+from tl.recipe.signature import signature
 from tl.recipe.weights import Weights
 from tl.run.environment import lacks_to_compile
 
@@ -31,7 +34,10 @@ _KEY = re.compile(rf"(?:{'|'.join((*GROUPS, *SETTINGS))})\.[\w.]+")
 
 @dataclass(frozen=True)
 class Checked:
-    """A recipe without mistakes, with its data, findings and forecast; `parts` is None where they are unknown."""
+    """A recipe without mistakes, with its data, findings and forecast; `parts` is None where they are unknown.
+
+    `warnings` are doubts about the recipe and the data: what has no effect, or hardly can be meant.
+    """
 
     recipe: Recipe
     data: Data
@@ -39,6 +45,7 @@ class Checked:
     parts: tuple[str, ...] | None
     phases: tuple[Phase, ...]
     need: Forecast
+    warnings: tuple[Mistake, ...]
 
 
 @dataclass
@@ -91,9 +98,19 @@ def check(reference: str, overrides: Sequence[str], root: Path) -> Checked:
     if need.disk is not None and need.disk > need.free:
         disk = f"the run needs about {need.disk:.0f} MB of disk, {need.free:.0f} MB are free."
         collector.mistakes.append(Mistake(f"{root}: {disk}", code="E060"))
+    doubts = collector.run(lambda: _doubts(recipe, data, phases, need)) or ()
     if collector.mistakes:
         raise Mistakes(collector.mistakes)
-    return Checked(recipe, data, findings, parts, phases, need)
+    return Checked(
+        recipe, data, findings, parts, phases, need, (*map(collector.with_place, doubts), *findings.warnings)
+    )
+
+
+def _doubts(recipe: Recipe, data: Data, phases: Sequence[Phase], need: Forecast) -> tuple[Mistake, ...]:
+    """What in the recipe has no effect or hardly can be meant; TLError for a run without a step."""
+    found = recipe_doubts(recipe.nodes(), recipe.loop, data)
+    spans = lay_out(phases, need.steps, need.steps_per_epoch) if phases else ()
+    return (*found, *unfinished_warmups(build(recipe.optimizer), spans, need.steps, need.steps_per_epoch))
 
 
 def _phases(reading: PartialRecipe, collector: _Collector) -> tuple[tuple[str, ...] | None, tuple[Phase, ...]]:
@@ -136,7 +153,7 @@ def _check_fit(reading: PartialRecipe, data: Data, collector: _Collector) -> Non
     if "backbone" in nodes:
         _check_backbone(nodes["backbone"], data, collector)
     if "augment" in nodes:
-        wanted = _literal(nodes["augment"], "modality")
+        wanted = class_literal(nodes["augment"], "modality")
         if wanted not in (None, data.modality):
             text = f"augment '{nodes['augment'].option}' is for {wanted}s, but the data holds {data.modality}s."
             collector.add("augment=", text, "E051")
@@ -189,16 +206,8 @@ def _check_paths(node: Node, collector: _Collector) -> None:
             collector.add(f"{node.group}.{key}", text, "E056")
 
 
-def _literal(node: Node, name: str) -> object:
-    """The value of a class attribute that an option's source gives as a literal; None where there is no literal."""
-    try:
-        return literal(options(node.group)[node.option].source, name)
-    except LookupError:
-        return None
-
-
 def _tuple(node: Node, name: str) -> tuple[str, ...]:
-    found = _literal(node, name)
+    found = class_literal(node, name)
     return found if isinstance(found, tuple) else ()
 
 

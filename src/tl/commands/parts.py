@@ -32,7 +32,7 @@ def part_names(backbone: Node, adapter: Node) -> tuple[str, ...] | None:
 
 def modality(backbone: Node) -> str | None:
     """What the backbone takes, image or text; None where its source has no literal MODALITY."""
-    return cast("str | None", _literal(options("backbone")[backbone.option].source, "MODALITY"))
+    return cast("str | None", class_literal(backbone, "MODALITY"))
 
 
 def stored_preprocess(backbone: Node) -> Preprocess | None:
@@ -48,11 +48,10 @@ def _stages(node: Node) -> int | None:
 
     STAGES maps the option's `name` (or "") to the number. CHAINS lists model types with a stage for each layer.
     """
-    source = options(node.group)[node.option].source
-    stages = cast("dict[str, int] | None", _literal(source, "STAGES"))
+    stages = cast("dict[str, int] | None", class_literal(node, "STAGES"))
     if stages is not None:
         return stages[node.values.get("name", "")]
-    chains = cast("tuple[str, ...] | None", _literal(source, "CHAINS"))
+    chains = cast("tuple[str, ...] | None", class_literal(node, "CHAINS"))
     return None if chains is None else _layers(node, chains)
 
 
@@ -81,8 +80,9 @@ def _config(weights: Weights) -> Path | None:
     return None
 
 
-def _literal(source: Path, name: str) -> object:
+def class_literal(node: Node, name: str) -> object:
+    """The value of a class attribute that an option's source gives as a literal; None where there is no literal."""
     try:
-        return literal(source, name)
+        return literal(options(node.group)[node.option].source, name)
     except LookupError:
         return None

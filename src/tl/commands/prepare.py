@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from accelerate import Accelerator
 
 from tl.commands.assemble import Assembly, assemble, provenance
+from tl.commands.doubts import recipe_doubts
 from tl.commands.settle import settle, start_accelerator, with_device_batch
 from tl.commands.warmup import unfinished_warmups
 from tl.components.freeze.layout import lay_out
@@ -49,6 +50,7 @@ class Prepared:
         yield from (*self.recipe.notes, *self.assembly.data.notes)
         yield from (*self.assembly.model.backbone.description_lines(), *self.notes)
         train = self.streams["train"]
+        yield from recipe_doubts(self.recipe.nodes(), self.recipe.loop, self.assembly.data)
         yield from unfinished_warmups(self.assembly.optimizer, self.plan.spans, self.plan.total, train.epoch)
         if cut := train.source.truncation():
             yield f"train: {cut}"

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from tl.components.freeze.layout import PhaseSpan
 from tl.components.optimizer.base import Optimizer
+from tl.errors import Mistake
 
 
-def unfinished_warmups(optimizer: Optimizer, spans: Sequence[PhaseSpan], total: int, epoch: float) -> Iterator[str]:
+def unfinished_warmups(optimizer: Optimizer, spans: Sequence[PhaseSpan], total: int, epoch: float) -> Iterator[Mistake]:
     """A line for each schedule of a run of `total` steps that ends during its warm-up; `epoch` is in steps."""
     if optimizer.common["schedule_span"] == "run":
         lengths = {"the run": total}
@@ -18,7 +19,8 @@ def unfinished_warmups(optimizer: Optimizer, spans: Sequence[PhaseSpan], total: 
         rise = optimizer.warmup_steps(steps, epoch)
         if rise > steps:
             highest = optimizer.rate_multiple(steps - 1, steps, epoch)
-            yield (
+            text = (
                 f"optimizer.warmup: {optimizer.common['warmup']} are {rise} steps, but {where} has {steps}: the "
                 f"learning rate ends at {highest:.2g} of its peak. Set optimizer.warmup=5%, or a longer loop.length."
             )
+            yield Mistake(text, code="E072", key="optimizer.warmup")

@@ -16,15 +16,19 @@ def looked(samples: list[Sample], **changes: object) -> Findings:
     return inspect(load_data(Listed(samples, **changes)))  # type: ignore[arg-type]
 
 
+def warned(found: Findings) -> tuple[str, ...]:
+    """The warnings but those on the size of the splits."""
+    return tuple(str(one) for one in found.warnings if one.code not in ("E166", "E167"))
+
+
 def text(number: int, words: str, target: str, split: str, group: str | None = None) -> Sample:
     return Sample(str(number), words, target, f"rows.csv:{number}", split, group)
 
 
 def test_sound_data_has_counts_and_nothing_else() -> None:
-    found = looked([*rows("train", a=4, b=2), *rows("val", 10, a=1), *rows("test", 20, a=1, b=3)])
-    assert found == Findings(
-        (), (), {"train": {"a": 4, "b": 2}, "val": {"a": 1, "b": 0}, "test": {"a": 1, "b": 3}}, pictures_opened=0
-    )
+    found = looked([*rows("train", a=40, b=20), *rows("val", 100, a=20), *rows("test", 200, a=10, b=30)])
+    counts = {"train": {"a": 40, "b": 20}, "val": {"a": 20, "b": 0}, "test": {"a": 10, "b": 30}}
+    assert found == Findings((), (), counts, pictures_opened=0)
 
 
 def test_numbers_and_unlabelled_samples_are_counted_as_samples() -> None:
@@ -54,7 +58,7 @@ def test_duplicates_across_splits_ignore_case_and_spacing() -> None:
             text(5, "THE SAME", "b", "test"),
         ]
     )
-    assert found.warnings == (
+    assert warned(found) == (
         "train and val share 1 exact duplicate: rows.csv:1 = rows.csv:4; remove one of each.",
         "train and test share 1 exact duplicate: rows.csv:1 = rows.csv:5; remove one of each.",
         "val and test share 1 exact duplicate: rows.csv:4 = rows.csv:5; remove one of each.",
@@ -91,10 +95,10 @@ def test_a_group_in_two_splits_is_a_mistake() -> None:
 
 def test_uneven_classes_are_named_unless_balanced() -> None:
     skewed = [*rows("train", a=50, b=5), *rows("val", 100, a=1, b=1), *rows("test", 200, a=1, b=1)]
-    (warning,) = looked(skewed).warnings
+    (warning,) = warned(looked(skewed))
     assert "50 samples of 'a' and 5 of 'b'" in warning
     assert "data.balance=weights" in warning
-    assert looked(skewed, balance="weights").warnings == looked(skewed, balance="sampling").warnings == ()
+    assert warned(looked(skewed, balance="weights")) == warned(looked(skewed, balance="sampling")) == ()
 
 
 def test_names_that_differ_in_case_only() -> None:
@@ -121,7 +125,7 @@ def test_broken_and_tiny_pictures_and_duplicate_files(tmp_path: Path) -> None:
     (broken,) = found.errors
     assert broken.startswith(f"{tmp_path}/val/cat/0.png: the picture cannot be read")
     twins = f"{tmp_path}/train/cat/0.png = {tmp_path}/test/dog/copy.png"
-    assert found.warnings == (
+    assert warned(found) == (
         f"1 picture only one pixel wide or high: {tmp_path}/train/dog/1.png (1 x 9 pixels).",
         f"1 picture with several frames, of which the first is used: {tmp_path}/train/dog/2.gif.",
         f"train and test share 1 exact duplicate: {twins}; remove one of each.",
@@ -134,5 +138,5 @@ def test_broken_and_tiny_pictures_and_duplicate_files(tmp_path: Path) -> None:
 
 def test_built_in_sets_are_sound() -> None:
     for name in ("tiny_shapes", "tiny_sentences"):
-        found = inspect(load_data(option(name, n=120)))
+        found = inspect(load_data(option(name, n=200)))
         assert (found.errors, found.warnings) == ((), ())

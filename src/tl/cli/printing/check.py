@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
+from tl.cli.printing.mistakes import as_json, with_code
 from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import plain_table
 from tl.commands.check import Checked
@@ -27,7 +28,8 @@ def checked_as_json(checked: Checked, timing: Timing | None) -> dict[str, Any]:
         "modality": checked.data.modality,
         "counts": checked.findings.counts,
         "notes": [*checked.recipe.notes, *checked.data.notes],
-        "warnings": list(checked.findings.warnings),
+        "warnings": list(checked.warnings),
+        "warning_details": list(map(as_json, checked.warnings)),
         "phases": [{"name": p.name, "until": str(p.end), "train": list(p.train)} for p in checked.phases],
         "forecast": vars(checked.need),
         "timing": None if timing is None else {**vars(timing), "total": _total_seconds(checked, timing)},
@@ -38,16 +40,21 @@ def print_checked(checked: Checked, timing: Timing | None, command: str) -> None
     """Samples of each class and split, notes, warnings, the forecast, and the `command` that trains."""
     console = Screen(highlight=False)
     _print_counts(console, checked)
+    said = tuple(checked.warnings)
     for note in (*checked.recipe.notes, *checked.data.notes):
+        if any(warning.startswith(note.rstrip(".")) for warning in said):
+            continue
         console.print(f"[dim]note[/]     {escape(note)}", soft_wrap=True)
-    for warning in checked.findings.warnings:
-        console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
+    for warning in checked.warnings:
+        console.print(f"[yellow]warning[/]  {escape(with_code(warning))}", soft_wrap=True)
     for line in _forecast_lines(checked, checked.need):
         console.print(line, soft_wrap=True)
     if timing is not None:
         for line in _timing_lines(checked, timing):
             console.print(line, soft_wrap=True)
-    console.print(f"[green]ok[/]       nothing is wrong; run it: {escape(command)}", soft_wrap=True)
+    many = len(checked.warnings)
+    verdict = f"{many} warning{'s' * (many > 1)}, no mistake" if many else "nothing is wrong"
+    console.print(f"[green]ok[/]       {verdict}; run it: {escape(command)}", soft_wrap=True)
 
 
 def _print_counts(console: Console, checked: Checked) -> None:

@@ -41,6 +41,7 @@ class Common(TypedDict):
     limit: Annotated[int, "at least 2"] | None
     per_class: Annotated[int, "at least 1"] | None
     classes: tuple[str, ...] | None
+    missing: tuple[str, ...]
     balance: Literal["none", "weights", "sampling"]
     on_error: Literal["stop", "skip"]
     skip_limit: Annotated[float, "0 to 1"]

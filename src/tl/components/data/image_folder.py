@@ -40,6 +40,7 @@ class ImageFolder(DataSource):
         if not samples:
             raise TLError(f"data.root={short_path(self.root)}: no picture was found: give each class a folder of them.")
         if self.purpose == "training":
+            _check_level(self.root, folders)
             self._check_groups(samples)
         return samples
 
@@ -92,6 +93,16 @@ class ImageFolder(DataSource):
             raise TLError(f"data.group='{self.group.pattern}' matches no picture's path, such as '{samples[0].id}'.")
         if alone:
             self.notes.append(f"data.group does not match {len(alone)} pictures, such as '{alone[0].id}': no group.")
+
+
+def _check_level(root: Path, folders: list[Path]) -> None:
+    """TLError where all lies in one folder of folders, which is the one to name."""
+    if len(folders) == 1 and sum(p.is_dir() and not is_hidden(p.name) for p in folders[0].iterdir()) > 1:
+        raise TLError(
+            f"data.root={short_path(root)}: its only folder, '{folders[0].name}', holds the folders of the classes: "
+            f"set data.root={short_path(folders[0])}.",
+            code="E169",
+        )
 
 
 def _group_pattern(group: str | None) -> re.Pattern[str] | None:

@@ -11,10 +11,12 @@ from itertools import combinations
 from pathlib import Path
 
 from tl.components.data.base import Data
+from tl.components.data.label_doubts import label_doubts
 from tl.components.data.labels import names_of
+from tl.components.data.split_doubts import split_doubts
 from tl.components.picture import decoded, file_bytes, is_animated, picture_name
 from tl.components.sample import Picture, Sample, texts_of
-from tl.errors import TLError
+from tl.errors import Mistake, TLError
 
 _UNEVEN = 10  # a warning where the largest class has so many times the samples of the smallest
 _SHOWN = 3
@@ -26,7 +28,7 @@ class Findings:
     """Mistakes and warnings; `counts` maps split -> class (or 'samples') -> number of samples."""
 
     errors: tuple[str, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Mistake, ...]
     counts: dict[str, dict[str, int]]
     pictures_opened: int
 
@@ -44,11 +46,12 @@ def inspect(data: Data, max_opened: int = 2000) -> Findings:
         *_duplicate_warnings(data.splits),
         *_uneven_classes(data, counts),
         *_constant_numbers(data),
-        *_similar_names(data.space.names),
+        *label_doubts(data),
+        *split_doubts(data),
     ]
     if len(opened) < len(pictures):
         warnings.append(f"{len(opened)} of {len(pictures)} pictures were opened; the others were not.")
-    return Findings(tuple(errors), tuple(warnings), counts, len(opened))
+    return Findings(tuple(errors), tuple(map(Mistake.of, warnings)), counts, len(opened))
 
 
 def count(data: Data) -> dict[str, dict[str, int]]:
@@ -182,14 +185,6 @@ def _constant_numbers(data: Data) -> list[str]:
     rows = zip(*(s.target or () for s in data.splits["train"]), strict=True) if data.space.kind == "number" else ()
     still = [(name, column[0]) for name, column in zip(data.space.names, rows, strict=False) if len(set(column)) == 1]
     return [f"'{name}' is {value} in every training sample: there is nothing to learn." for name, value in still]
-
-
-def _similar_names(names: Sequence[str]) -> list[str]:
-    """Warnings on classes whose names differ only in case or spacing, which are usually one class."""
-    same: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        same["".join(name.casefold().replace("_", " ").replace("-", " ").split())].append(name)
-    return [f"The classes {' and '.join(map(repr, g))} may be one: merge them." for g in same.values() if len(g) > 1]
 
 
 def _many(n: int, noun: str) -> str:

@@ -30,6 +30,15 @@ def strata(samples: Sequence[Sample], kind: Kind) -> dict[str, str]:
     return {s.id: min(names_of(s.target), key=lambda n: (counts[n], n), default="") for s in samples}
 
 
+def with_missing(sample: Sample, words: Sequence[str]) -> Sample:
+    """The sample without the labels that stand for none (data.missing); without a target where none is left."""
+    names = names_of(sample.target)
+    if not set(names) & set(words):
+        return sample
+    left = tuple(name for name in names if name not in words)
+    return replace(sample, target=left or None)
+
+
 def keep_classes(samples: list[Sample], classes: Sequence[str], kind: Kind) -> list[Sample]:
     """The samples of these classes, and those without a target; of several labels, a sample keeps only these.
 

@@ -17,7 +17,16 @@ from tl.components.data.base import (
     standard_split_name,
 )
 from tl.components.data.divide import assign_splits, limit_per_stratum, limit_total, natural_key
-from tl.components.data.labels import SplitLists, check_targets, keep_classes, label_map, names_of, space_of, strata
+from tl.components.data.labels import (
+    SplitLists,
+    check_targets,
+    keep_classes,
+    label_map,
+    names_of,
+    space_of,
+    strata,
+    with_missing,
+)
 from tl.components.sample import Sample, Target
 from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
@@ -43,6 +52,8 @@ def load_data(source: DataSource) -> Data:
     common, kind = source.common, source.kind
     _check(common, kind)
     samples = [replace(s, split=standard_split_name(s.split) if s.split else None) for s in source.read()]
+    if common["missing"]:
+        samples = [with_missing(sample, common["missing"]) for sample in samples]
     _check_unique(samples)
     skipped: tuple[str, ...] = ()
     if common["on_error"] == "skip":

@@ -61,6 +61,8 @@ class Table(DataSource):
             raise TLError("data.text: give either this or data.image: the column that holds the input.")
         if self.pair is not None and self.text is None:
             raise TLError(f"data.pair={self.pair} needs data.text: the column of the first text.")
+        if self.pair is not None and self.pair == self.text:
+            raise TLError(f"data.pair={self.pair} is data.text too: name the column of the second text, or set null.")
         given = [key for key in _TARGETS if getattr(self, key)]
         if len(given) != 1:
             said = " and ".join(f"data.{key}" for key in given) or "none"
@@ -171,7 +173,7 @@ class Table(DataSource):
 
     def _numbers(self, row: TableRow) -> Target:
         values = [row.values.get(name) for name in self.numbers]
-        if all(_cell_text(value) == "" for value in values):
+        if all(_cell_text(value) in ("", *self.common["missing"]) for value in values):
             return None
         return tuple(_number(row, name) for name in self.numbers)
 

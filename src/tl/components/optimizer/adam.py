@@ -15,6 +15,7 @@ class Adam(Optimizer):
     """The penalties' gradients are added to the loss's gradient, so Adam rescales them too (Kingma and Ba 2015)."""
 
     STATES: ClassVar[int] = 2
+    MOST_RATE: ClassVar[float] = 1.0
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ class AdamW(Optimizer):
     """Each step shrinks weights by lr * weight_decay, whatever their gradients (Loshchilov and Hutter 2019)."""
 
     STATES: ClassVar[int] = 2
+    MOST_RATE: ClassVar[float] = 1.0
 
     def __init__(
         self,

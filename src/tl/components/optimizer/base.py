@@ -35,6 +35,8 @@ class Optimizer(ABC):
 
     STATES: ClassVar[int]
     """How many numbers the optimizer keeps for each weight; the forecast of memory reads it."""
+    MOST_RATE: ClassVar[float]
+    """A learning rate above this hardly can be meant; `tl check` says so."""
 
     def __init__(self, common: Common) -> None:
         self.common = common

@@ -16,6 +16,7 @@ class Sgd(Optimizer):
     """Heavy-ball or Nesterov momentum; L1 and L2 penalties are part of the gradient."""
 
     STATES: ClassVar[int] = 1
+    MOST_RATE: ClassVar[float] = 100.0
 
     def __init__(
         self,
