@@ -110,23 +110,35 @@ def ridge(features_nd: Tensor, targets_nc: Tensor, strength: float) -> tuple[Ten
 
     The bias is not penalised. The linear system that is solved has min(N, D) unknowns for each class.
     """
-    x, y_mean = features_nd.double(), targets_nc.mean(0, dtype=torch.float64)
-    x_mean = x.mean(0)
-    x = x - x_mean
-    n, d = x.shape
-    penalty = strength * torch.eye(min(n, d), dtype=x.dtype, device=x.device)
+    (x_mean, y_mean), (n, d) = _means(features_nd, targets_nc), features_nd.shape
+    penalty = strength * torch.eye(min(n, d), dtype=torch.float64, device=features_nd.device)
     if d <= n:
-        weight = torch.linalg.solve(x.T @ x / n + penalty, _crossed(x, targets_nc, y_mean) / n).T
+        weight = torch.linalg.solve(_gram(features_nd) / n + penalty, _crossed(features_nd, targets_nc) / n).T
     else:
+        x = features_nd.double() - x_mean
         weight = (x.T @ torch.linalg.solve(x @ x.T / n + penalty, (targets_nc.double() - y_mean) / n)).T
     return weight.float(), (y_mean - weight @ x_mean).float()
 
 
-def _crossed(x_nd: Tensor, targets_nc: Tensor, mean_c: Tensor) -> Tensor:
-    """X' (Y - mean) (D, C) in float64, some rows at a time, because Y may be large and of a smaller type."""
-    rows = max(1, _ENTRIES // targets_nc.shape[1])
-    pairs = zip(torch.split(x_nd, rows), torch.split(targets_nc, rows), strict=True)
-    return reduce(torch.add, (x.T @ (y.double() - mean_c) for x, y in pairs))
+def _means(*rows: Tensor) -> tuple[Tensor, ...]:
+    return tuple(one.mean(0, dtype=torch.float64) for one in rows)
+
+
+def _pieces(*rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The same rows of each matrix, some at a time, in float64 and less the column's mean over all rows."""
+    size, means = max(1, _ENTRIES // max(one.shape[1] for one in rows)), _means(*rows)
+    for some in zip(*(torch.split(one, size) for one in rows), strict=True):
+        yield tuple(one.double() - mean for one, mean in zip(some, means, strict=True))
+
+
+def _gram(x_nd: Tensor) -> Tensor:
+    """X' X (D, D) of the centred X, some rows at a time, because a copy of all in float64 may be large."""
+    return reduce(torch.add, (x.T @ x for (x,) in _pieces(x_nd)))
+
+
+def _crossed(x_nd: Tensor, targets_nc: Tensor) -> Tensor:
+    """X' Y (D, C) of the centred X and Y, some rows at a time."""
+    return reduce(torch.add, (x.T @ y for x, y in _pieces(x_nd, targets_nc)))
 
 
 def spread_rows(n: int, columns: int) -> Tensor:
@@ -143,20 +155,36 @@ def leave_one_out(
     The penalty has the same weight as in a fit to all N samples. No fit is repeated: the residual of a sample that is
     left out is its residual in the whole fit, divided by one minus its leverage (Allen 1974, PRESS).
     """
-    x, y_mean = features_nd.double(), targets_nc.mean(0, dtype=torch.float64)
-    x = x - x.mean(0)
-    n, d = x.shape
-    values, vectors = torch.linalg.eigh((x.T @ x if d <= n else x @ x.T) / n)
-    kept = values > 1e-12 * values.max()
-    values, vectors = values[kept], vectors[:, kept]
-    left = x @ vectors / (values * n).sqrt() if d <= n else vectors
-    answers, y, left = _crossed(left, targets_nc, y_mean), targets_nc[rows_m].double(), left[rows_m]
+    (x_mean, y_mean), (n, d) = _means(features_nd, targets_nc), features_nd.shape
+    if d <= n:
+        values, vectors = _main_axes(_gram(features_nd) / n)
+        scale = (values * n).sqrt()
+        left = features_nd.new_empty((len(rows_m), len(values)), dtype=torch.float64)
+        answers, first = left.new_zeros((len(values), targets_nc.shape[1])), 0
+        for x, y in _pieces(features_nd, targets_nc):
+            projected = x @ vectors / scale
+            answers += projected.T @ y
+            here = (rows_m >= first) & (rows_m < first + len(x))
+            left[here] = projected[rows_m[here] - first]
+            first += len(x)
+    else:
+        x = features_nd.double() - x_mean
+        values, vectors = _main_axes(x @ x.T / n)
+        answers, left = vectors.T @ (targets_nc.double() - y_mean), vectors[rows_m]
+    y = targets_nc[rows_m].double()
     shares = left.square()
     for strength in strengths:
         shrunk = values / (values + strength)
         residual = y - y_mean - left @ (shrunk.unsqueeze(1) * answers)
         leverage = shares @ shrunk + 1 / n
         yield y - residual / (1 - leverage).clamp(min=1e-12).unsqueeze(1)
+
+
+def _main_axes(gram: Tensor) -> tuple[Tensor, Tensor]:
+    """The eigenvalues of a symmetric matrix that are not 0 up to rounding, and their eigenvectors as columns."""
+    values, vectors = torch.linalg.eigh(gram)
+    kept = values > 1e-12 * values.max()
+    return values[kept], vectors[:, kept]
 
 
 def simplest(losses: Sequence[Tensor]) -> int:

@@ -94,7 +94,7 @@ class Head(nn.Module, ABC):
             self.feature_mean.copy_(features.mean(0))
             self.feature_std.copy_(functional.safe_std(features))
         if self.init != "random":
-            self.start((features - self.feature_mean) / self.feature_std, target)
+            self.start((features - self.feature_mean).div_(self.feature_std), target)  # one copy, which may be large
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The mean over the batch, weighted by class or by label.

@@ -93,7 +93,7 @@ class Linear(Head):
 
     def _rows_to_leave_out(self, target: Tensor) -> Tensor:
         """The samples on which ridge is rated: not those that are alone in their class, of which nothing is left."""
-        rows = functional.spread_rows(len(target), self.space.dim).to(target.device)
+        rows = functional.spread_rows(len(target), max(self.space.dim, self.dim_in)).to(target.device)
         return rows[torch.bincount(target)[target[rows]] > 1] if self.space.kind == "single" else rows
 
     def _as_logits(self, weight: Tensor, bias: Tensor, scale: float, mean: Tensor) -> tuple[Tensor, Tensor]:
