@@ -140,6 +140,11 @@ class TextPreprocess:
         """The number of tokens in the tokenizer's vocabulary."""
         return int(self._tokenizer.get_vocab_size())
 
+    @property
+    def largest_id(self) -> int:
+        """The largest number of a token that the tokenizer can give."""
+        return max(self._tokenizer.get_vocab().values(), default=-1)
+
     def lines(self) -> list[str]:
         """The preprocessing in one or two lines, for the terminal and the report."""
         return [f"tokenizer with {self.vocab_size} tokens, at most {self.max_length} a text"]

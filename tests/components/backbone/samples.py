@@ -61,14 +61,15 @@ def option(option_name: str, /, **changes: Any) -> Any:
     return build(Node("backbone", option_name, {**read(options("backbone")[option_name].yaml).values, **changes}))
 
 
-def folder(kind: str, at: Path) -> Path:
+def folder(kind: str, at: Path, **own: Any) -> Path:
     """A Transformers folder with a random model of that type."""
     from transformers import AutoConfig, AutoModel
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     torch.manual_seed(0)
-    config = AutoConfig.for_model(kind, **TEXT_KINDS.get(kind, IMAGE_KINDS.get(kind, {})))
+    usual = IMAGE_KINDS.get(kind, TEXT_KINDS.get(kind, TEXT))
+    config = AutoConfig.for_model(kind, **{**usual, **own})
     AutoModel.from_config(config).save_pretrained(at)
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "[PAD]": 1, "a": 2, "b": 3, "c": 4}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

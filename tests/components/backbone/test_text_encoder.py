@@ -114,6 +114,50 @@ def test_texts_are_cut_to_what_the_model_reads(kind: str, expected: int, tmp_pat
     assert at(source).preprocess.max_length == 12
 
 
+OFFSET = ["data2vec-text", "roberta-prelayernorm", "esm", "ibert", "longformer", "luke", "xlm-roberta-xl", "xmod"]
+
+
+@pytest.mark.parametrize("kind", OFFSET)
+@pytest.mark.filterwarnings("ignore")
+def test_positions_begin_where_the_models_own_table_says(kind: str, tmp_path: Path) -> None:
+    """Transformers itself is the oracle: as many tokens as are said pass, and one more does not."""
+    own = {"longformer": {"attention_window": [4] * 3}, "esm": {"position_embedding_type": "absolute"}}
+    own |= {"xmod": {"default_language": "en_XX"}}
+    source = folder(kind, tmp_path, **own.get(kind, {}))
+    backbone = at(source)
+    assert backbone.preprocess.max_length == 18
+    ids = torch.full((1, 18), 4)
+    assert backbone(Inputs(ids, torch.ones_like(ids), torch.zeros_like(ids))).shape == (1, 16)
+    longer = torch.full((1, 19), 4)
+    with pytest.raises((IndexError, RuntimeError)):
+        backbone(Inputs(longer, torch.ones_like(longer), torch.zeros_like(longer)))
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(bert: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(bert, tmp_path / "copy")
+    facts = json.loads((copy / "tokenizer.json").read_text())
+    facts["model"]["vocab"]["far"] = 49
+    (copy / "tokenizer.json").write_text(json.dumps(facts))
+    assert at(copy).preprocess.ids("a far")[0] == [2, 49]
+    facts["model"]["vocab"]["far"] = 50
+    (copy / "tokenizer.json").write_text(json.dumps(facts))
+    with pytest.raises(TLError, match="The tokenizer numbers 51 tokens, but the model has embeddings for 50"):
+        at(copy)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "module.bert.", "model."])
+def test_a_wrappers_prefix_is_taken_off_as_from_a_file(prefix: str, bert: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    copy = shutil.copytree(bert, tmp_path / "copy")
+    state = {f"{prefix}{name}": value for name, value in load_file(copy / "model.safetensors").items()}
+    save_file(state, copy / "model.safetensors", metadata={"format": "pt"})
+    known, found = at(bert), at(copy)
+    assert found.report.missing == found.report.unexpected == ()
+    assert found.report.lines()[0].endswith(f"names without '{prefix.removesuffix('bert.')}'")
+    assert all(torch.equal(value, known.state_dict()[name]) for name, value in found.state_dict().items())
+
+
 @pytest.mark.parametrize("download", [False, True])
 def test_an_uncached_hub_id_names_the_remedy(download: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))

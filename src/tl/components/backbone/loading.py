@@ -6,7 +6,7 @@ import pickle
 import re
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -26,7 +26,9 @@ State = Mapping[str, Tensor]
 P = TypeVar("P", ImagePreprocess, TextPreprocess)
 M = TypeVar("M", bound=nn.Module)
 
-_WRAPPERS = re.compile(r"^(?:(?:module|model|backbone|net|_orig_mod)\.)+")
+WRAPPERS = re.compile(r"^(?:(?:module|model|backbone|net|_orig_mod)\.)+")
+"""What DataParallel, torch.compile and classes around a network put before the names of its tensors."""
+
 _NESTED = ("state_dict", "model", "model_state_dict", "model_ema", "net")
 _SHOWN = 4
 _READ_ERRORS = (RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError, TypeError, struct.error)
@@ -186,9 +188,14 @@ def _read_tensors(path: Path) -> State:
     return tensors
 
 
+def wrapper_prefix(names: Iterable[str]) -> str:
+    """The prefix of a wrapper, such as 'module.', that most of the names with one begin with; '' where none has one."""
+    found = [match[0] for match in map(WRAPPERS.match, names) if match]
+    return max(found, key=found.count, default="")
+
+
 def _without_wrappers(state: State) -> tuple[str, State]:
-    found = [match[0] for match in map(_WRAPPERS.match, state) if match]
-    return max(found, key=found.count, default=""), {_WRAPPERS.sub("", name): value for name, value in state.items()}
+    return wrapper_prefix(state), {WRAPPERS.sub("", name): value for name, value in state.items()}
 
 
 def _listed(names: Sequence[str]) -> str:

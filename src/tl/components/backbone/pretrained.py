@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from pickle import PickleError
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
-from tl.components.backbone.loading import LoadReport, nothing_fits
+from tl.components.backbone.loading import WRAPPERS, LoadReport, nothing_fits, wrapper_prefix
 from tl.errors import TLError
 from tl.recipe.weights import RUN_ASSETS, Weights
 from tl.run.schema import read_facts
@@ -90,7 +91,8 @@ def build(source: ModelFolder) -> tuple[Any, LoadReport | None]:
         options = _options(kind)
         if not source.trained:
             return _without_unused(AutoModel.from_config(config, trust_remote_code=False, **options)), None
-        net, info = AutoModel.from_pretrained(
+        load = partial(
+            AutoModel.from_pretrained,
             source.folder,
             config=config,
             dtype=torch.float32,
@@ -100,11 +102,16 @@ def build(source: ModelFolder) -> tuple[Any, LoadReport | None]:
             ignore_mismatched_sizes=True,
             **options,
         )
+        net, info = load()
+        prefix = ""
+        if set(net.state_dict()) <= set(info["missing_keys"]):
+            prefix = wrapper_prefix(info["unexpected_keys"])
+            net, info = load(key_mapping={WRAPPERS.pattern: ""}) if prefix else (net, info)
     net = _without_unused(net)
-    return net, _report(net, source.name, info)
+    return net, _report(net, source.name, info, prefix)
 
 
-def _report(net: Any, name: str, info: dict[str, Any]) -> LoadReport:
+def _report(net: Any, name: str, info: dict[str, Any], prefix: str) -> LoadReport:
     own = tuple(net.state_dict())
     misshaped = {key: f"{key} {tuple(there)} for {tuple(here)}" for key, there, here in info["mismatched_keys"]}
     unexpected = sorted(info["unexpected_keys"])
@@ -119,6 +126,7 @@ def _report(net: Any, name: str, info: dict[str, Any]) -> LoadReport:
         unexpected=tuple(key for key in unexpected if key not in dropped),
         misshaped=tuple(misshaped.values()),
         dropped=tuple(dropped),
+        prefix=prefix,
     )
 
 

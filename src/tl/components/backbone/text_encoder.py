@@ -17,9 +17,6 @@ from tl.errors import TLError
 from tl.functional import mean_pool
 from tl.recipe.weights import Weights
 
-# Model types whose position table starts with rows that no token gets.
-_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
-
 
 @final
 class TextEncoder(Encoder):
@@ -58,7 +55,9 @@ class TextEncoder(Encoder):
             else:
                 tokenizer, longest = _tokenizer(source), self._trained_length(source)
                 pad = self._config.pad_token_id or 0
-            self.preprocess = TextPreprocess(tokenizer, self._max_length(max_length, longest), pad)
+            made = TextPreprocess(tokenizer, self._max_length(max_length, longest), pad)
+            self._check_vocabulary(made)
+            self.preprocess = made
 
     def pool(self, x: Inputs) -> Tensor:
         return mean_pool(x.values, x.mask) if self._pooling == "mean" else x.values[:, 0]
@@ -73,8 +72,20 @@ class TextEncoder(Encoder):
         return {"token_type_ids": x.segments}
 
     def _position_count(self) -> int:
-        skipped = self._config.pad_token_id + 1 if self._config.model_type in _OFFSET_POSITIONS else 0
+        """How many tokens have a position of their own: a table that has one for padding begins behind it."""
+        tables = [m for name, m in self.net.named_modules() if name.endswith("embeddings.position_embeddings")]
+        paddings = [vars(table).get("padding_idx") for table in tables]
+        skipped = max((padding + 1 for padding in paddings if padding is not None), default=0)
         return int(self._config.max_position_embeddings) - skipped
+
+    def _check_vocabulary(self, preprocess: TextPreprocess) -> None:
+        """TLError where the tokenizer gives tokens that the model has no embedding for."""
+        rows, tokens = len(self.net.get_input_embeddings().weight), preprocess.largest_id + 1
+        if tokens > rows:
+            raise TLError(
+                f"The tokenizer numbers {tokens} tokens, but the model has embeddings for {rows}: they do not belong "
+                "together. Copy the tokenizer that the model was saved with, or save the model with resized embeddings."
+            )
 
     def _trained_length(self, source: ModelFolder) -> int:
         """How many tokens the weights were made for: the smallest number in the folder's files."""
