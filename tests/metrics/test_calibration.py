@@ -41,14 +41,24 @@ def test_the_temperature_that_scaled_the_logits_is_recovered(kind, true):
 
 
 def test_the_temperature_stays_in_bounds():
-    logits = np.array([[0.5, 0.0], [0.0, 0.5]])
-    assert fit_temperature(logits, np.array([0, 1]), "single") == pytest.approx(0.05, rel=0.01)
-    assert fit_temperature(logits, np.array([1, 0]), "single") == pytest.approx(20.0, rel=0.01)
+    logits = np.tile([[0.5, 0.0], [0.0, 0.5]], (25, 1))
+    assert fit_temperature(logits, np.tile([0, 1], 25), "single") == pytest.approx(0.01, rel=0.01)
+    assert fit_temperature(logits, np.tile([1, 0], 25), "single") == pytest.approx(1000, rel=0.01)
 
 
-def test_numbers_and_nothing_have_no_temperature():
-    assert fit_temperature(np.zeros((3, 1)), np.zeros((3, 1)), "number") == 1.0
+def test_distances_in_place_of_logits_get_the_temperature_that_they_need():
+    """Squared distances to class means are tens of times too sure: the share of right answers decides."""
+    n, right = 400, 0.7
+    logits = np.tile([39 * math.log(right / (1 - right)), 0.0], (n, 1))
+    assert fit_temperature(logits, (np.arange(n) >= right * n).astype(int), "single") == pytest.approx(39, rel=1e-4)
+
+
+def test_numbers_nothing_and_few_samples_have_no_temperature():
+    assert fit_temperature(np.zeros((100, 1)), np.zeros((100, 1)), "number") == 1.0
     assert fit_temperature(np.zeros((0, 2)), np.zeros(0, np.int64), "single") == 1.0
+    logits, targets = np.tile([3.0, 0.0], (50, 1)), np.arange(50) % 2
+    assert fit_temperature(logits[1:], targets[1:], "single") == 1.0
+    assert fit_temperature(logits, targets, "single") > 100
 
 
 def test_reliability_by_hand():

@@ -17,8 +17,11 @@ Floats: TypeAlias = NDArray[np.float64]
 BINS = 15
 """The number of equal-width bins in reliability diagrams and in the expected calibration error."""
 
-COLDEST, HOTTEST = 0.05, 20.0
-_HALVINGS = 25
+COLDEST, HOTTEST = 0.01, 1000.0
+LEAST_FOR_TEMPERATURE = 50
+"""Fewer samples leave the temperature at 1: fitted to them, it follows their luck."""
+
+_HALVINGS = 30
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,12 @@ def sigmoid(logits: Array) -> Floats:
 
 
 def fit_temperature(logits: Array, targets: Array, kind: Kind) -> float:
-    """The temperature T in [0.05, 20] for which softmax(logits / T), or for labels sigmoid, has the lowest log loss.
+    """The temperature T in [0.01, 1000] for which softmax(logits / T), or for labels sigmoid, has the lowest log loss.
 
-    For numbers the result is 1. The log loss is convex in 1 / T, so its slope changes sign once, and bisection on log T
-    finds where (Guo et al. 2017).
+    For numbers and for fewer than `LEAST_FOR_TEMPERATURE` samples the result is 1. The log loss is convex in 1 / T, so
+    its slope changes sign once, and bisection on log T finds where (Guo et al. 2017).
     """
-    if kind == "number" or not len(targets):
+    if kind == "number" or len(targets) < LEAST_FOR_TEMPERATURE:
         return 1.0
     values = np.asarray(logits, np.float64)
     true = np.eye(values.shape[1])[targets] if kind == "single" else targets
