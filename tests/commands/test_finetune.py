@@ -25,7 +25,14 @@ def test_the_printed_result(tl: Command, tmp_path: Path, forget_accelerate: Forg
     (run,) = (tmp_path / "base").iterdir()
     lines = said.out.splitlines()
     assert lines[-2:] == [f"run     {run}", f"report  {run / 'report.html'}"]
-    assert re.match(r"Tells 3 groups apart with macro F1 0\.\d+ \(95\s%\sinterval .*\) on 9 test texts\.", lines[-3])
+    verdict = (
+        r"Not shown to tell 3 groups apart: macro F1 0\.\d+ on 9 test texts\. Guessing scores 0\.\d+: too few texts .*"
+    )
+    assert re.match(verdict, lines[-3])
+    assert any(line.startswith("On the test and validation split: no interval for macro_f1, ") for line in lines)
+    assert (
+        "On the validation split, the checkpoint was chosen on this split, so its values are likely too good." in lines
+    )
     table = next(i for i, line in enumerate(lines) if line.startswith("metric"))
     assert lines[table].split()[1:3] == ["test", "(n=9)"]
     assert lines[table + 1].split()[:2] == ["macro_f1", f"{values(stored(run, 'test'))['macro_f1']:.3f}"]

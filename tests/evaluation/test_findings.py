@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tl.components.sample import Sample
-from tl.evaluation.findings import baseline, judgement, verdict_of
+from tl.evaluation.findings import judgement
 from tl.evaluation.outcome import Outcome, decisions
 from tl.space import Space
 
@@ -71,31 +71,13 @@ def test_calibration_errors_of_too_sure_and_too_unsure_answers_do_not_cancel() -
     assert found.temperature == 1.7
     assert [(b.count, b.accuracy) for b in found.before if b.count] == [(2, 1.0), (2, 0.5)]
     untouched = judgement(judged(SINGLE, raw, targets), None)["calibration"]
-    assert (len(untouched.after), untouched.temperature) == (0, None)
+    assert (len(untouched.after), untouched.temperature, untouched.unfitted) == (0, None, "")
+    assert judgement(judged(SINGLE, raw, targets), None, "Too few.")["calibration"].unfitted == "Too few."
 
 
 def test_every_label_counts_as_an_answer_in_the_calibration_of_several_labels() -> None:
     found = judgement(judged(MULTI, [[0.9, 0.2], [0.9, 0.2]], [[1, 0], [1, 1]]), None)["calibration"]
     assert found.ece_before == pytest.approx((2 * 0.1 + 2 * 0.3) / 4)
-
-
-def test_the_baseline_answers_with_the_shares_of_the_classes() -> None:
-    counted = judged(SINGLE, [[1.0, 0.0, 0.0]] * 10, [0] * 6 + [1] * 3 + [2])
-    assert baseline("accuracy", counted) == pytest.approx(0.6)
-    shares = np.array([0.6, 0.3, 0.1])
-    assert baseline("log_loss", counted) == pytest.approx(-(shares * np.log(shares)).sum())
-    assert baseline("mcc", counted) == 0.0
-    numbers = judged(NUMBER, [[0.0, 0.0]] * 4, [[1.0, 2.0], [3.0, 2.0], [1.0, 4.0], [3.0, 4.0]])
-    assert baseline("rmse", numbers) == pytest.approx(1.0)
-
-
-def test_the_verdict_of_an_empty_split_has_no_baseline() -> None:
-    empty = Outcome(
-        *("test", SINGLE, [], np.empty((0, 3)), np.empty((0, 3)), np.empty(0, int)),
-        values={"accuracy": float("nan")},
-        intervals={"accuracy": (float("nan"), float("nan"))},
-    )
-    assert verdict_of("accuracy", empty).baseline is None
 
 
 def test_a_picture_that_is_gone_is_named(tmp_path: Path) -> None:

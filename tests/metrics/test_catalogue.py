@@ -46,7 +46,7 @@ def sklearn_single(p, y):
     areas = [sk.roc_auc_score(y == k, p[:, k]) for k in present]
     return {
         "accuracy": sk.accuracy_score(y, answer),
-        "top5": sk.top_k_accuracy_score(y, p, k=5, labels=range(c)) if c > 5 else 1.0,
+        **({"top5": sk.top_k_accuracy_score(y, p, k=5, labels=range(c))} if c > 5 else {}),
         "balanced_accuracy": sk.recall_score(y, answer, labels=present, average="macro"),
         "macro_f1": sk.f1_score(y, answer, average="macro"),
         "auroc": np.mean(areas) if c > 2 else sk.roc_auc_score(y, p[:, 1]),
@@ -64,7 +64,7 @@ def test_single_agrees_with_sklearn(seed, n, c, seen):
     p, y = probabilities(rng, n, c), np.concatenate([np.arange(seen), rng.integers(0, seen, n - seen)])
     found = compute_metrics("single", p, y, names(c))
     assert found == pytest.approx(sklearn_single(p, y), abs=1e-12)
-    assert list(found) == SINGLE
+    assert list(found) == [name for name in SINGLE if name != "top5" or c > 5]
 
 
 def test_auroc_is_sklearns_one_versus_rest_when_every_class_is_present():
@@ -122,7 +122,6 @@ def test_by_hand():
     p = np.array([[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.0, 0.9], [0.2, 0.7, 0.1]])
     found = compute_metrics("single", p, np.array([0, 0, 2, 1]), names(3))
     assert found["accuracy"] == 0.75
-    assert found["top5"] == 1.0
     assert found["brier"] == pytest.approx((0.14 + 0.62 + 0.02 + 0.14) / 4)
     assert found["log_loss"] == pytest.approx(-math.log(0.7 * 0.4 * 0.9 * 0.7) / 4)
     # bins of 1/15: the two 0.7s are right, the 0.5 is wrong, the 0.9 is right
@@ -185,7 +184,7 @@ def test_no_data_or_no_number_is_undefined(kind, width, broken):
         p[2, 1] = broken
     y = np.zeros(n, np.int64) if kind == "single" else np.zeros((n, width))
     found = compute_metrics(kind, p, y, names(width))
-    assert list(found) == KNOWN[kind]
+    assert list(found) == [name for name in KNOWN[kind] if name != "top5"]
     assert all(math.isnan(value) for value in found.values())
 
 
@@ -213,6 +212,15 @@ def test_the_metrics_of_each_kind():
 
 def test_which_way_is_better():
     assert {name for name, metric in METRICS.items() if not metric.higher} == LOWER_IS_BETTER
+
+
+def test_top5_is_no_metric_of_five_classes():
+    """It would be 1 whatever the model says."""
+    assert metric_names("single", 6) == SINGLE
+    assert metric_names("single", 5) == [name for name in SINGLE if name != "top5"]
+    check_metric("top5", "single", 6)
+    with pytest.raises(TLError, match=r"^'top5' is always 1 for 5 classes. There is: accuracy, balanced_accuracy, "):
+        check_metric("top5", "single", 5)
 
 
 @pytest.mark.parametrize("kind,name", [("single", "accuracy"), ("multi", "map"), ("number", "mae")])

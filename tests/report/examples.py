@@ -23,9 +23,13 @@ from tl.report.facts import (
     Residual,
     Scatter,
     Verdict,
+    Versus,
 )
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+BETTER = Versus(metric="accuracy", value=0.68, guess=0.5, low=0.13, high=0.23, says="better")
 
 
 def png(side: int = 8) -> bytes:
@@ -57,7 +61,8 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
         samples="pictures",
         run=f"runs/{name}",
         created=name,
-        verdict=Verdict(metric="accuracy", split="test", value=0.68, low=0.63, high=0.72, n=360, baseline=0.5),
+        verdict=Verdict(metric="accuracy", split="test", value=0.68, low=0.63, high=0.72, n=360, versus=BETTER),
+        reasons=[name],
         scores={"val": {"accuracy": (0.7, None, None)}, name: {name: (0.68, 0.63, 0.72)}},
         curves=rows,
         phases=[PhaseFact(name=name, first=1, last=10, epochs=1, rates={name: None, "head": 1e-3})],
@@ -85,18 +90,29 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
 def multi(name: str = "label") -> Facts:
     classes = [ClassFact(name=name, support=3, precision=0.5, recall=0.5, f1=0.5, ap=0.61)]
     mistakes = [Mistake(id=name, true=name, predicted="", text=name)]
-    verdict = Verdict(metric="map", split="val", value=0.61, n=1)
+    versus = Versus(metric="map", value=0.61, guess=0.3, says="unknown")
+    verdict = Verdict(
+        metric="map",
+        split="val",
+        value=0.61,
+        n=1,
+        missing="only 1 sample",
+        versus=versus,
+        never=[(name, 1)],
+        caution=name,
+    )
     facts = single(name)
     return replace(facts, kind="multi", classes=classes, mistakes=mistakes, confusion=None, verdict=verdict)
 
 
 def numeric(name: str = "price") -> Facts:
+    cheaper = Versus(metric="mae", value=38.44, guess=119.6, low=-90.0, high=-72.0, says="better")
     return replace(
         single(name),
         kind="number",
         names=[name],
         samples="rows",
-        verdict=Verdict(metric="mae", split="test", value=38.44, low=35.0, high=42.0, n=300, baseline=119.6),
+        verdict=Verdict(metric="mae", split="test", value=38.44, low=35.0, high=42.0, n=300, versus=cheaper),
         scatters=[Scatter(name=name, true=[1.0, 2.0], predicted=[1.5, 1.5])],
         residuals=[Residual(id=name, target=name, true=1.0, predicted=1.5)],
     )

@@ -12,7 +12,7 @@ from tl.commands.report import metric_facts
 from tl.metrics.catalogue import METRICS, Metric
 from tl.metrics.classification import accuracy
 from tl.report import page
-from tl.report.facts import Verdict
+from tl.report.facts import Verdict, Versus
 from tl.report.verdict import sentence
 
 from .examples import single
@@ -20,10 +20,11 @@ from .markup import Reader
 
 
 def test_a_new_metric_is_written_in_tables_and_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
-    new = Metric("wer", {"single": accuracy}, higher=False, label="WER", spoken="word error rate")
+    new = Metric("wer", {"single": accuracy}, False, "WER", "word error rate", "error", "there are no words")
     monkeypatch.setitem(METRICS, "wer", new)  # type: ignore[arg-type]
     rows = [{"step": step, "split": "val", "phase": "head", "wer": 1 / step} for step in (5, 10)]
-    verdict = Verdict(metric="wer", split="test", value=0.2, low=0.1, high=0.3, n=360, baseline=0.1)
+    versus = Versus(metric="wer", value=0.2, guess=0.5, says="better")
+    verdict = Verdict(metric="wer", split="test", value=0.2, low=0.1, high=0.3, n=360, versus=versus)
     scores = {"test": {"wer": (0.2, 0.1, 0.3)}}
     facts = replace(single(), metrics=metric_facts(), verdict=verdict, scores=scores, curves=rows)
     assert "with word error rate 0.20 (" in sentence(facts)

@@ -114,7 +114,7 @@ def test_missing_facts_become_sentences(change: dict[str, Any], expected: str) -
 
 def test_the_first_screen_holds_verdict_numbers_and_curve() -> None:
     head = render(single()).split("<nav")[0]
-    for part in ("Tells 2 groups apart", "95\u00a0%\u00a0interval 0.63–0.72", "guessing scores 0.50", "1 min 1 s"):
+    for part in ("Tells cat from dog", "95\u00a0%\u00a0interval 0.63–0.72", "guessing scores 0.50", "1 min 1 s"):
         assert part in head
     assert head.count('<svg class="chart"') == 2
 

@@ -4,47 +4,102 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from tl.report.facts import Verdict
+from tl.metrics.guessing import Says
+from tl.report.facts import Verdict, Versus
 from tl.report.verdict import sentence
 
 from .examples import EMPTY, multi, numeric, single
 
+GAP = "\u00a0"
+INTERVAL = f"95{GAP}%{GAP}interval"
+
 
 def test_the_verdict_of_each_kind() -> None:
     wide = replace(single(), names=[str(i) for i in range(9)])
-    gap = "\u00a0"
-    assert sentence(wide) == (
-        f"Tells 9 groups apart with accuracy 0.68 (95{gap}%{gap}interval 0.63–0.72) on 360 test pictures."
-    )
-    assert sentence(replace(multi(), names=["a", "b"])) == (
-        "Finds which of 2 labels apply with mean average precision 0.61 on 1 validation picture."
-    )
+    assert sentence(wide) == f"Tells 9 groups apart with accuracy 0.68 ({INTERVAL} 0.63–0.72) on 360 test pictures."
+    assert sentence(single()) == f"Tells cat from dog with accuracy 0.68 ({INTERVAL} 0.63–0.72) on 360 test pictures."
     assert sentence(numeric()) == (
-        f"Predicts price with mean absolute error 38.4 (95{gap}%{gap}interval 35.0–42.0) on 300 test rows."
+        f"Predicts price with mean absolute error 38.4 ({INTERVAL} 35.0–42.0) on 300 test rows."
     )
     assert sentence(replace(numeric(), names=["a", "b"])).startswith("Predicts 2 numbers with ")
 
 
+def told(versus: Versus | None, metric: str = "accuracy", **more: Any) -> str:
+    verdict = Verdict(metric=metric, split="test", value=0.65, n=9, versus=versus, **more)
+    return sentence(replace(single(), verdict=verdict))
+
+
+def against(says: Says, guess: float = 0.5, metric: str = "accuracy") -> Versus:
+    return Versus(metric=metric, value=0.65, guess=guess, says=says)
+
+
 @pytest.mark.parametrize(
-    ("metric", "low", "high", "baseline", "expected"),
+    ("versus", "expected"),
     [
-        ("accuracy", 0.6, 0.7, 0.65, " Guessing scores 0.65: no clear difference."),
-        ("accuracy", 0.6, 0.7, 0.8, " Guessing does better: 0.80."),
-        ("accuracy", 0.6, 0.7, 0.5, "."),
-        ("mae", 0.6, 0.7, 0.5, " Guessing does better: 0.50."),
-        ("mae", None, None, 0.8, "."),
-        ("accuracy", 0.6, 0.7, None, "."),
+        (against("better"), "Tells cat from dog with accuracy 0.65 on 9 test pictures."),
+        (
+            against("same", 0.6),
+            "Not shown to tell cat from dog: accuracy 0.65 on 9 test pictures. "
+            "Guessing scores 0.60: no clear difference.",
+        ),
+        (
+            against("worse", 0.8),
+            "Not shown to tell cat from dog: accuracy 0.65 on 9 test pictures. Guessing does better: 0.80.",
+        ),
+        (
+            against("unknown"),
+            "Not shown to tell cat from dog: accuracy 0.65 on 9 test pictures. "
+            "Guessing scores 0.50: too few pictures to tell the difference.",
+        ),
+        (None, "Not shown to tell cat from dog: accuracy 0.65 on 9 test pictures."),
     ],
 )
-def test_the_verdict_admits_that_guessing_does_as_well(
-    metric: str, low: float | None, high: float | None, baseline: float | None, expected: str
-) -> None:
-    verdict = Verdict(metric=metric, split="test", value=0.65, low=low, high=high, n=9, baseline=baseline)
-    words = sentence(replace(single(), verdict=verdict))
-    assert words.endswith(f"9 test pictures.{expected}" if expected != "." else "9 test pictures.")
+def test_only_what_beats_guessing_tells_groups_apart(versus: Versus | None, expected: str) -> None:
+    assert told(versus) == expected
+
+
+def test_a_metric_that_no_guess_is_best_for_is_judged_by_another() -> None:
+    words = told(against("better", metric="accuracy"), metric="mae")
+    assert words.endswith(
+        "with mean absolute error 0.65 on 9 test pictures. Its accuracy is 0.65; guessing scores 0.50."
+    )
+    words = told(against("same", metric="accuracy"), metric="mae")
+    assert words.startswith("Not shown to tell cat from dog: mean absolute error 0.65")
+    assert words.endswith("Its accuracy is 0.65; guessing scores 0.50: no clear difference.")
+
+
+def test_what_was_not_shown_is_said_for_each_kind() -> None:
+    words = sentence(replace(multi(), names=["a", "b"]))
+    assert words == (
+        "Not shown to find which of 2 labels apply: mean average precision 0.61 on 1 validation picture. "
+        "Guessing scores 0.30: too few pictures to tell the difference. Never answers label (0 of 1). "
+        "Mind that label: only a test split tells."
+    )
+    judged = numeric().verdict
+    assert judged is not None
+    assert judged.versus is not None
+    same = replace(judged, versus=replace(judged.versus, says="same"))
+    assert sentence(replace(numeric(), verdict=same)).startswith("Not shown to predict price: mean absolute error 38.4")
+
+
+def test_classes_that_are_never_answered_are_named() -> None:
+    words = told(against("better"), never=[("owl", 36)])
+    assert words.endswith("on 9 test pictures. Never answers owl (0 of 36).")
+    words = told(against("better"), never=[("owl", 36), ("bat", 12)])
+    assert words.endswith("Never answers owl (0 of 36) and bat (0 of 12).")
+    words = told(against("better"), never=[(name, 5) for name in "abcde"])
+    assert words.endswith("Never answers a (0 of 5), b (0 of 5), c (0 of 5) and 2 more.")
+
+
+def test_a_split_that_chose_the_checkpoint_is_not_taken_at_its_word() -> None:
+    words = told(
+        against("better"), caution="the checkpoint was chosen on this split, so its values are likely too good"
+    )
+    assert words.endswith(" was chosen on this split, so its values are likely too good: only a test split tells.")
 
 
 def test_the_verdict_of_runs_without_one() -> None:

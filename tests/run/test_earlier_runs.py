@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tl.cli.printing.progress import Quiet
+from tl.commands.evaluate import Judged
 from tl.commands.evaluate import evaluate as evaluate_run
 from tl.commands.finetune import Request, finetune
 from tl.recipe.recipe import load
@@ -19,9 +20,10 @@ STORED = Path(__file__).parent / "runs_of_e58e684"
 
 
 def test_a_finished_run_is_evaluated_as_it_was() -> None:
-    found = evaluate_run(STORED / "finished", "test", None, lambda line: None).as_json()
+    found = evaluate_run(STORED / "finished", Judged("test", None, ()), lambda line: None).as_json()
     expected = json.loads((STORED / "finished" / "evaluation" / "test.json").read_text())
     values, known = ({name: one["value"] for name, one in m["metrics"].items()} for m in (found, expected))
+    del known["top5"]  # always 1 for so few classes, and no metric of theirs any more
     assert {name: values[name] for name in known} == pytest.approx(known, rel=1e-4)
 
 
@@ -38,7 +40,8 @@ def test_a_stopped_run_is_resumed_to_the_end_that_it_would_have_had(tmp_path: Pa
     found, known = (
         json.loads((at / "test.json").read_text()) for at in (run / "evaluation", STORED / "whole_evaluation")
     )
-    assert found["metrics"]["log_loss"]["value"] == pytest.approx(known["metrics"]["log_loss"]["value"], rel=1e-3)
+    for name in ("accuracy", "macro_f1", "mcc"):  # the temperature is not fitted to so few samples any more
+        assert found["metrics"][name]["value"] == pytest.approx(known["metrics"][name]["value"])
 
 
 @pytest.mark.parametrize("name, file", [("finished", "tiny_image"), ("sentences", "tiny_text")])

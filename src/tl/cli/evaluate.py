@@ -51,6 +51,8 @@ def evaluate(
         print_json(outcome.as_json())
     else:
         print_metrics(Run.open(run).meta["best"]["metric"], outcome.as_json())
-    failed = [text for text, gate in zip(fail_if or [], gates, strict=True) if gate.fails(outcome.values)]
+    failed = [
+        (text, gate.metric) for text, gate in zip(fail_if or [], gates, strict=True) if gate.fails(outcome.values)
+    ]
     if failed:
-        raise GateError("\n".join(f"gate: {text} holds on {outcome.split}." for text in failed))
+        raise GateError("\n".join(f"gate: {text} {outcome.why_failed(metric)}." for text, metric in failed))

@@ -161,7 +161,7 @@ def _check_fit(reading: PartialRecipe, data: Data, collector: _Collector) -> Non
         from tl.metrics.catalogue import check_metric
 
         kind = data.space.kind
-        collector.run(lambda: _with_key("loop.best", lambda: check_metric(loop.best, kind)))
+        collector.run(lambda: _with_key("loop.best", lambda: check_metric(loop.best, kind, data.space.dim)))
     if "head" in nodes:
         _check_head(nodes["head"], data, collector)
     if "method" in nodes:

@@ -14,7 +14,7 @@ from tl.components.data.labels import check_targets
 from tl.components.data.splits import label_index
 from tl.components.sample import Sample
 from tl.errors import TLError, did_you_mean
-from tl.evaluation.outcome import Outcome, outcome
+from tl.evaluation.outcome import Outcome, outcome, with_caution
 from tl.inputs.items import Items
 from tl.inputs.workers import processes
 
@@ -39,7 +39,8 @@ def evaluate(path: Path, judged: Judged, say: Callable[[str], None]) -> Outcome:
     name = split if other is None else other.name
     evaluator = evaluator_of(trained.recipe)
     answers = evaluator.outputs(trained.model.to(evaluator.device), items)
-    return outcome(name, trained.model, items, answers, trained.temperature, loop.bootstrap)
+    found = outcome(name, trained.model, items, answers, trained.temperature, loop.bootstrap)
+    return with_caution(found) if other is None else found
 
 
 def _own_samples(trained: Trained, judged: Judged, say: Callable[[str], None]) -> tuple[Sample, ...]:

@@ -18,7 +18,7 @@ from tl.commands.same_data import change_of_data, data_facts
 from tl.components.preprocess import fingerprint, to_json
 from tl.errors import TLError
 from tl.evaluation.evaluator import Outputs
-from tl.evaluation.outcome import MOST_COLUMNS, Outcome, csv_text, decisions, outcome
+from tl.evaluation.outcome import MOST_COLUMNS, Outcome, csv_text, decisions, outcome, with_caution
 from tl.inputs.supply import Supply
 from tl.metrics.calibration import fit_temperature
 from tl.recipe.recipe import Recipe
@@ -152,7 +152,7 @@ def _validate(ready: Prepared, supply: Supply) -> Outputs | None:
 
 
 def _temperature(assembly: Assembly, validated: Outputs | None) -> float:
-    """The temperature fitted on the validation split; 1 for numbers, and where that split is missing.
+    """The temperature fitted on the validation split; 1 for numbers, and where that split is missing or small.
 
     It is 1 too where all predictions on that split are right, since the fitted temperature would be 0.
     """
@@ -186,7 +186,7 @@ def _evaluate(
     found = []
     for split, answers in outputs.items() if run.writes else ():
         items, resamples = assembly.items(split), assembly.recipe.loop.bootstrap
-        one = outcome(split, assembly.model, items, answers, temperature, resamples)
+        one = with_caution(outcome(split, assembly.model, items, answers, temperature, resamples))
         run.write_json(f"evaluation/{split}.json", one.as_json())
         run.write(f"predictions/{split}.csv", csv_text(*one.rows(MOST_COLUMNS)))
         found.append(one)

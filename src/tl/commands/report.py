@@ -9,8 +9,11 @@ from typing import Any
 
 from tl.commands.assemble import Assembly
 from tl.components.data.inspect import duplicates
-from tl.evaluation.findings import judgement, verdict_of
+from tl.evaluation.findings import judgement
 from tl.evaluation.outcome import Outcome
+from tl.evaluation.prior import prior
+from tl.evaluation.verdict import verdict_of
+from tl.metrics.calibration import LEAST_FOR_TEMPERATURE
 from tl.metrics.catalogue import COMPANIONS, METRICS
 from tl.report.facts import (
     DataCard,
@@ -19,9 +22,12 @@ from tl.report.facts import (
     MetricFact,
     ModelCard,
     PhaseFact,
+    Verdict,
 )
 from tl.report.page import render
+from tl.report.reasons import reasons
 from tl.report.verdict import sentence
+from tl.report.words import counted
 from tl.run.run import RECIPE, Run
 
 _MOST_COMPARED = 20_000
@@ -38,17 +44,19 @@ def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
     """The facts of a run; the last of its outcomes (test, else val) gives the verdict."""
     meta, space = run.meta, assembly.data.space
     rows, judged = run.rows(), outcomes[-1] if outcomes else None
+    metrics = metric_facts()
     return Facts(
         title=assembly.recipe.name,
         kind=space.kind,
         names=space.names,
-        metrics=metric_facts(),
+        metrics=metrics,
         companions=COMPANIONS,
         samples="pictures" if assembly.data.modality == "image" else "texts",
         run=str(run.path),
         created=f"{datetime.fromisoformat(meta['created']):%-d %B %Y, %H:%M} UTC",
-        verdict=verdict_of(meta["best"]["metric"], judged) if judged else None,
-        scores={o.split: {k: (v, *o.intervals[k]) for k, v in o.values.items()} for o in outcomes},
+        verdict=_verdict(meta["best"]["metric"], judged, assembly) if judged else None,
+        scores={o.split: {k: (v, *o.intervals[k][:2]) for k, v in o.values.items()} for o in outcomes},
+        reasons=reasons([o.as_json() for o in outcomes], lambda name: metrics[name].label),
         curves=rows,
         phases=_phases(rows, assembly),
         data=_data_card(assembly),
@@ -57,8 +65,23 @@ def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
         warnings=assembly.data.notes,
         command=meta["command"],
         recipe=(run.path / RECIPE).read_text(encoding="utf-8"),
-        **(judgement(judged, meta["temperature"] if assembly.data.splits.get("val") else None) if judged else {}),
+        **(judgement(judged, *_temperature(meta, assembly)) if judged else {}),
     )
+
+
+def _verdict(metric: str, judged: Outcome, assembly: Assembly) -> Verdict:
+    splits = assembly.data.splits
+    others = [sample for name in ("train", "val") if name != judged.split for sample in splits.get(name, ())]
+    return verdict_of(metric, judged, prior(assembly.data.space, others))
+
+
+def _temperature(meta: Mapping[str, Any], assembly: Assembly) -> tuple[float | None, str]:
+    """The temperature that was fitted, or None and why there is none."""
+    size = len(assembly.data.splits.get("val", ()))
+    if size >= LEAST_FOR_TEMPERATURE:
+        return meta["temperature"], ""
+    few = f"{counted(size, 'validation samples')} are too few to mend its confidence by ({LEAST_FOR_TEMPERATURE} do)."
+    return None, f"It is left as trained: {few}" if size else ""
 
 
 def metric_facts() -> dict[str, MetricFact]:

@@ -97,5 +97,5 @@ def best_metric(name: str, space: Space) -> str:
     """The metric that picks the best checkpoint; TLError where this kind of output does not have the named metric."""
     if name == "auto":
         return metrics.default_metric(space.kind)
-    metrics.check_metric(name, space.kind)
+    metrics.check_metric(name, space.kind, space.dim)
     return name

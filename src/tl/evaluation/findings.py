@@ -1,9 +1,8 @@
-"""What the report tells of a run's judging split: the verdict, the calibration, and the worst mistakes."""
+"""What the report tells of a run's judging split beside the verdict: tables, the calibration, the worst mistakes."""
 
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,31 +13,15 @@ from tl.components.sample import Sample
 from tl.errors import TLError
 from tl.evaluation.outcome import Outcome, decisions
 from tl.metrics.calibration import reliability
-from tl.metrics.catalogue import compute_metrics
 from tl.metrics.tables import confusion, per_class
-from tl.report.facts import BinFact, Calibration, ClassFact, Confusion, Mistake, Residual, Scatter, Verdict
+from tl.report.facts import BinFact, Calibration, ClassFact, Confusion, Mistake, Residual, Scatter
 
 _SHOWN = 12
 _THUMBNAIL = 192
 
 
-def verdict_of(metric: str, judged: Outcome) -> Verdict:
-    low, high = judged.intervals[metric]
-    value, n = judged.values[metric], len(judged.samples)
-    guess = baseline(metric, judged) if n else None
-    return Verdict(metric=metric, split=judged.split, value=value, low=low, high=high, n=n, baseline=guess)
-
-
-def baseline(metric: str, judged: Outcome) -> float | None:
-    """The metric of one constant prediction: the split's own class shares, or its mean; None where it is undefined."""
-    space, targets = judged.space, judged.targets
-    truth = np.eye(space.dim)[targets] if space.kind == "single" else targets.astype(np.float64)
-    same = np.tile(truth.mean(axis=0), (len(targets), 1))
-    value = compute_metrics(space.kind, same, targets, space.names, [metric])[metric]
-    return value if math.isfinite(value) else None
-
-
-def judgement(judged: Outcome, temperature: float | None) -> dict[str, Any]:
+def judgement(judged: Outcome, temperature: float | None, unfitted: str = "") -> dict[str, Any]:
+    """The facts of the report about single answers; `unfitted` says why there is no temperature."""
     space = judged.space
     if space.kind == "number":
         columns = range(space.dim)
@@ -46,17 +29,17 @@ def judgement(judged: Outcome, temperature: float | None) -> dict[str, Any]:
         scatters = [Scatter(name=n, true=t, predicted=p) for n, (t, p) in zip(space.names, pairs, strict=True)]
         return {"scatters": scatters, "residuals": _residuals(judged)}
     classes = [ClassFact(**row) for row in per_class(space.kind, judged.scores, judged.targets, space.names)]  # type: ignore[arg-type]
-    found = {"classes": classes, "calibration": _calibration(judged, temperature)}
+    found = {"classes": classes, "calibration": _calibration(judged, temperature, unfitted)}
     if space.kind == "multi":
         return {**found, "mistakes": _wrong_decisions(judged)}
     table = Confusion(names=space.names, counts=confusion(judged.scores, judged.targets))
     return {**found, "confusion": table, "mistakes": _mistakes(judged)}
 
 
-def _calibration(judged: Outcome, temperature: float | None) -> Calibration:
+def _calibration(judged: Outcome, temperature: float | None, unfitted: str) -> Calibration:
     before, after = _bins(judged.raw, judged.targets), _bins(judged.scores, judged.targets)
     if temperature is None:
-        return Calibration(before=before, ece_before=_ece(before))
+        return Calibration(before=before, ece_before=_ece(before), unfitted=unfitted)
     return Calibration(
         before=before, ece_before=_ece(before), after=after, ece_after=_ece(after), temperature=temperature
     )

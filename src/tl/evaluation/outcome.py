@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from tl.components.sample import Sample
 from tl.errors import TLError
 from tl.evaluation.evaluator import Outputs
 from tl.inputs.items import Items
-from tl.metrics.bootstrap import intervals
 from tl.metrics.catalogue import compute_metrics
 from tl.metrics.classification import THRESHOLD
+from tl.metrics.intervals import Interval, intervals
+from tl.metrics.jackknife import independent_units
 from tl.space import Space
 
 MOST_COLUMNS = 1000
@@ -30,7 +31,10 @@ MOST_COLUMNS = 1000
 
 @dataclass(frozen=True)
 class Outcome:
-    """`scores` are probabilities (N, C) or numbers (N, K); `raw` are the same scores before temperature scaling."""
+    """`scores` are probabilities (N, C) or numbers (N, K); `raw` are the same scores before temperature scaling.
+
+    `caution` says why the values are not to be taken at their word; '' where nothing is known against them.
+    """
 
     split: str
     space: Space
@@ -39,15 +43,25 @@ class Outcome:
     raw: npt.NDArray[np.float64]
     targets: npt.NDArray[Any]
     values: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
+    intervals: dict[str, Interval]
+    caution: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The metrics with their intervals as plain data."""
-        found = {
-            name: {"value": value, "low": self.intervals[name][0], "high": self.intervals[name][1]}
-            for name, value in self.values.items()
-        }
-        return {"split": self.split, "samples": len(self.samples), "metrics": found}
+        """The metrics with their intervals as plain data, None where there is none; `why` then says why."""
+        found = {}
+        for name, value in self.values.items():
+            low, high, missing = self.intervals[name]
+            figures = {"value": value, "low": low, "high": high}
+            known = {key: figure if math.isfinite(figure) else None for key, figure in figures.items()}
+            found[name] = {**known, **({"why": missing} if missing else {})}
+        caution = {"caution": self.caution} if self.caution else {}
+        return {"split": self.split, "samples": len(self.samples), **caution, "metrics": found}
+
+    def why_failed(self, metric: str) -> str:
+        """What is said of a gate that failed: its condition holds, or its metric has no value."""
+        if math.isnan(self.values[metric]):
+            return f"fails on {self.split}, where {metric} is {self.intervals[metric].missing}"
+        return f"holds on {self.split}"
 
     def rows(self, most: float = math.inf) -> tuple[list[str], list[list[Any]]]:
         """A header, and for each sample its id, its target, the prediction and every score.
@@ -81,12 +95,25 @@ def decisions(space: Space, scores: npt.NDArray[np.float64]) -> npt.NDArray[Any]
 
 
 def outcome(split: str, model: Model, items: Items, found: Outputs, temperature: float, resamples: int) -> Outcome:
-    """The outcome of a model's outputs over a split, with 95 % bootstrap intervals from `resamples` resamples."""
+    """The outcome of a model's outputs over a split, with 95 % intervals over groups of samples where there are any.
+
+    `resamples` as `intervals` takes it.
+    """
     space, targets = items.space, found.targets.numpy()
     scores = found.scores(model, temperature)
     values = compute_metrics(space.kind, scores, targets, space.names)
-    bounds = intervals(space.kind, scores, targets, seed=0, resamples=resamples)
+    units = independent_units([sample.group for sample in items.samples])
+    bounds = intervals(space.kind, scores, targets, space.names, units, resamples=resamples)
     return Outcome(split, space, items.samples, scores, found.scores(model), targets, values, bounds)
+
+
+def with_caution(found: Outcome) -> Outcome:
+    """The outcome of a run on a split of its own; the validation split chose what it judges."""
+    if found.split != "val":
+        return found
+    tempered = not np.array_equal(found.scores, found.raw)
+    what = "checkpoint and the temperature were" if tempered else "checkpoint was"
+    return replace(found, caution=f"the {what} chosen on this split, so its values are likely too good")
 
 
 def csv_text(header: list[str], rows: list[list[Any]]) -> str:

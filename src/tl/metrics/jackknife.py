@@ -51,12 +51,12 @@ class Blocks:
     sizes: Floats
 
     @classmethod
-    def deal(cls, units: Units) -> Blocks:
-        """The blocks of units that are numbered from 0."""
+    def deal(cls, units: Units, most: int = MOST_BLOCKS) -> Blocks:
+        """At most so many blocks of units that are numbered from 0."""
         count = int(units.max(initial=-1)) + 1
-        if count <= MOST_BLOCKS:
+        if count <= most:
             return cls(units, np.ones(count))
-        block = np.random.default_rng(0).permutation(count) % MOST_BLOCKS
+        block = np.random.default_rng(0).permutation(count) % most
         return cls(block[units], np.bincount(block).astype(np.float64))
 
     def __len__(self) -> int:
@@ -74,6 +74,14 @@ class Blocks:
                     found[name].append(statistic(weights))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
+    def parts(self, value: float, without: Floats) -> Floats:
+        """What each block has as its own value of a statistic (b,), from the value and those without each block.
+
+        For a mean over the units, these "pseudo-values" are the means of the blocks (Tukey 1958).
+        """
+        times = self.sizes.sum() / self.sizes
+        return np.asarray(times * value - (times - 1) * without)
+
     def error(self, value: float, without: Floats) -> float:
         """The standard error of a statistic, from its value and its values without each of the blocks.
 
@@ -81,11 +89,10 @@ class Blocks:
         """
         if len(self) < 2:
             return math.nan
-        times = self.sizes.sum() / self.sizes
-        pseudo = times * value - (times - 1) * without
+        parts, times = self.parts(value, without), self.sizes.sum() / self.sizes
         # The mean over the units: by the sizes of the blocks, which differ by one unit at most.
-        centre = (pseudo * self.sizes).sum() / self.sizes.sum()
-        return float(np.sqrt(((pseudo - centre) ** 2 / (times - 1)).sum() / len(self)))
+        centre = (parts * self.sizes).sum() / self.sizes.sum()
+        return float(np.sqrt(((parts - centre) ** 2 / (times - 1)).sum() / len(self)))
 
 
 def standard_error(kind: Kind, name: str, scores: Array, targets: Array, units: Units) -> float:

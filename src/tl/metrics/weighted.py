@@ -1,9 +1,9 @@
-"""Metrics as functions of sample weights: one computation gives a metric's value and its bootstrap interval.
+"""Metrics as functions of sample weights: one computation gives a metric's value and its standard error.
 
 A Statistic takes weights (r, n), whose rows each say how often each of the n samples counts, and gives values (r,). A
-row of ones gives the metric's value. In the bootstrap a row says how often each sample was drawn with replacement: the
-row gives the value on that resample, and many rows give the interval. So all metrics see the same resamples, and no
-sample is copied. A value is nan where the metric is undefined.
+row of ones gives the metric's value. A row that leaves out a block of samples gives the value without them, and from
+the values without each block follow standard error and interval (jackknife.py). So all metrics see the same resamples,
+and no sample is copied. A value is nan where the metric is undefined.
 Shapes: r rows, n samples, c classes or labels, k target columns.
 """
 

@@ -17,7 +17,7 @@ from tl.report.blocks import (
     text_cell,
 )
 from tl.report.charts import bars, reliability
-from tl.report.facts import DataCard, Facts, ModelCard
+from tl.report.facts import Calibration, DataCard, Facts, ModelCard
 from tl.report.words import count, duration, esc, memory, number, split_name
 
 MOST_BARS = 30
@@ -42,14 +42,15 @@ def confidence(facts: Facts) -> str:
         charts.append(figure(second, reliability(known.after, title=f"Reliability. {second}")))
     note = "Faint bars and the size of a point show how many samples share a confidence. "
     note += "ECE, the expected calibration error, is the mean distance from the diagonal: 0 is best."
-    html = (paragraph(lead + _temperature_sentence(known.temperature), "lead"), side_by_side(*charts))
+    html = (paragraph(lead + _temperature_sentence(known), "lead"), side_by_side(*charts))
     return section("confidence", "Can its confidence be trusted?", *html, paragraph(note, "note"))
 
 
-def _temperature_sentence(temperature: float | None) -> str:
-    """A sentence on temperature scaling; empty where no temperature was fitted."""
+def _temperature_sentence(known: Calibration) -> str:
+    """A sentence on temperature scaling; empty where there was no split to fit a temperature on."""
+    temperature = known.temperature
     if temperature is None:
-        return ""
+        return f" {known.unfitted}" if known.unfitted else ""
     if 0.95 <= temperature <= 1.05:
         return " On the validation split its confidence needed no mending."
     sure, way = ("too sure", "lowers") if temperature > 1 else ("not sure enough", "raises")

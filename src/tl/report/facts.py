@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tl.report.words import spaced
 from tl.space import Kind
@@ -22,16 +23,44 @@ class MetricFact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Versus:
+    """A metric against that of guessing, which does not look at the input; `low` and `high` enclose the difference.
+
+    "better" and "worse" are said where the interval of the paired difference excludes 0, "unknown" where there is none.
+    """
+
+    metric: str
+    value: float
+    guess: float
+    low: float | None = None
+    high: float | None = None
+    says: Literal["better", "worse", "same", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The main metric on the split that judges the run; `baseline` is the score of one constant prediction."""
+    """The main metric on the split that judges the run.
+
+    `missing` says why there is no interval. `versus` is about another metric where no guess is the best for the main
+    one. `never` holds classes that occur and are never answered, and how often they occur. `caution` says why the value
+    is not to be taken at its word; '' where nothing is known against it.
+    """
 
     metric: str
     split: str
     value: float
     low: float | None = None
     high: float | None = None
+    missing: str = ""
     n: int
-    baseline: float | None = None
+    versus: Versus | None = None
+    never: Sequence[tuple[str, int]] = ()
+    caution: str = ""
+
+    @property
+    def baseline(self) -> float | None:
+        """What guessing scores in the main metric; None where that is not known."""
+        return self.versus.guess if self.versus is not None and self.versus.metric == self.metric else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +98,17 @@ class BinFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Reliability as trained, and after the logits were divided by `temperature`; None and () where none was fitted."""
+    """Reliability as trained, and after the logits were divided by `temperature`; None and () where none was fitted.
+
+    `unfitted` says why none was; '' where there is nothing to say.
+    """
 
     before: Sequence[BinFact]
     ece_before: float
     after: Sequence[BinFact] = ()
     ece_after: float | None = None
     temperature: float | None = None
+    unfitted: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +204,8 @@ class Facts:
     is drawn beside the main metric. `samples` is the plural noun of what was judged: pictures, texts.
     `curves` are the rows of metrics.jsonl: `step`, `split`, `phase` and named numbers. The numbers of a train row are
     loss terms and learning rates (keys that begin with `lr`), those of any other split are metrics.
-    `mistakes` is None where they were not collected, and empty where there were none.
+    `reasons` say why scores have no value or no interval. `mistakes` is None where they were not collected, and empty
+    where there were none.
     """
 
     title: str
@@ -184,6 +218,7 @@ class Facts:
     created: str = ""
     verdict: Verdict | None = None
     scores: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
+    reasons: Sequence[str] = ()
     curves: Sequence[Mapping[str, object]] = ()
     phases: Sequence[PhaseFact] = ()
     confusion: Confusion | None = None

@@ -15,8 +15,12 @@ from tl.report.words import (
     interval,
     memory,
     number,
+    shorten,
     split_name,
 )
+
+_WIDEST = 40
+_MOST_NAMED = 3
 
 
 def sentence(facts: Facts) -> str:
@@ -34,18 +38,42 @@ def sentence(facts: Facts) -> str:
     score = f"{name} {number(verdict.value)}{f' ({LEVEL} {ends})' if ends else ''} on {where}"
     if facts.kind != "number" and len(facts.names) == 1:
         return f"All {clean(facts.samples)} belong to one group, so there was nothing to tell apart: {score}."
-    return f"{_what_it_does(facts)} with {score}.{_compared_to_guessing(verdict, facts.metric(verdict.metric).higher)}"
+    better = verdict.versus is not None and verdict.versus.says == "better"
+    does, to_do = _what_it_does(facts)
+    lead = f"{does} with {score}." if better else f"Not shown to {to_do}: {score}."
+    return lead + _compared_to_guessing(facts, verdict) + _never(verdict) + _caution(verdict)
 
 
-def _compared_to_guessing(verdict: Verdict, higher: bool) -> str:
-    """A second sentence where guessing scores as high or better; else nothing."""
-    guess = finite(verdict.baseline)
-    if guess is None:
+def _compared_to_guessing(facts: Facts, verdict: Verdict) -> str:
+    """A sentence where guessing does as well or better, or where the main metric cannot be compared; else nothing."""
+    versus = verdict.versus
+    if versus is None:
         return ""
-    if verdict.low is not None and verdict.high is not None and verdict.low <= guess <= verdict.high:
-        return f" Guessing scores {number(guess)}: no clear difference."
-    worse = verdict.value < guess if higher else verdict.value > guess
-    return f" Guessing does better: {number(guess)}." if worse else ""
+    guess, another = number(versus.guess), versus.metric != verdict.metric
+    told = f" Its {facts.metric(versus.metric).spoken} is {number(versus.value)}; guessing" if another else " Guessing"
+    match versus.says:
+        case "better":
+            return f"{told} scores {guess}." if another else ""
+        case "worse":
+            return f"{told} does better: {guess}."
+        case "same":
+            return f"{told} scores {guess}: no clear difference."
+    return f"{told} scores {guess}: too few {clean(facts.samples)} to tell the difference."
+
+
+def _never(verdict: Verdict) -> str:
+    """A sentence on classes that are never answered although they occur."""
+    if not verdict.never:
+        return ""
+    named = [f"{shorten(name, _WIDEST)} (0 of {count(amount)})" for name, amount in verdict.never[:_MOST_NAMED]]
+    if rest := len(verdict.never) - len(named):
+        named.append(f"{count(rest)} more")
+    listed = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else named[0]
+    return f" Never answers {listed}."
+
+
+def _caution(verdict: Verdict) -> str:
+    return f" Mind that {verdict.caution}: only a test split tells." if verdict.caution else ""
 
 
 def judged_samples(verdict: Verdict, samples: str) -> str:
@@ -53,13 +81,18 @@ def judged_samples(verdict: Verdict, samples: str) -> str:
     return counted(verdict.n, f"{split_name(verdict.split)} {clean(samples)}")
 
 
-def _what_it_does(facts: Facts) -> str:
+def _what_it_does(facts: Facts) -> tuple[str, str]:
+    """What the model does, and what it was to do: `Tells cat from dog` and `tell cat from dog`."""
     size = len(facts.names)
     if facts.kind == "single":
-        return f"Tells {size} groups apart"
+        one, other = (shorten(name, _WIDEST) for name in (facts.names[0], facts.names[-1]))
+        what = f"{one} from {other}" if size == 2 else f"{size} groups apart"
+        return f"Tells {what}", f"tell {what}"
     if facts.kind == "multi":
-        return f"Finds which of {size} labels apply"
-    return f"Predicts {clean(facts.names[0])}" if size == 1 else f"Predicts {size} numbers"
+        what = f"which of {size} labels apply" if size > 1 else f"where {shorten(facts.names[0], _WIDEST)} applies"
+        return f"Finds {what}", f"find {what}"
+    what = clean(facts.names[0]) if size == 1 else f"{size} numbers"
+    return f"Predicts {what}", f"predict {what}"
 
 
 def tiles(facts: Facts) -> str:
@@ -87,7 +120,8 @@ def _main_tile(verdict: Verdict, facts: Facts) -> str:
     scale = [x for x in (verdict.value, verdict.low, verdict.high, guess) if x is not None]
     bounded = facts.metric(verdict.metric).higher and all(0 <= x <= 1 for x in scale)
     graph = interval_bar(verdict.value, verdict.low, verdict.high, guess) if bounded else ""
-    notes = [f"{LEVEL} {ends}" if ends else "", f"guessing scores {number(guess)}" if guess is not None else ""]
+    known = f"{LEVEL} {ends}" if ends else f"no interval: {verdict.missing}" if verdict.missing else ""
+    notes = [known, f"guessing scores {number(guess)}" if guess is not None else ""]
     note = "; ".join(one for one in notes if one)
     name = f"{facts.metric(verdict.metric).label} on {judged_samples(verdict, facts.samples)}"
     return tile(name, number(verdict.value), note, html=graph, main=True)
@@ -110,4 +144,5 @@ def scores(facts: Facts) -> str:
     note = f"Small print: the {LEVEL}."
     if not all(facts.metric(key).higher for key in keys):
         note += " ↓: lower is better."
-    return section("scores", "Scores", table("Scores by split", head, rows), paragraph(note, "note"))
+    notes = (paragraph(one, "note") for one in (note, *facts.reasons))
+    return section("scores", "Scores", table("Scores by split", head, rows), *notes)

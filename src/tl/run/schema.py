@@ -54,7 +54,7 @@ OUTCOME = Record(
     {
         "split": _WORD,
         "samples": _COUNT,
-        "metrics": MapOf(Record({"value": _FIGURE, "low": _FIGURE, "high": _FIGURE}, "")),
+        "metrics": MapOf(Record(dict.fromkeys(("value", "low", "high"), Maybe(_FIGURE)), "")),
     },
     "",
 )

@@ -8,11 +8,13 @@ from typing import Any
 from rich.markup import escape
 
 from tl.cli.printing.screen import Screen
-from tl.cli.printing.tables import number_cell, plain_table
+from tl.cli.printing.tables import MISSING, number_cell, plain_table
+from tl.cli.printing.terminal import say
+from tl.report.reasons import reasons
 
 
 def print_metrics(main: str, *outcomes: Mapping[str, Any]) -> None:
-    """A row for each metric, `main` first, and columns for the value and the interval on each split.
+    """A row for each metric, `main` first, with the value and the interval on each split; below, why some are missing.
 
     Each outcome is a split's, as `Outcome.as_json` gives it.
     """
@@ -25,10 +27,18 @@ def print_metrics(main: str, *outcomes: Mapping[str, Any]) -> None:
         table.add_column("95 % interval")
     for name in sorted(outcomes[0]["metrics"], key=lambda name: name != main):
         found = [outcome["metrics"][name] for outcome in outcomes]
-        cells = [cell for metric in found for cell in (number_cell(metric["value"]), _interval(metric))]
+        cells = [cell for metric in found for cell in (_value(metric), _interval(metric))]
         table.add_row(escape(name), *cells, style="bold" if name == main else "")
     Screen(highlight=False, emoji=False).print(table)
+    for line in reasons(outcomes, str):
+        say(line)
+
+
+def _value(metric: Mapping[str, Any]) -> str:
+    value = number_cell(metric["value"])
+    return "not defined" if value == MISSING else value
 
 
 def _interval(metric: Mapping[str, Any]) -> str:
-    return f"{number_cell(metric['low'])} .. {number_cell(metric['high'])}"
+    ends = [number_cell(metric[end]) for end in ("low", "high")]
+    return MISSING if MISSING in ends else " .. ".join(ends)

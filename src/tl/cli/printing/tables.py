@@ -12,6 +12,9 @@ def plain_table() -> Table:
     return Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
 
 
+MISSING = "-"
+
+
 def number_cell(value: float | None) -> str:
     """Three decimals; '-' for a value that is missing or not finite."""
-    return "-" if value is None or not math.isfinite(value) else f"{value:.3f}"
+    return MISSING if value is None or not math.isfinite(value) else f"{value:.3f}"
