@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import math
 import random
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -155,3 +156,32 @@ def test_changed_bytes_give_a_picture_or_an_error_message(kind: str) -> None:
                 refused.append(str(error))
     assert 0 < len(refused) < 1200
     assert all(text.startswith("row 1: ") for text in refused)
+
+
+def stripes() -> Image.Image:
+    """Broad stripes, which survive a compression that loses details."""
+    rows = np.repeat(np.array([[250, 20, 20], [20, 240, 30], [30, 20, 230]], dtype=np.uint8), 16, axis=0)
+    return Image.fromarray(np.repeat(rows[:, None], 40, axis=1))
+
+
+def test_avif_is_read(tmp_path: Path) -> None:
+    stripes().save(tmp_path / "a.avif", quality=95)
+    found = np.asarray(open_image(tmp_path / "a.avif")).astype(int)
+    assert abs(found - np.asarray(stripes())).mean() < 5
+
+
+def test_heic_is_read_by_an_extra_that_the_message_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_pillow(stripes()).save(tmp_path / "a.heic", quality=95)
+    found = np.asarray(open_image(tmp_path / "a.heic")).astype(int)
+    assert abs(found - np.asarray(stripes())).mean() < 8
+    (tmp_path / "b.jpg").write_bytes((tmp_path / "a.heic").read_bytes())  # the content counts, not the name
+    assert open_image(tmp_path / "b.jpg").size == (40, 48)
+    (tmp_path / "c.heic").write_bytes((tmp_path / "a.heic").read_bytes()[:300])
+    with pytest.raises(TLError, match=r"c\.heic: .*: replace or remove it"):
+        open_image(tmp_path / "c.heic")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(TLError, match=r"a\.heic: reading HEIC pictures needs pip install 'tl-toolkit\[heif\]'\."):
+        open_image(tmp_path / "a.heic")
+    stripes().save(tmp_path / "plain.jpg")
+    assert open_image(tmp_path / "plain.jpg").size == (40, 48)

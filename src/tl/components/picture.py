@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 HEADER_BYTES = 8
 """The bytes before the pixels of a row that `image_to_row` makes: they hold the height and the width."""
 
-SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".avif", ".heic", ".heif"),
+    *(".tif", ".tiff", ".ppm", ".pgm"),
+)
 # Some of Pillow's other formats are read by programs that Pillow starts.
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "AVIF", "TIFF", "PPM")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _WHITE_16 = 65_535
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error, zlib.error)
 
@@ -69,11 +73,23 @@ def decoded_size(source: Raw, min_side: int) -> tuple[int, int]:
 def _open(source: Raw, min_side: int | None) -> Image:
     from PIL import Image
 
-    image = Image.open(BytesIO(file_bytes(source)), formats=_FORMATS)
+    content = file_bytes(source)
+    formats = (*_FORMATS, *(_heif(source) if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS else ()))
+    image = Image.open(BytesIO(content), formats=formats)
     if min_side is not None:
         # Pillow keeps both sides at or above these. The two are equal, so the file's orientation makes no difference.
         image.draft(None, (min_side, min_side))
     return image
+
+
+def _heif(source: Raw) -> tuple[str, ...]:
+    """The name of the format HEIF, once Pillow can read it; TLError where that extra is not installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise TLError(f"{picture_name(source)}: reading HEIC pictures needs pip install 'tl-toolkit[heif]'.") from error
+    register_heif_opener()
+    return ("HEIF",)
 
 
 @contextmanager
