@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Modality = Literal["image", "text"]
+_CHANNELS = 3
+_MAX_SIDE = 1 << 14
+# An image whose long side is so many times the short one is cut to its middle before it is resized.
+_THIN = 16
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,19 @@ class ImagePreprocess:
 
     modality = "image"
 
+    def __post_init__(self) -> None:
+        """TLError where no picture can be prepared so: what is written into a run is what is read from it."""
+        values = (len(self.mean), len(self.std))
+        if values != (_CHANNELS, _CHANNELS):
+            raise TLError(
+                f"mean and std have {values[0]} and {values[1]} values, but pictures have {_CHANNELS} channels"
+            )
+        if not all(math.isfinite(value) for value in (*self.mean, *self.std)) or 0 in self.std:
+            raise TLError(f"mean {list(self.mean)} and std {list(self.std)} must be finite, and std not 0")
+        for name, side in (("size", self.size), ("resize", self.resize)):
+            if not 1 <= side <= _MAX_SIDE:
+                raise TLError(f"{name}={side}, but a side has 1 to {_MAX_SIDE} pixels")
+
     @property
     def min_side(self) -> int:
         """The pixels that a JPEG's short side keeps when it is decoded at a part of its size, which saves time."""
@@ -46,9 +64,30 @@ class ImagePreprocess:
         """The centre crop that evaluation sees."""
         from torchvision.transforms.v2 import functional as F
 
-        resized = F.resize(image, [self.resize], interpolation=self.interpolation_mode, antialias=True)
+        thin = max(image.size) > _THIN * min(image.size)
+        resized = (
+            self._resized_middle(image)
+            if thin
+            else F.resize(image, [self.resize], interpolation=self.interpolation_mode, antialias=True)
+        )
         cropped: Image = F.center_crop(resized, [self.size, self.size])
         return cropped
+
+    def _resized_middle(self, image: Image) -> Image:
+        """A thin image resized, but of its long side only what the crop keeps, with the pixels of the whole.
+
+        All of 20000 x 1 pixels would be 256 x 5 120 000.
+        """
+        from PIL import Image as Images
+
+        long, short = max(image.size), min(image.size)
+        whole = int(self.resize * long / short)
+        first = max(0, round((whole - self.size) / 2))
+        begin, end = (place * long / whole for place in (first, min(first + self.size, whole)))
+        kept, filter_ = min(self.size, whole), Images.Resampling[self.interpolation.upper()]
+        if image.size[0] == long:
+            return image.resize((kept, self.resize), filter_, (begin, 0, end, short))
+        return image.resize((self.resize, kept), filter_, (0, begin, short, end))
 
     def tensor(self, image: Image) -> Tensor:
         """An image of the right size as a normalised float tensor (3, size, size)."""
@@ -151,7 +190,6 @@ class TextPreprocess:
 
 
 Preprocess = ImagePreprocess | TextPreprocess
-_MAX_SIDE = 1 << 14
 _SHAPES = {
     "image": Record(
         {
@@ -193,6 +231,7 @@ def from_json(file: Path) -> Preprocess:
     known: dict[str, Any] = {key: values[key] for key in shape.fields}
     if facts["modality"] == "text":
         return TextPreprocess(**known)
-    if {len(known["mean"]), len(known["std"])} != {3} or not 1 <= known["size"] <= _MAX_SIDE >= known["resize"] >= 1:
-        raise damaged_error(file, "no picture can be prepared so")
-    return ImagePreprocess(**known)
+    try:
+        return ImagePreprocess(**known)
+    except TLError as error:
+        raise damaged_error(file, str(error)) from error

@@ -84,6 +84,16 @@ def test_an_unknown_filter_and_a_missing_file_are_refused(tmp_path: Path) -> Non
         at(tmp_path)
 
 
+def test_pictures_have_three_channels(tmp_path: Path) -> None:
+    with pytest.raises(
+        TLError, match=r"^x: its preprocessor_config\.json prepares no picture: mean and std have 1 and 1"
+    ):
+        preprocess({**PROCESSOR, "image_mean": [0.5], "image_std": [0.5]}, "x")
+    source = folder("vit", tmp_path, num_channels=1)
+    with pytest.raises(TLError, match=rf"^{source} takes pictures of 1 channels, but they are read in 3"):
+        at(source)
+
+
 def test_other_model_types_are_refused_with_those_there_are(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "swin"}))
     with pytest.raises(TLError, match="is of the type 'swin': image_encoder takes deit, dinov2"):

@@ -12,6 +12,7 @@ from tl.components.backbone.base import Backbone
 from tl.components.backbone.folding import fold
 from tl.components.backbone.recomputing import recomputed
 from tl.components.preprocess import ImagePreprocess
+from tl.errors import TLError
 
 
 class Chain(Backbone):
@@ -56,7 +57,10 @@ def at_image_size(preprocess: ImagePreprocess, size: int | None) -> ImagePreproc
     if size is None or size == preprocess.size:
         return preprocess
     resize = round(preprocess.resize * size / preprocess.size)
-    return ImagePreprocess(size, resize, preprocess.interpolation, preprocess.mean, preprocess.std)
+    try:
+        return ImagePreprocess(size, resize, preprocess.interpolation, preprocess.mean, preprocess.std)
+    except TLError as error:
+        raise TLError(f"backbone.size={size}: {error}.") from error
 
 
 def _channels_last(values: Tensor) -> Tensor:

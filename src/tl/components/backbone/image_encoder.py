@@ -54,6 +54,8 @@ class ImageEncoder(Encoder):
         self.preprocess = at_image_size(found, size)
         self._side, self._pooling = self.preprocess.size, pooling
         facts = self._config.to_dict()
+        if facts["num_channels"] != 3:
+            raise TLError(f"{source.name} takes pictures of {facts['num_channels']} channels, but they are read in 3.")
         patch = facts["patch_size"]
         if self._side % patch:
             raise TLError(f"backbone.size={self._side}: this model takes multiples of {patch}.")
@@ -87,7 +89,10 @@ def preprocess(facts: dict[str, Any], name: str) -> ImagePreprocess:
     mean, std = (facts["image_mean"], facts["image_std"]) if normalised else ((0.0,) * 3, (1.0,) * 3)
     whole = 255 * (facts.get("rescale_factor", 1 / 255) if facts.get("do_rescale", True) else 1.0)
     moments = (tuple(float(value) / whole for value in values) for values in (mean, std))
-    return ImagePreprocess(size, resize, _FILTERS[resample], *cast("Any", moments))
+    try:
+        return ImagePreprocess(size, resize, _FILTERS[resample], *cast("Any", moments))
+    except TLError as error:
+        raise TLError(f"{name}: its {_FILE} prepares no picture: {error}. Copy the right file.") from error
 
 
 def _sides(size: int | dict[str, int]) -> int:
