@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,9 @@ HEAD_FACTOR, WEIGHT_DECAY, CLIP = 10.0, 0.01, 1.0
 SIZE, RESIZE = 96, 110
 MEAN, STD = 127 / 255, 128 / 255
 MAX_LENGTH = 128
-WORKERS, SEED = 0, 0
+WORKERS = 0
+SEED = int(os.environ.get("PEERS_SEED", "0"))
+"""Draws the splits and all that a run draws; comparisons over seeds set it for each process."""
 
 PROBE, THEN, FULL = 10, 3, 2
 STAGES = {"images": 9, "texts": 7}
