@@ -93,8 +93,14 @@ def _finish(run: Run, ready: Prepared, supply: Supply, cursor: Cursor) -> None:
     validated = _validate(ready, supply)
     temperature = _temperature(assembly, validated)
     _write_model(run, assembly, temperature)
-    best = {"metric": ready.plan.metric, "value": cursor.best, "step": cursor.best_step}
-    run.update_meta(best=best, peak_memory_mb=peak_memory_mb(device), temperature=temperature)
+    best = {
+        "metric": ready.plan.metric,
+        "value": cursor.kept,
+        "step": cursor.step if cursor.kept is None else cursor.kept_step,
+    }
+    learnt = sorted({part for span in ready.plan.spans[: cursor.kept_phase + 1] for part in span.phase.train})
+    facts = {"best": best, "learnt": learnt, "warnings": cursor.warnings, "temperature": temperature}
+    run.update_meta(**facts, peak_memory_mb=peak_memory_mb(device))
     outcomes = _evaluate(run, ready, supply, validated, temperature)
     if run.writes:
         run.update_meta(seconds=run.seconds)

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from tl.commands.assemble import Assembly, assemble, provenance
 from tl.commands.doubts import recipe_doubts
 from tl.commands.settle import settle, start_accelerator, with_device_batch
+from tl.commands.validate import validation
 from tl.commands.warmup import unfinished_warmups
 from tl.components.freeze.layout import lay_out
 from tl.components.model import Model
@@ -24,7 +25,7 @@ from tl.recipe.recipe import Recipe
 from tl.rng import derive
 from tl.run.run import Run
 from tl.training.capacity import Capacity, Trial, capacity
-from tl.training.job import Job, Plan
+from tl.training.job import Job, Plan, Validated
 from tl.training.statistics import chosen_batches, estimate, refuse_lone_samples
 from tl.training.step import Step
 
@@ -72,11 +73,15 @@ class Prepared:
         """What is trained, and what it reads."""
         assembly = self.assembly
 
-        def evaluate(model: Model) -> dict[str, float]:
+        loop = assembly.recipe.loop
+        needs_error = loop.keep_weights == "one_standard_error" or loop.patience == "auto"
+        judge = validation(assembly.items("val"), self.plan.metric, needs_error)
+
+        def evaluate(model: Model) -> Validated | None:
             if not len(supply.val):
-                return {}
+                return None
             # Decisions follow from these values, so all processes must have the same ones, down to the last bit.
-            return self.evaluator.share.broadcast(self.evaluator.outputs(model, supply.validation).metrics(model))
+            return self.evaluator.share.broadcast(judge(model, self.evaluator.outputs(model, supply.validation)))
 
         def estimated(model: Model, norms: Collection[str]) -> None:
             device = self.evaluator.device

@@ -62,7 +62,7 @@ def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
         data=_data_card(assembly),
         model=_model_card(run, assembly),
         environment=_environment(meta),
-        warnings=assembly.data.notes,
+        warnings=[*meta["warnings"], *assembly.data.notes],
         command=meta["command"],
         recipe=(run.path / RECIPE).read_text(encoding="utf-8"),
         **(judgement(judged, *_temperature(meta, assembly)) if judged else {}),
@@ -140,6 +140,7 @@ def _model_card(run: Run, assembly: Assembly) -> ModelCard:
         preprocess=model.backbone.preprocess.lines(),
         parameters=sum(sizes.values()),
         learned=learned,
+        kept=sum(sizes[part] for part in run.meta["learnt"]),
         fingerprint=run.meta["preprocess"]["fingerprint"],
         lines=[*lines, *chosen],
     )

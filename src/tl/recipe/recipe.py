@@ -47,7 +47,8 @@ class Loop:
     max_time: Annotated[Duration, "any in min"] | None
     log_every: Annotated[Duration, "any in step, ep, %"]
     best: str
-    patience: Annotated[int, "at least 1"] | None
+    keep_weights: Literal["one_standard_error", "best", "last"]
+    patience: Annotated[int, "at least 1"] | Literal["auto"] | None
     precision: Literal["auto", "no", "bf16", "fp16"]
     device: Literal["auto", "cpu", "cuda"]
     clip: Annotated[float, "above 0"] | None

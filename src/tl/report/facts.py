@@ -173,13 +173,17 @@ class DataCard:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """The model; `learned` maps a phase to the number of parameters that learn in it, `lines` are further facts."""
+    """The model; `learned` maps a phase to the number of parameters that learn in it, `lines` are further facts.
+
+    `kept` is the number of parameters that have learnt in the kept weights, which may be those of an early phase.
+    """
 
     backbone: str
     weights: str
     preprocess: Sequence[str] = ()
     parameters: int | None = None
     learned: Mapping[str, int] = field(default_factory=dict)
+    kept: int | None = None
     fingerprint: str = ""
     lines: Sequence[tuple[str, str]] = ()
 

@@ -104,7 +104,7 @@ def tiles(facts: Facts) -> str:
         note = f"judged on {', '.join(rest)}" if rest else ""
         shown.append(tile(f"learned from {clean(facts.samples)}", count(sizes["train"]), note))
     if facts.model and facts.model.parameters:
-        learned = max(facts.model.learned.values(), default=0)
+        learned = max(facts.model.learned.values(), default=0) if facts.model.kept is None else facts.model.kept
         share = f"of {count(facts.model.parameters)} ({number(100 * learned / facts.model.parameters)} %)"
         shown.append(tile("parameters learned", count(learned), share))
     environment = facts.environment

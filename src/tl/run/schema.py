@@ -36,6 +36,8 @@ META: Mapping[str, Shape] = {
     "data": Record({"fingerprint": _WORD, "splits": MapOf(_COUNT)}, ""),
     "data_files": Record({"contents": _WORD, "stamps": _WORD}, ""),
     "preprocess": Record({"fingerprint": _WORD, "lines": ListOf(_WORD)}, ""),
+    "learnt": ListOf(_WORD),
+    "warnings": ListOf(_WORD),
     "best": Record({"metric": _WORD, "value": Maybe(_FIGURE), "step": _COUNT}, ""),
 }
 SPACE = Record(

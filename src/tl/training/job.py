@@ -13,6 +13,7 @@ from tl.components.model import Model
 from tl.components.optimizer.base import Optimizer
 from tl.errors import Stopped
 from tl.inputs.streams import Stream
+from tl.metrics.jackknife import Blocks
 
 
 class Signals(Protocol):
@@ -26,6 +27,20 @@ class Signals(Protocol):
 
     def stopped(self, number: int, where: str) -> Stopped:
         """The error to raise: it says which signal ended the run, where, and how to go on."""
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What an evaluation on the validation split says: the metrics, and how sure the one that picks weights is.
+
+    `without` has that metric's values without each of the `blocks` of samples; both are empty where nobody asks for it.
+    `only` names the class that all samples are answered with, though they have several; else it is ''.
+    """
+
+    values: Mapping[str, float]
+    blocks: Blocks
+    without: tuple[float, ...]
+    only: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,7 @@ class Job:
 
     `streams` read the raw samples; `enter(phase)` gives the streams of a phase, which may read cached activations.
     `estimate(model, norms)` estimates the statistics of batch norms with these names from training samples.
-    `evaluate(model)` gives the metrics on the validation split; an empty mapping where the data has no such split.
+    `evaluate(model)` judges a model on the validation split; None where the data has no such split.
     """
 
     model: Model
@@ -58,5 +73,5 @@ class Job:
     streams: Mapping[str, Stream]
     optimizer: Optimizer
     estimate: Callable[[Model, Collection[str]], None]
-    evaluate: Callable[[Model], dict[str, float]]
+    evaluate: Callable[[Model], Validated | None]
     enter: Callable[[int], Mapping[str, Stream]]

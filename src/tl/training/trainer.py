@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,9 +22,10 @@ from tl.errors import Stopped
 from tl.recipe.recipe import Loop
 from tl.run.run import Listener, Run
 from tl.training.compiling import compiled
-from tl.training.cursor import Cursor
+from tl.training.cursor import Cursor, Rules, hopeless_after
 from tl.training.holding import Holding, Whole
 from tl.training.job import Job, Plan, Signals
+from tl.training.lines import discarded, gave_up, one_answer
 from tl.training.numerics import not_finite
 from tl.training.step import Step, Stepper
 
@@ -42,7 +44,7 @@ class Trainer:
         self.holding = _holding(self.step_module, job, loop, accelerator)
         self.stepper = Stepper(job, plan, loop, accelerator, self.holding, self._say)
         self.best: dict[str, Any] | None = None
-        self.best_saved, self.saved = -1, time.monotonic()
+        self.best_saved, self.saved, self.loss = -1, time.monotonic(), math.inf
 
     @property
     def answering(self) -> Model:
@@ -61,6 +63,8 @@ class Trainer:
         finally:
             gc.unfreeze()
         if not over:
+            for line in discarded(self.cursor, self.plan):
+                self._warn(line)
             self.save()
         self.load_best()
         return self.cursor
@@ -98,6 +102,11 @@ class Trainer:
         self.listener.note(line)
         self.run.note(line)
 
+    def _warn(self, line: str) -> None:
+        """Say a line that the report repeats."""
+        self._say(line)
+        self.cursor.warnings.append(line)
+
     def _refuse(self, bad: int | None) -> None:
         """TLError where the loss of step `bad` was not finite; the run keeps which samples the step saw."""
         if bad is None:
@@ -128,7 +137,7 @@ class Trainer:
         values = self.stepper.tally.means(self.accelerator)
         if not values:
             return
-        loss = sum(value for name, value in values.items() if name != "grad_norm")
+        self.loss = loss = sum(value for name, value in values.items() if name != "grad_norm")
         groups = self.holding.optimizer.param_groups
         rates = {f"lr/{g['part']}": g["lr"] for g in groups if self._learns(str(g["part"]))}
         self._record(span, "train", {"loss": loss, **values, **rates})
@@ -136,7 +145,7 @@ class Trainer:
     def _learns(self, part: str) -> bool:
         return part in self.model.learning or part == "method"
 
-    def _record(self, span: PhaseSpan, split: str, values: dict[str, float]) -> None:
+    def _record(self, span: PhaseSpan, split: str, values: Mapping[str, float]) -> None:
         step = self.cursor.step
         self.run.log({"step": step, "split": split, "phase": span.phase.name, **values})
         self.listener.values(step, split, values)
@@ -148,17 +157,28 @@ class Trainer:
         self.holding.pull()
         if norms := self.model.estimated_norms():
             self.job.estimate(self.answering, norms)
-        values = self.job.evaluate(self.answering)
-        if not values:
+        found = self.job.evaluate(self.answering)
+        if found is None:
             return
-        self._record(span, "val", values)
-        patience = span.phase.patience if span.phase.patience is not None else self.loop.patience
-        if self.cursor.judge(self.plan.metric, values[self.plan.metric], patience):
+        self._record(span, "val", found.values)
+        for line in one_answer(found, self.loss, self.cursor.warnings):
+            self._warn(line)
+        if self.cursor.judge(found, self._rules(span)):
             model = {name: value.detach().to("cpu", copy=True) for name, value in self.answering.state_dict().items()}
             self.best = {"model": model, "step": self.cursor.step}
 
+        if self.cursor.given_up:
+            self._say(gave_up(self.cursor, span, self.plan))
+
+    def _rules(self, span: PhaseSpan) -> Rules:
+        """When the phase ends early, and which weights are kept."""
+        evaluations = (span.stop - self.cursor.phase_first) / self.plan.eval_every
+        hopeless = hopeless_after(evaluations) if self.loop.patience == "auto" else math.inf
+        own, general = span.phase.patience, self.loop.patience if self.loop.patience != "auto" else None
+        return Rules(self.plan.metric, self.loop.keep_weights, general if own is None else own, hopeless)
+
     def load_best(self) -> None:
-        """Take the best weights so far; the current weights where nothing was evaluated."""
+        """Take the weights to keep so far; the current weights where nothing was evaluated."""
         self.accelerator.wait_for_everyone()
         state = self.answering.state_dict() if self.best is None else self.best["model"]
         self.model.load_state_dict(state)
@@ -207,7 +227,7 @@ class Trainer:
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.cursor = Cursor(**state["cursor"])
-        if self.cursor.best is not None:
+        if "best.pt" in checkpoint.hashes:
             self.best = checkpoint.load("best")
             self.best_saved = self.best["step"]
         self.stepper.tally.restore(state, self.accelerator.device)

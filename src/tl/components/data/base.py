@@ -25,14 +25,12 @@ _SYNONYMS = {"training": "train", "validation": "val", "valid": "val", "dev": "v
 class Division:
     """How samples that name no split are divided: the shares of val and test, from 0 to 1; train gets the rest.
 
-    With `stratify`, each class is divided in these shares. A group of samples always stays together, and samples with
-    the same input do unless `duplicates` says apart.
+    With `stratify`, each class is divided in these shares. A group of samples always stays together.
     """
 
     val: Annotated[float, "0 to below 1"]
     test: Annotated[float, "0 to below 1"]
     stratify: bool
-    duplicates: Literal["together", "apart"]
     seed: Annotated[int, "any"]
 
 

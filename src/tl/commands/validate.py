@@ -1,0 +1,31 @@
+"""What the trainer is told of the validation split: metrics, and what the choice of the kept weights needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tl.components.model import Model
+from tl.evaluation.evaluator import Outputs
+from tl.inputs.items import Items
+from tl.metrics.catalogue import statistics
+from tl.metrics.jackknife import Blocks, independent_units
+from tl.training.job import Validated
+
+
+def validation(items: Items, metric: str, needs_error: bool) -> Callable[[Model, Outputs], Validated]:
+    """A function that judges a model by its outputs for these samples; a group of samples is one unit of the error."""
+    blocks = Blocks.deal(independent_units([sample.group for sample in items.samples] if needs_error else ()))
+
+    def judge(model: Model, found: Outputs) -> Validated:
+        space, scores, targets = model.head.space, found.scores(model), found.targets.numpy()
+        bound = statistics(space.kind, scores, targets, [metric]) if needs_error else {}
+        without = blocks.without_each(bound).get(metric, np.empty(0))
+        only = ""
+        if space.kind == "single" and len(np.unique(targets)) > 1:
+            answered = np.unique(scores.argmax(axis=1))
+            only = space.names[int(answered[0])] if len(answered) == 1 else ""
+        return Validated(found.metrics(model), blocks, tuple(without.tolist()), only)
+
+    return judge
