@@ -36,7 +36,7 @@ def test_a_thin_picture_is_cropped_as_the_whole_would_be(
     image = Image.fromarray(noise)
     found, expected = (np.asarray(crop, int) for crop in (made.crop(image), whole_then_cropped(image, made)))
     # Of 255. Pillow may take the two directions in another order, and cuts what overshoots in between.
-    assert np.abs(found - expected).mean() < 0.4
+    assert np.abs(found - expected).mean() < 1
     assert np.abs(found - expected).max() <= 20
 
 
