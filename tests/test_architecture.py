@@ -30,7 +30,8 @@ LIGHT = (
     *("components/sample", "components/picture", "components/preprocess"),
     *("components/data/", "components/freeze/", "components/optimizer/"),
     *(f"commands/{name}" for name in ("check", "doctor", "explain", "forecast", "kinds", "launch", "parts", "runs")),
-    "commands/warmup",
+    *(f"commands/{name}" for name in ("collector", "doubts", "fit", "machine", "warmup")),
+    *("components/augment/rules", "components/backbone/published", "components/head/rules"),
     "cli/",
 )
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -15,7 +15,8 @@ from tl.errors import TLError
 SOURCE = FILE.parent
 KEPT = Path(__file__).with_name("mistake_codes.txt")
 # Where every mistake has a code: what `tl check` may answer.
-CODED = sorted([*(SOURCE / "recipe").glob("*.py"), SOURCE / "commands" / "check.py"])
+CHECKS = ("check", "collector", "doubts", "fit", "machine", "warmup")
+CODED = sorted([*(SOURCE / "recipe").glob("*.py"), *(SOURCE / "commands" / f"{name}.py" for name in CHECKS)])
 RAISED = {"TLError", "Mistake"}
 
 

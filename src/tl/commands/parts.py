@@ -56,9 +56,8 @@ def _stages(node: Node) -> int | None:
 
 
 def _layers(node: Node, chains: tuple[str, ...]) -> int | None:
-    chosen = node.values["config"] if node.values["weights"] == "none" else node.values["weights"]
-    path = _config(Weights.parse(chosen))
-    if path is None or not path.is_file():
+    path = config_file(node)
+    if path is None:
         return None
     found = read_facts(path, {"model_type": Scalar("str"), **dict.fromkeys(_LAYER_KEYS, Scalar("int"))}, of="folder")
     if found["model_type"] not in chains:
@@ -69,15 +68,19 @@ def _layers(node: Node, chains: tuple[str, ...]) -> int | None:
     return None if depth is None else 1 + int(depth)
 
 
-def _config(weights: Weights) -> Path | None:
-    match weights.kind, weights.path:
+def config_file(node: Node) -> Path | None:
+    """The config.json of a Transformers model, by its folder, run or hub; None where it is not on this machine."""
+    chosen = Weights.parse(node.values["config"] if node.values["weights"] == "none" else node.values["weights"])
+    match chosen.kind, chosen.path:
         case "folder", Path() as folder:
-            return folder / "config.json"
+            path: Path | None = folder / "config.json"
         case "run", Path() as run:
-            return run / RUN_ASSETS / "config.json"
+            path = run / RUN_ASSETS / "config.json"
         case "hub", _:
-            return weights.cached("config.json")
-    return None
+            path = chosen.cached("config.json")
+        case _:
+            path = None
+    return path if path is not None and path.is_file() else None
 
 
 def class_literal(node: Node, name: str) -> object:

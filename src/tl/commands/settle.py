@@ -14,9 +14,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
 
-from tl.errors import TLError
+from tl.commands.machine import missing_hardware, missing_software
+from tl.errors import Mistakes, TLError
 from tl.recipe.recipe import Recipe
-from tl.run.environment import lacks_to_compile
 from tl.run.run import Run
 from tl.training.trackers import tracker_names
 
@@ -71,12 +71,9 @@ def start_accelerator(recipe: Recipe) -> Accelerator:
 
 def _refuse_what_is_not_here(recipe: Recipe) -> None:
     loop = recipe.loop
-    if loop.device == "cuda" and not torch.cuda.is_available():
-        raise TLError("loop.device is cuda, but this machine shows no CUDA device: use auto or cpu.")
-    if loop.precision == "fp16" and not _uses_gpu(recipe):
-        raise TLError("loop.precision is fp16, which needs a GPU: use bf16 or no.")
-    if loop.compile and (lacks := lacks_to_compile()):
-        raise TLError(f"loop.compile: {lacks}, or set it to false.")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if missing := [*missing_hardware(loop, gpus), *missing_software(loop)]:
+        raise Mistakes(missing)
     for name, remedy in (("FSDP", "set loop.shard=true"), ("DEEPSPEED", "set loop.shard=true, which is FSDP")):
         if os.environ.get(f"ACCELERATE_USE_{name}", "false").lower() == "true":
             raise TLError(f"accelerate launch --use_{name.lower()}: tl does not train so; leave it out and {remedy}.")

@@ -12,6 +12,7 @@ from torchvision.transforms import v2
 
 from tl.batch import Batch
 from tl.components.augment.base import Augment
+from tl.components.augment.rules import mixing_mistake
 from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
 from tl.errors import TLError
 from tl.space import Space
@@ -67,13 +68,8 @@ class ImageAugment(Augment):
         return bool(self._mixers)
 
     def mistake_for(self, space: Space) -> str:
-        """A mistake where cutmix meets numbers to predict: half of a picture's area is not half of its number."""
-        if space.kind != "number" or self.cutmix is None:
-            return ""
-        return (
-            f"augment.cutmix is {self.cutmix}, but the data has numbers to predict, which do not mix by area: "
-            "set augment.cutmix=null or use augment.mixup."
-        )
+        """A mistake where cutmix meets numbers to predict."""
+        return mixing_mistake(self.cutmix, space.kind)
 
     def sample(self, value: Any, preprocess: Preprocess) -> Any:
         """A PIL image (RGB), augmented and cropped to size x size pixels."""

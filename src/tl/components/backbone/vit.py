@@ -26,6 +26,7 @@ class ViT(Chain):
 
     MODALITY: ClassVar[str] = "image"
     STAGES: ClassVar[dict[str, int]] = {"vit_b_16": 13, "vit_b_32": 13, "vit_l_16": 25, "vit_l_32": 25, "vit_h_14": 33}
+    PATCHES: ClassVar[dict[str, int]] = {"vit_b_16": 16, "vit_b_32": 32, "vit_l_16": 16, "vit_l_32": 32, "vit_h_14": 14}
 
     def __init__(
         self,
@@ -36,7 +37,7 @@ class ViT(Chain):
         size: Annotated[int, "at least 14"] | None,
     ) -> None:
         found = Pretrained.find(name, weights, download)
-        patch = int(name.rpartition("_")[2])
+        patch = self.PATCHES[name]
         size = size or _trained_size(found.state, patch) or found.preprocess.size
         if size % patch:
             raise TLError(f"backbone.size={size}: {name} takes multiples of {patch}.")

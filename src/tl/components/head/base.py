@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tl import functional
+from tl.components.head.rules import start_mistake
 from tl.errors import TLError
 from tl.recipe.registry import options
 from tl.recipe.signature import literal
@@ -134,11 +135,8 @@ class Head(nn.Module, ABC):
                 f"head.init: '{init}' is no start of head '{name}': set head.init to "
                 f"{' or '.join(self.starts)}, or take {_heads_with('starts', init)}."
             )
-        if init == "class_means" and kind != "single":
-            raise TLError(f"head.init: class_means needs one label per sample, not '{kind}': use ridge or random.")
-        if init == "logistic" and (kind == "number" or self.common["focal_gamma"]):
-            what = "numbers" if kind == "number" else "the focal loss, which is not convex"
-            raise TLError(f"head.init: logistic regression does not go with {what}: use ridge or random.")
+        if mistake := start_mistake(init, kind, self.common["focal_gamma"]):
+            raise TLError(mistake, code="E054")
 
 
 def _heads_with(attribute: str, value: str) -> str:

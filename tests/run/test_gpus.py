@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import torch
+
+from tl.run.gpus import cuda_devices
+
+
+def test_as_many_devices_are_seen_as_torch_sees() -> None:
+    expected = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    assert cuda_devices() == expected
+
+
+def test_torch_is_not_imported_for_it() -> None:
+    code = "import sys; from tl.run.gpus import cuda_devices; cuda_devices(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
