@@ -254,3 +254,18 @@ def test_fingerprint_follows_content() -> None:
     assert load_data(Listed([replace(samples[0], input="other"), *samples[1:]])).fingerprint != before
     assert load_data(Listed([replace(s, where="elsewhere") for s in samples])).fingerprint == before
     assert load_data(Listed(samples, split={"seed": 5})).fingerprint != before
+
+
+def test_the_val_of_the_data_can_be_the_test() -> None:
+    own = [*rows("train", a=30, b=30), *rows("val", 100, a=5, b=5)]
+    data = load_data(Listed(own, split={"val": 0.2, "test": "val"}))
+    assert ids(data, "test") == {s.id for s in own if s.split == "val"}
+    assert {name: len(part) for name, part in data.splits.items()} == {"train": 48, "val": 12, "test": 10}
+    assert data.notes == ("The data names no val: cut from train are val (20%).",)
+    hint = "cut from train are test (10%) (data.split.test=val takes val for it instead)."
+    assert load_data(Listed(own)).notes == (f"The data names no test: {hint}",)
+    with pytest.raises(TLError, match=r"data.split.test=val: the data has no split val \(the splits here: train\)"):
+        load_data(Listed(rows("train", a=9, b=9), split={"test": "val"}))
+    whole = [*own, *rows("test", 200, a=5, b=5)]
+    with pytest.raises(TLError, match="the data has a split test already"):
+        load_data(Listed(whole, split={"test": "val"}))

@@ -25,11 +25,12 @@ _SYNONYMS = {"training": "train", "validation": "val", "valid": "val", "dev": "v
 class Division:
     """How samples that name no split are divided: the shares of val and test, from 0 to 1; train gets the rest.
 
-    With `stratify`, each class is divided in these shares. A group of samples always stays together.
+    With `test: val`, the split that the data calls val is the test, and val is cut from train. With `stratify`, each
+    class is divided in these shares. A group of samples always stays together.
     """
 
     val: Annotated[float, "0 to below 1"]
-    test: Annotated[float, "0 to below 1"]
+    test: Annotated[float, "0 to below 1"] | Literal["val"]
     stratify: bool
     seed: Annotated[int, "any"]
 

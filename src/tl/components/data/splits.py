@@ -52,6 +52,8 @@ def load_data(source: DataSource) -> Data:
     common, kind = source.common, source.kind
     _check(common, kind)
     samples = [replace(s, split=standard_split_name(s.split) if s.split else None) for s in source.read()]
+    if common["split"].test == "val":
+        samples = _judged_on_val(samples)
     if common["missing"]:
         samples = [with_missing(sample, common["missing"]) for sample in samples]
     _check_unique(samples)
@@ -88,7 +90,7 @@ def load_data(source: DataSource) -> Data:
 
 def _check(common: Common, kind: Kind) -> None:
     split = common["split"]
-    if split.val + split.test >= 1:
+    if split.test != "val" and split.val + split.test >= 1:
         raise TLError(f"data.split.val={split.val} and data.split.test={split.test} leave nothing to train on.")
     if common["per_class"] is not None and kind != "single":
         raise TLError("data.per_class counts samples of a class, but here they have no single one: use data.limit.")
@@ -96,6 +98,15 @@ def _check(common: Common, kind: Kind) -> None:
         raise TLError("data.balance=sampling needs one class for each sample: use data.balance=none here.")
     if common["balance"] == "weights" and kind == "number":
         raise TLError("data.balance=weights weighs classes, but the targets here are numbers: use data.balance=none.")
+
+
+def _judged_on_val(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples of val as those of test; TLError where that is not what the data's splits allow."""
+    there = sorted({s.split for s in samples if s.split is not None})
+    if "val" not in there or "test" in there:
+        why = "the data has a split test already" if "test" in there else "the data has no split val"
+        raise TLError(f"data.split.test=val: {why} (the splits here: {', '.join(there) or 'none'}): give a share.")
+    return [replace(s, split="test") if s.split == "val" else s for s in samples]
 
 
 def _check_unique(samples: Sequence[Sample]) -> None:
@@ -109,7 +120,7 @@ def _check_unique(samples: Sequence[Sample]) -> None:
 def _divide(samples: Sequence[Sample], split: Division, kind: Kind, notes: list[str]) -> SplitLists:
     named = Counter(s.split for s in samples if s.split is not None)
     pool = [s for s in samples if s.split is None]
-    wanted = {"val": split.val, "test": split.test}
+    wanted = {"val": split.val, "test": 0.0 if split.test == "val" else split.test}
     missing = {name: share for name, share in wanted.items() if not named[name] and share > 0}
     if not pool and not named["train"]:
         there = ", ".join(sorted(named)) or "none"
@@ -118,7 +129,8 @@ def _divide(samples: Sequence[Sample], split: Division, kind: Kind, notes: list[
         pool = [*pool, *(s for s in samples if s.split == "train")]
         if named:
             shares = " and ".join(f"{name} ({share:.0%})" for name, share in missing.items())
-            notes.append(f"The data names no {' and no '.join(missing)}: cut from train are {shares}.")
+            instead = " (data.split.test=val takes val for it instead)" if "test" in missing and named["val"] else ""
+            notes.append(f"The data names no {' and no '.join(missing)}: cut from train are {shares}{instead}.")
     by = strata(pool, kind) if split.stratify else {s.id: "" for s in pool}
     given = assign_splits(pool, by, missing, split.seed)
     splits: SplitLists = {name: [] for name in LABELLED_SPLITS}
