@@ -26,10 +26,12 @@ def test_the_printed_result(tl: Command, tmp_path: Path, forget_accelerate: Forg
     lines = said.out.splitlines()
     assert lines[-2:] == [f"run     {run}", f"report  {run / 'report.html'}"]
     verdict = (
-        r"Not shown to tell 3 groups apart: macro F1 0\.\d+ on 9 test texts\. Guessing scores 0\.\d+: too few texts .*"
+        r"Not shown to tell 3 groups apart: macro F1 0\.\d+ on 9 test texts\. Guessing scores 0\.\d+: too little to .*"
     )
     assert re.match(verdict, lines[-3])
-    assert any(line.startswith("On the test and validation split: no interval for macro_f1, ") for line in lines)
+    assert any(
+        line.startswith("On the test and validation split: no interval for balanced_accuracy, ") for line in lines
+    )
     assert (
         "On the validation split, the checkpoint was chosen on this split, so its values are likely too good." in lines
     )

@@ -128,6 +128,7 @@ def test_too_few_samples_say_nothing():
     y = np.array([0] * 5 + [1] * 4)
     found = compare("single", "accuracy", np.eye(2)[y], y, NAMES[:2], alone(9), _two(0.6))
     assert (found.value, found.guess, found.says) == (1.0, pytest.approx(5 / 9), "unknown")
+    assert found.missing == "only 9 samples"
     y = np.array([0] * 95 + [1] * 5)
     assert compare("single", "auroc", np.eye(2)[y], y, NAMES[:2], alone(100), _two(0.95)).says == "unknown"
     assert compare("single", "auroc", np.eye(2)[y[:50]], y[:50], NAMES[:2], alone(50), _two(0.95)) is None

@@ -248,6 +248,15 @@ def test_a_rare_class_is_named():
     assert not reason("single", "accuracy", p, y)
 
 
+def test_a_split_of_one_class_tells_nothing_of_the_others():
+    """Nine in ten are of the first class: a split without the others would be sure of what it cannot know."""
+    p, y = said(28, 2)
+    assert reason("single", "balanced_accuracy", p, y) == "all samples are of one class"
+    assert reason("single", "macro_f1", p, y) == "all samples are of one class"
+    labels = np.tile([[1, 0]], (40, 1))
+    assert reason("multi", "map", np.random.default_rng(0).random((40, 2)), labels) == "only one label occurs"
+
+
 def test_many_classes_share_the_uncertainty():
     """Of a hundred classes of three samples none decides; where one class is rare among frequent ones, it does."""
     rng = np.random.default_rng(0)

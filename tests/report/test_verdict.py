@@ -51,9 +51,9 @@ def against(says: Says, guess: float = 0.5, metric: str = "accuracy") -> Versus:
             "Not shown to tell cat from dog: accuracy 0.65 on 9 test pictures. Guessing does better: 0.80.",
         ),
         (
-            against("unknown"),
+            replace(against("unknown"), missing="only 9 samples"),
             "Not shown to tell cat from dog: accuracy 0.65 on 9 test pictures. "
-            "Guessing scores 0.50: too few pictures to tell the difference.",
+            "Guessing scores 0.50: too little to tell the difference (only 9 samples).",
         ),
         (None, "Not shown to tell cat from dog: accuracy 0.65 on 9 test pictures."),
     ],
@@ -76,7 +76,7 @@ def test_what_was_not_shown_is_said_for_each_kind() -> None:
     words = sentence(replace(multi(), names=["a", "b"]))
     assert words == (
         "Not shown to find which of 2 labels apply: mean average precision 0.61 on 1 validation picture. "
-        "Guessing scores 0.30: too few pictures to tell the difference. Never answers label (0 of 1). "
+        "Guessing scores 0.30: too little to tell the difference. Never answers label (0 of 1). "
         "Mind that label: only a test split tells."
     )
     judged = numeric().verdict

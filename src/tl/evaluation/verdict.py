@@ -39,7 +39,15 @@ def versus_guessing(metric: str, judged: Outcome, known: Prior) -> Versus | None
         found = compare(space.kind, name, judged.scores, judged.targets, space.names, units, known)
         if found is not None:
             low, high = finite(found.low), finite(found.high)
-            return Versus(metric=name, value=found.value, guess=found.guess, low=low, high=high, says=found.says)
+            return Versus(
+                metric=name,
+                value=found.value,
+                guess=found.guess,
+                low=low,
+                high=high,
+                says=found.says,
+                missing=found.missing,
+            )
     return None
 
 

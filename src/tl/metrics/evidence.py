@@ -20,8 +20,8 @@ from tl.space import Kind
 LEAST_UNITS = 10
 LEAST_FOR_RANKING = 20
 LEAST_FOR_SQUARES = 100
-_PAIRS = 4
-"""An area under the ROC curve near 1 varies at least as much as a share of four times as many samples."""
+_PAIRS = 2
+"""An area under the ROC curve near 1 varies at least as much as a share of so many times the samples and classes."""
 
 _LIGHT_TAILS, _ENOUGH_TO_SEE_TAILS = 4.0, 200
 
@@ -92,14 +92,15 @@ class Evidence:
         counts = self.by_units if of_units else self.by_samples
         present = counts[counts > 0]
         size = float(len(present) ** 2 / (1 / present).sum())
-        return size if of_units else _PAIRS * size
+        return size if of_units else _PAIRS * len(present) * size
 
     def reason_against(self, metric: Metric) -> str:
         """Why the metric gets no interval, in a few words; '' where the split holds enough."""
         if metric.family == "bias":
             return "its bias depends on the sample"
-        if self.too_small and (self.grouped or metric.family != "share"):
-            return f"only {_counted(self.units, 'group' if self.grouped else 'sample')}"
+        few = self.few_units()
+        if few and (self.grouped or metric.family != "share"):
+            return few
         if rare := self.rare_class(metric):
             return rare
         if metric.family == "loss" and not self.wrong:
@@ -108,10 +109,18 @@ class Evidence:
             return f"fewer than {LEAST_FOR_SQUARES} samples, and it hangs on the few largest errors"
         return ""
 
+    def few_units(self) -> str:
+        """How many independent units there are, where these are too few to tell how much they differ; else ''."""
+        return f"only {_counted(self.units, self._unit)}" if self.units < LEAST_UNITS else ""
+
     @property
-    def too_small(self) -> bool:
-        """True where there are too few independent units to tell how much they differ."""
-        return self.units < LEAST_UNITS
+    def _unit(self) -> str:
+        return "group" if self.grouped else "sample"
+
+    @property
+    def fragile(self) -> str:
+        """The reason where a metric is undefined on a resample."""
+        return f"not defined without one {self._unit}"
 
     def rare_class(self, metric: Metric) -> str:
         """The rarest class, where the uncertainty of an average over the classes rests on too few of its units.
@@ -121,6 +130,8 @@ class Evidence:
         """
         if metric.family not in ("recalls", "classes", "association"):
             return ""
+        if len(self.names) > 1 == int((self.by_units > 0).sum()) and metric.name != "micro_f1":
+            return "all samples are of one class" if len(self.hits) else "only one label occurs"
         if not self._too_rare(metric):
             return ""
         rarest = int(np.where(self.by_units > 0, self.by_units, np.inf).argmin())

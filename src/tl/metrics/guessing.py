@@ -56,7 +56,8 @@ class Prior:
 class Comparison:
     """A metric and the guess's, their difference (metric - guess) with its 95 % interval, and what that says.
 
-    "better" and "worse" are said where the interval excludes 0; "unknown" where there is no interval.
+    "better" and "worse" are said where the interval excludes 0; "unknown" where there is no interval, for the reason
+    that `missing` gives.
     """
 
     metric: str
@@ -65,6 +66,7 @@ class Comparison:
     low: float
     high: float
     says: Says
+    missing: str = ""
 
 
 def guess(kind: Kind, name: str, prior: Prior, targets: Array) -> Statistic | None:
@@ -124,8 +126,8 @@ def compare(
     evidence, blocks = Evidence.of(kind, scores, targets, names, units), Blocks.deal(units)
     without = blocks.without_each({"own": own, "other": other})
     undefined = any(np.isnan(values).any() for values in without.values())
-    if undefined or evidence.too_small or evidence.rare_class(METRICS[name]):
-        return Comparison(name, value, guessed, math.nan, math.nan, "unknown")
+    if missing := evidence.few_units() or evidence.rare_class(METRICS[name]) or (evidence.fragile if undefined else ""):
+        return Comparison(name, value, guessed, math.nan, math.nan, "unknown", missing)
     estimates = Estimate(value, without["own"], blocks), Estimate(guessed, without["other"], blocks)
     low, high = _difference(METRICS[name], *estimates, evidence)
     better = (low + high > 0) == METRICS[name].higher

@@ -100,7 +100,7 @@ def intervals(
 def interval_of(metric: Metric, found: Estimate, evidence: Evidence) -> Interval:
     """The interval of a metric that `evidence` has no reason against."""
     if np.isnan(found.without).any():
-        return Interval(missing=f"not defined without one {'group' if evidence.grouped else 'sample'}")
+        return Interval(missing=evidence.fragile)
     upper = (1 + LEVEL) / 2
     quantile = t_quantile(upper, len(found.blocks) - 1)
     match metric.family:
@@ -179,7 +179,9 @@ def scale_of(metric: Metric) -> Scale:
 def _on_a_scale(metric: Metric, found: Estimate, evidence: Evidence, quantile: float) -> Interval:
     to, back = scale_of(metric)
     scaled = found.on(to)
-    error = scaled.error
+    # Without its largest loss a mean may be a fraction of itself, so that the leave-out logarithms overstate the error.
+    mean = metric.family in ("loss", "error") and found.value > 0
+    error = found.error / found.value if mean else scaled.error
     if not math.isfinite(error):
         return Interval(missing="the predictions are without error")
     wide = quantile * _width(metric, error, evidence)
@@ -191,4 +193,4 @@ def _width(metric: Metric, error: float, evidence: Evidence) -> float:
     """How much wider than Student's the interval is on the side of errors that are larger than all that were seen."""
     if metric.family == "squares":
         return (2.0 if metric.name == "rmse" else 1.75) if evidence.heavy_tails else 1.0
-    return 1 + min(0.3, 2 * error) if metric.family in ("loss", "error") else 1.0
+    return 1 + min(0.5, 2.5 * error) if metric.family in ("loss", "error") else 1.0

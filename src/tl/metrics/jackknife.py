@@ -38,6 +38,8 @@ class Difference:
 
 def independent_units(groups: Sequence[str | None]) -> Units:
     """A number for each sample (n,): that of its group; a sample without a group is a unit of its own."""
+    if all(group is None for group in groups):
+        return np.arange(len(groups))
     numbers: dict[object, int] = {}
     keys = ((group,) if group is not None else i for i, group in enumerate(groups))
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.intp)

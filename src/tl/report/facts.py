@@ -26,7 +26,8 @@ class MetricFact:
 class Versus:
     """A metric against that of guessing, which does not look at the input; `low` and `high` enclose the difference.
 
-    "better" and "worse" are said where the interval of the paired difference excludes 0, "unknown" where there is none.
+    "better" and "worse" are said where the interval of the paired difference excludes 0, "unknown" where there is none
+    for the reason that `missing` gives.
     """
 
     metric: str
@@ -35,6 +36,7 @@ class Versus:
     low: float | None = None
     high: float | None = None
     says: Literal["better", "worse", "same", "unknown"]
+    missing: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,8 @@ def _compared_to_guessing(facts: Facts, verdict: Verdict) -> str:
             return f"{told} does better: {guess}."
         case "same":
             return f"{told} scores {guess}: no clear difference."
-    return f"{told} scores {guess}: too few {clean(facts.samples)} to tell the difference."
+    why = f" ({clean(versus.missing)})" if versus.missing else ""
+    return f"{told} scores {guess}: too little to tell the difference{why}."
 
 
 def _never(verdict: Verdict) -> str:
@@ -121,10 +122,17 @@ def _main_tile(verdict: Verdict, facts: Facts) -> str:
     bounded = facts.metric(verdict.metric).higher and all(0 <= x <= 1 for x in scale)
     graph = interval_bar(verdict.value, verdict.low, verdict.high, guess) if bounded else ""
     known = f"{LEVEL} {ends}" if ends else f"no interval: {verdict.missing}" if verdict.missing else ""
-    notes = [known, f"guessing scores {number(guess)}" if guess is not None else ""]
+    notes = [known, f"guessing scores {number(guess)}" if guess is not None else "", _gain(verdict)]
     note = "; ".join(one for one in notes if one)
     name = f"{facts.metric(verdict.metric).label} on {judged_samples(verdict, facts.samples)}"
     return tile(name, number(verdict.value), note, html=graph, main=True)
+
+
+def _gain(verdict: Verdict) -> str:
+    """The interval of the difference from guessing, where it is one of the main metric."""
+    versus = verdict.versus
+    ends = interval(versus.low, versus.high) if versus is not None and versus.metric == verdict.metric else ""
+    return f"difference {ends}" if ends else ""
 
 
 def scores(facts: Facts) -> str:

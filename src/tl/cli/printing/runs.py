@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from tl.cli.printing.screen import Screen
-from tl.cli.printing.tables import plain_table
+from tl.cli.printing.tables import number_cell, plain_table
 from tl.commands.runs import RunSummary
 
 _COLORS = {"done": "green", "running": "cyan", "stopped": "yellow"}
@@ -27,7 +27,7 @@ def print_runs(found: Sequence[RunSummary]) -> None:
 
 
 def _numbers(run: RunSummary) -> tuple[str, str, str]:
-    best, test = ("" if value is None else f"{value:.3f}" for value in (run.best, run.test))
+    best, test = ("" if value is None else number_cell(value) for value in (run.best, run.test))
     return best, test, "" if run.seconds is None else _hours_minutes_seconds(run.seconds)
 
 
