@@ -51,3 +51,14 @@ def test_shipped_files_have_no_tabs_and_start_with_what_they_are_for() -> None:
         text = path.read_text(encoding="utf-8")
         assert text.startswith("# "), path
         assert "\t" not in text, path
+
+
+def test_a_stored_recipe_that_knows_no_duplicates_key_keeps_its_splits(write: Write) -> None:
+    recipe = load("base", SMALL)
+    assert recipe.data.values["split"]["duplicates"] == "together"
+    stored = recipe.plain()
+    del stored["data"]["split"]["duplicates"]
+    assert load(write(dump(stored), "recipe.yaml")).data.values["split"]["duplicates"] == "apart"
+    assert load("recipe.yaml", ["data.split.duplicates=together"]).data.values["split"]["duplicates"] == "together"
+    again = load(write("defaults: [base, {data: tiny_shapes}]\ndata:\n  split: {val: 0.2, test: 0.2}\n"))
+    assert again.data.values["split"]["duplicates"] == "together"

@@ -27,7 +27,7 @@ def _without_effect(nodes: Mapping[str, Node], loop: Loop, data: Data) -> Iterat
     if head.get("ridge_strength") is not None and head["init"] in ("random", "class_means"):
         why = f"head.init={head['init']} uses no penalty"
         yield _no_effect("head.ridge_strength", head["ridge_strength"], why, "null")
-    if loop.patience is not None and not data.splits.get("val"):
+    if isinstance(loop.patience, int) and not data.splits.get("val"):
         yield _no_effect("loop.patience", loop.patience, "there is no val split to see a gain on", "null")
     if loop.views is not None and "augment" in nodes and nodes["augment"].option == "none":
         yield _no_effect("loop.views", loop.views, "augment=none shows a sample in one way only", "null")

@@ -24,6 +24,8 @@ from tl.recipe.yamlfile import YamlFile, read, short_path
 _BEFORE = {("loop", "keep_weights"): "best"}
 _MAPPINGS = (*GROUPS, *SETTINGS)
 _PRIMARY = "tl_recipe"
+# What whole recipes meant that lack a key which came later: a run keeps its splits.
+_FORMER: dict[str, dict[str, Any]] = {"data": {"split": {"duplicates": "apart"}}}
 
 
 @dataclass
@@ -101,12 +103,15 @@ def compose(reference: str, overrides: list[str]) -> Composition:
     composition = Composition(short_path(path))
     if path.name == RUN_RECIPE and path.parent.parent == Path(reference):
         composition.notes.append(newest_in_words(Path(reference), path.parent))
-    _add_file(read(path), composition, ())
+    file = read(path)
+    _add_file(file, composition, ())
     assignments = [found for text in overrides if (found := parse(text, composition.mistakes)) is not None]
     for key, value in assignments:
         if key in GROUPS and not isinstance(value, dict):
             composition.choose(key, "null" if value is None else str(value), COMMAND_LINE)
     values = _option_defaults(composition)
+    if not any(isinstance(entry, str) for entry, _ in file.defaults):
+        _restore_former(values, composition)
     merge(values, {key: value for key, value in composition.values.items() if key not in composition.unknown_options})
     for key, value in assignments:
         top = key.partition(".")[0]
@@ -119,6 +124,14 @@ def compose(reference: str, overrides: list[str]) -> Composition:
         _add_newer_settings(values, composition)
     composition.values = _without_references(values, composition)
     return composition
+
+
+def _restore_former(values: dict[str, Any], composition: Composition) -> None:
+    """Give a whole recipe that was written before a key came what the key's absence meant then."""
+    for group, former in _FORMER.items():
+        for key, inner in former.items():
+            if isinstance(values.get(group), dict) and isinstance(composition.values.get(group, {}).get(key), dict):
+                merge(values[group], {key: inner})
 
 
 def _add_newer_settings(values: dict[str, Any], composition: Composition) -> None:

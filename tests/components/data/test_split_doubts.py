@@ -60,7 +60,11 @@ def pictures(root: Path, *folders: str) -> Data:
         for i in range(40):
             Image.new("RGB", (4, 4), (i, i, i)).save(root / folder / f"{i}.png")
     return load_data(
-        option("image_folder", root=str(root), split={"val": 0.3, "test": 0.3, "stratify": True, "seed": 0})
+        option(
+            "image_folder",
+            root=str(root),
+            split={"val": 0.3, "test": 0.3, "stratify": True, "duplicates": "together", "seed": 0},
+        )
     )
 
 

@@ -26,12 +26,14 @@ class Division:
     """How samples that name no split are divided: the shares of val and test, from 0 to 1; train gets the rest.
 
     With `test: val`, the split that the data calls val is the test, and val is cut from train. With `stratify`, each
-    class is divided in these shares. A group of samples always stays together.
+    class is divided in these shares. A group of samples always stays together, and samples with the same input do
+    unless `duplicates` says apart.
     """
 
     val: Annotated[float, "0 to below 1"]
     test: Annotated[float, "0 to below 1"] | Literal["val"]
     stratify: bool
+    duplicates: Literal["together", "apart"]
     seed: Annotated[int, "any"]
 
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 from tl.components.data.base import Data
+from tl.components.data.copies import SamplesBySplit, equal_samples
 from tl.components.data.label_doubts import label_doubts
 from tl.components.data.labels import names_of
 from tl.components.data.split_doubts import split_doubts
-from tl.components.picture import decoded, file_bytes, is_animated, picture_name
-from tl.components.sample import Picture, Sample, texts_of
+from tl.components.picture import decoded, is_animated, picture_name
+from tl.components.sample import Sample, texts_of
 from tl.errors import Mistake, TLError
 
 _UNEVEN = 10  # a warning where the largest class has so many times the samples of the smallest
 _SHOWN = 3
-SamplesBySplit = Mapping[str, Sequence[Sample]]
 
 
 @dataclass(frozen=True)
@@ -108,12 +105,12 @@ def _shared_groups(splits: SamplesBySplit) -> list[str]:
 
 def duplicates(splits: SamplesBySplit) -> int:
     """How many samples are exact copies of another sample, in whichever split."""
-    return sum(len(rows) - 1 for rows in _equal_samples(splits))
+    return sum(len(rows) - 1 for rows in equal_samples(splits))
 
 
 def _duplicate_warnings(splits: SamplesBySplit) -> list[str]:
     """Sentences on exact duplicates between splits, and on duplicates with different targets in any split."""
-    equal = _equal_samples(splits)
+    equal = equal_samples(splits)
     found = []
     for one, two in combinations(splits, 2):
         pairs = [pair for rows in equal if (pair := _across(rows, one, two))]
@@ -128,16 +125,6 @@ def _duplicate_warnings(splits: SamplesBySplit) -> list[str]:
     return found
 
 
-def _equal_samples(splits: SamplesBySplit) -> list[list[tuple[str, Sample]]]:
-    """(split, sample) of all samples with the same input, for each input that occurs at least twice."""
-    found: dict[bytes, list[tuple[str, Sample]]] = defaultdict(list)
-    for block in _same_size(splits):
-        for split, sample in block:
-            if (key := _input_hash(sample)) is not None:
-                found[key].append((split, sample))
-    return [rows for rows in found.values() if len(rows) > 1]
-
-
 def _across(rows: Sequence[tuple[str, Sample]], one: str, two: str) -> tuple[Sample, Sample] | None:
     """The first sample of split `one` and of split `two`; None where either has none."""
     first = next((s for split, s in rows if split == one), None)
@@ -148,24 +135,6 @@ def _across(rows: Sequence[tuple[str, Sample]], one: str, two: str) -> tuple[Sam
 def _with_other_target(rows: Sequence[Sample]) -> Sample:
     """The first sample whose target differs from that of the first one."""
     return next(s for s in rows if s.target != rows[0].target)
-
-
-def _same_size(splits: SamplesBySplit) -> Iterable[list[tuple[str, Sample]]]:
-    """(split, sample) of samples that can be duplicates: files of equal size, or all inputs that are no files."""
-    sizes: dict[int, list[tuple[str, Sample]]] = defaultdict(list)
-    for split, rows in splits.items():
-        for sample in rows:
-            size = sample.input.stat().st_size if isinstance(sample.input, Path) else -1
-            sizes[size].append((split, sample))
-    return (block for block in sizes.values() if len(block) > 1)
-
-
-def _input_hash(sample: Sample) -> bytes | None:
-    """A hash of a picture's bytes, or of a text, ignoring case and spacing; None for an empty text."""
-    if isinstance(sample.input, (Path, Picture)):
-        return hashlib.sha256(file_bytes(sample.input)).digest()
-    words = "\0".join(" ".join(unicodedata.normalize("NFKC", t).casefold().split()) for t in texts_of(sample))
-    return hashlib.sha256(words.encode()).digest() if words.strip("\0") else None
 
 
 def _uneven_classes(data: Data, counts: Mapping[str, Mapping[str, int]]) -> list[str]:

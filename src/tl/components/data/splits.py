@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tl.components.data.bad_samples import check_texts, control_characters, usable_samples
@@ -16,7 +16,8 @@ from tl.components.data.base import (
     data_fingerprint,
     standard_split_name,
 )
-from tl.components.data.divide import assign_splits, limit_per_stratum, limit_total, natural_key
+from tl.components.data.copies import clusters, merged_groups, rejoined
+from tl.components.data.divide import Strata, assign_splits, limit_per_stratum, limit_total, natural_key
 from tl.components.data.labels import (
     SplitLists,
     check_targets,
@@ -132,7 +133,7 @@ def _divide(samples: Sequence[Sample], split: Division, kind: Kind, notes: list[
             instead = " (data.split.test=val takes val for it instead)" if "test" in missing and named["val"] else ""
             notes.append(f"The data names no {' and no '.join(missing)}: cut from train are {shares}{instead}.")
     by = strata(pool, kind) if split.stratify else {s.id: "" for s in pool}
-    given = assign_splits(pool, by, missing, split.seed)
+    given = _assigned(pool, by, missing, split, notes)
     splits: SplitLists = {name: [] for name in LABELLED_SPLITS}
     for sample in samples:
         name = given.get(sample.id) or sample.split or "train"
@@ -141,6 +142,21 @@ def _divide(samples: Sequence[Sample], split: Division, kind: Kind, notes: list[
         raise TLError(f"There is {len(splits['train'])} training sample: at least 2 are needed.")
     notes.extend(f"There is no {name} split." for name in ("val", "test") if not splits[name])
     return {name: rows for name, rows in splits.items() if rows}
+
+
+def _assigned(
+    pool: Sequence[Sample], by: Strata, shares: Mapping[str, float], split: Division, notes: list[str]
+) -> dict[str, str]:
+    """The split of each sample id of the pool, copies in one split unless the recipe says apart."""
+    equal = clusters(pool) if shares and split.duplicates == "together" else []
+    grouped = any(sample.group is not None for sample in pool)
+    given = assign_splits(merged_groups(pool, equal) if grouped else pool, by, shares, split.seed)
+    if copies := sum(len(rows) - 1 for rows in equal):
+        what = "1 sample has" if copies == 1 else f"{copies} samples have"
+        notes.append(
+            f"{what} the input of another: such copies are kept in one split (data.split.duplicates=together)."
+        )
+    return given if grouped else rejoined(given, equal, by)
 
 
 def _subset(splits: SplitLists, common: Common, kind: Kind) -> SplitLists:
