@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tl.components.sample import Sample
-from tl.evaluation.outcome import Outcome
+from tl.evaluation.outcome import Outcome, with_caution
 from tl.evaluation.prior import prior
 from tl.evaluation.verdict import never_answered, verdict_of, versus_guessing
 from tl.metrics.catalogue import compute_metrics
@@ -93,3 +95,21 @@ def test_reasons_are_part_of_the_stored_outcome() -> None:
     assert content["metrics"]["auroc"]["why"] == "not defined because all samples are of one class"
     assert "top5" not in content["metrics"]
     assert "caution" not in content
+    assert json.loads(json.dumps(content))["metrics"]["auroc"]["value"] is None
+
+
+def test_a_gate_on_what_is_not_defined_says_so() -> None:
+    one = judged(SINGLE, np.eye(3)[[0] * 30], [0] * 30)
+    assert one.why_failed("accuracy") == "holds on test"
+    assert one.why_failed("auroc") == "fails on test, where auroc is not defined because all samples are of one class"
+
+
+def test_the_validation_split_is_not_taken_at_its_word() -> None:
+    y = [0] * 30 + [1] * 20
+    known = prior(SINGLE, [of("cat")])
+    val = with_caution(judged(SINGLE, np.eye(3)[y], y, split="val"))
+    assert val.caution == "the checkpoint was chosen on this split, so its values are likely too good"
+    assert verdict_of("accuracy", val, known).caution == val.as_json()["caution"] == val.caution
+    tempered = with_caution(replace(val, raw=val.scores / 2))
+    assert tempered.caution.startswith("the checkpoint and the temperature were chosen on this split")
+    assert with_caution(judged(SINGLE, np.eye(3)[y], y)).caution == ""

@@ -10,9 +10,10 @@ import pytest
 
 from tl.metrics.guessing import Says
 from tl.report.facts import Verdict, Versus
+from tl.report.page import render
 from tl.report.verdict import sentence
 
-from .examples import EMPTY, multi, numeric, single
+from .examples import BETTER, EMPTY, multi, numeric, single
 
 GAP = "\u00a0"
 INTERVAL = f"95{GAP}%{GAP}interval"
@@ -106,9 +107,17 @@ def test_the_verdict_of_runs_without_one() -> None:
     judged = single()
     assert judged.verdict is not None
     assert sentence(EMPTY) == "Nothing was measured: this run has no test or validation split."
-    assert sentence(replace(judged, verdict=replace(judged.verdict, value=math.nan))) == (
-        "The accuracy could not be computed on 360 test pictures."
+    nothing = replace(judged.verdict, value=math.nan, low=None, high=None, versus=None)
+    assert sentence(replace(judged, verdict=nothing)) == "The accuracy on 360 test pictures could not be computed."
+    because = "not defined because all samples are of one class"
+    undefined = replace(nothing, missing=because, versus=replace(BETTER, metric="map", says="same"), never=[("dog", 9)])
+    assert sentence(replace(judged, verdict=undefined)) == (
+        f"The accuracy on 360 test pictures is {because}. Its mean average precision is 0.68; guessing scores 0.50: "
+        "no clear difference. Never answers dog (0 of 9)."
     )
+    tiles = render(replace(judged, verdict=undefined)).split("<nav")[0]
+    assert because in tiles
+    assert "no interval: not defined" not in tiles
     assert sentence(replace(judged, verdict=replace(judged.verdict, n=0))) == (
         "Nothing was measured: the test split holds no pictures."
     )

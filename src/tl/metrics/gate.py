@@ -22,7 +22,7 @@ _GATE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-
 
 @dataclass(frozen=True)
 class Gate:
-    """A condition on a metric; the command fails where the condition holds."""
+    """A condition on a metric's value, with or without an interval; the command fails where the condition holds."""
 
     metric: str
     op: str

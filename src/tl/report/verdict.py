@@ -33,7 +33,9 @@ def sentence(facts: Facts) -> str:
         return f"Nothing was measured: the {split_name(verdict.split)} split holds no {clean(facts.samples)}."
     name = facts.metric(verdict.metric).spoken
     if finite(verdict.value) is None:
-        return f"The {name} could not be computed on {where}."
+        why = f"is {clean(verdict.missing)}" if verdict.missing else "could not be computed"
+        undefined = f"The {name} on {where} {why}."
+        return undefined + _compared_to_guessing(facts, verdict) + _never(verdict) + _caution(verdict)
     ends = interval(verdict.low, verdict.high)
     score = f"{name} {number(verdict.value)}{f' ({LEVEL} {ends})' if ends else ''} on {where}"
     if facts.kind != "number" and len(facts.names) == 1:
@@ -121,7 +123,8 @@ def _main_tile(verdict: Verdict, facts: Facts) -> str:
     scale = [x for x in (verdict.value, verdict.low, verdict.high, guess) if x is not None]
     bounded = facts.metric(verdict.metric).higher and all(0 <= x <= 1 for x in scale)
     graph = interval_bar(verdict.value, verdict.low, verdict.high, guess) if bounded else ""
-    known = f"{LEVEL} {ends}" if ends else f"no interval: {verdict.missing}" if verdict.missing else ""
+    missing = verdict.missing if finite(verdict.value) is None else f"no interval: {verdict.missing}"
+    known = f"{LEVEL} {ends}" if ends else missing if verdict.missing else ""
     notes = [known, f"guessing scores {number(guess)}" if guess is not None else "", _gain(verdict)]
     note = "; ".join(one for one in notes if one)
     name = f"{facts.metric(verdict.metric).label} on {judged_samples(verdict, facts.samples)}"
