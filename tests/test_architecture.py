@@ -19,15 +19,16 @@ WINGS = {
     "commands": 7, "cli": 8,
 }  # fmt: skip
 ANYONES = ("errors", "batch", "space", "place", "rng", "functional")
-# Storeys within components/: what a sample is, the groups, the model they make, what knows the model.
+# Storeys within components/: columns, what a sample is, the groups, the model they make, what knows the model.
 COMPONENTS = {
-    "sample": 1, "picture": 2, "preprocess": 2, **dict.fromkeys(GROUPS, 3), "model": 4, "method": 5, "checksum": 5,
+    "columns": 0, "sample": 1, "picture": 2, "preprocess": 2, **dict.fromkeys(GROUPS, 3), "model": 4,
+    "method": 5, "checksum": 5,
 }  # fmt: skip
 HEAVY = {"torch", "torchvision", "transformers", "accelerate", "hydra", "omegaconf", "sklearn", "scipy", "datasets"}
 # What `tl check`, `tl show` and the like import: quick, so nothing heavy at the top of the file.
 LIGHT = (
     *("errors", "space", "rng", "recipe/", "metrics/", "run/", "report/"),
-    *("components/sample", "components/picture", "components/preprocess"),
+    *("components/columns", "components/sample", "components/picture", "components/preprocess"),
     *("components/data/", "components/freeze/", "components/optimizer/"),
     *(f"commands/{name}" for name in ("check", "doctor", "explain", "forecast", "kinds", "launch", "parts", "runs")),
     *(f"commands/{name}" for name in ("collector", "doubts", "fit", "machine", "warmup")),

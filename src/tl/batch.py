@@ -19,7 +19,7 @@ class Inputs(NamedTuple):
 class Batch(NamedTuple):
     """Inputs with their targets.
 
-    `y` is int64 (B,) or soft (B, C) for one label, float 0/1 (B, C) for many, float (B, K) in raw units for numbers.
+    `y` is int64 (B,) or soft (B, C) for one label, float 0/1 (B, C) for many, float64 (B, K) in raw units for numbers.
     `start` is the first backbone stage that must still run: 0 for samples, a later stage for cached activations.
     `teacher_outputs` (B, C) are the outputs of a frozen teacher for the same inputs, where these outputs are cached.
     """

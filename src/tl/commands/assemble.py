@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from tl.commands.build_model import build_model
@@ -13,11 +13,12 @@ from tl.commands.open_run import open_run
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
 from tl.components.data.base import Data
-from tl.components.data.splits import load_data
+from tl.components.data.splits import load_data, target_array
 from tl.components.freeze.base import FreezeSchedule, Phase
 from tl.components.method.base import Method
 from tl.components.model import Model
 from tl.components.optimizer.base import Optimizer
+from tl.components.sample import Samples
 from tl.errors import TLError
 from tl.inputs.activations import Provenance
 from tl.inputs.cache import key
@@ -47,7 +48,7 @@ class Assembly:
 
     def items(self, split: str, augmented: bool = False) -> Items:
         """A split's samples as tensors, as evaluation sees them unless `augmented`."""
-        samples = self.data.splits.get(split, ())
+        samples = self.data.splits.get(split) or Samples.of(())
         preprocess = self.model.backbone.preprocess
         augment = self.augment if augmented else None
         return Items(samples, self.data.space, preprocess, augment, processes(self.recipe.loop))
@@ -73,9 +74,8 @@ class Assembly:
         return found
 
     def _balance(self) -> torch.Tensor:
-        targets = [sample.target for sample in self.data.splits["train"]]
-        counts = Counter(targets)
-        return torch.tensor([1.0 / counts[target] for target in targets])
+        targets = target_array(self.data.space, self.data.splits["train"])
+        return torch.from_numpy(1.0 / np.bincount(targets)[targets]).float()
 
 
 def assemble(recipe: Recipe) -> Assembly:

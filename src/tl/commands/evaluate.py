@@ -10,9 +10,9 @@ from tl.commands.open_run import Trained, open_run, own_splits
 from tl.commands.open_run import evaluator as evaluator_of
 from tl.commands.other_data import data_node, open_other
 from tl.components.data.bad_samples import check_texts
-from tl.components.data.labels import check_targets
+from tl.components.data.labels import check_targets, class_counts, has_target, holding
 from tl.components.data.splits import label_index
-from tl.components.sample import Sample
+from tl.components.sample import Samples
 from tl.errors import TLError, did_you_mean
 from tl.evaluation.outcome import Outcome, outcome, with_caution
 from tl.inputs.items import Items
@@ -43,30 +43,34 @@ def evaluate(path: Path, judged: Judged, say: Callable[[str], None]) -> Outcome:
     return with_caution(found) if other is None else found
 
 
-def _own_samples(trained: Trained, judged: Judged, say: Callable[[str], None]) -> tuple[Sample, ...]:
+def _own_samples(trained: Trained, judged: Judged, say: Callable[[str], None]) -> Samples:
     splits, split = own_splits(trained, data_node(trained, judged.overrides)), judged.split
     if split not in splits:
         raise TLError(f"--split: the data has no split '{split}'.{did_you_mean(split, splits)}")
-    labelled = tuple(sample for sample in splits[split] if sample.target is not None)
-    if not labelled:
+    labelled = splits[split].chosen(has_target(splits[split]))
+    if not len(labelled):
         raise TLError(f"--split: the samples of '{split}' have no labels to evaluate against: use tl predict.")
     if bare := len(splits[split]) - len(labelled):
         say(f"{bare} of {len(splits[split])} samples of '{split}' have no label and are not judged.")
     return labelled
 
 
-def _other_samples(trained: Trained, path: Path, judged: Judged, say: Callable[[str], None]) -> tuple[Sample, ...]:
+def _other_samples(trained: Trained, path: Path, judged: Judged, say: Callable[[str], None]) -> Samples:
     source = open_other(trained, path, judged.overrides, "evaluation", "--data")
-    samples = tuple(replace(sample, split=None) for sample in source.read())
+    samples = Samples.of(source.read())
+    samples = replace(samples, splits=samples.splits.mapped(lambda _: None))
     for line in source.notes:
         say(line)
-    if all(sample.target is None for sample in samples):
+    if not has_target(samples).any():
         raise TLError(f"--data: the samples of '{path}' have no labels to evaluate against: use tl predict.")
     check_texts(samples)
     check_targets(samples, source.target_names())
-    for sample in samples:
+    space = trained.model.head.space
+    strange = holding(samples, class_counts(samples).keys() - set(space.names))
+    if strange.any():
+        first = samples[int(strange.argmax())]
         try:
-            label_index(trained.model.head.space, sample.target)
+            label_index(space, first.target)
         except TLError as error:
-            raise TLError(f"{sample.where}: {error}") from error
+            raise TLError(f"{first.where}: {error}") from error
     return samples

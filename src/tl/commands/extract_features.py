@@ -13,7 +13,8 @@ from torch import Tensor
 from tl.commands.assemble import assemble, provenance
 from tl.commands.open_run import evaluator as evaluator_of
 from tl.commands.open_run import open_run, own_splits
-from tl.components.sample import Sample
+from tl.components.data.labels import has_target
+from tl.components.sample import Samples
 from tl.errors import TLError
 from tl.evaluation.evaluator import Evaluator
 from tl.evaluation.outcome import write_table
@@ -64,16 +65,13 @@ def extract_features(
     return found, model.head.space
 
 
-def _extract(
-    name: str, samples: tuple[Sample, ...], activations: Activations, evaluator: Evaluator, workers: int
-) -> Features:
+def _extract(name: str, samples: Samples, activations: Activations, evaluator: Evaluator, workers: int) -> Features:
     model = activations.model
     items = Items(samples, model.head.space, model.backbone.preprocess, workers=workers)
     source = activations.source(name, items, Reads({model.depth: 1.0}))
     features, targets = evaluator.features(model, source)
-    unknown = torch.tensor([sample.target is None for sample in samples])
-    targets[unknown] = -1 if model.head.space.kind == "single" else torch.nan
-    return Features(features, targets, tuple(sample.id for sample in samples))
+    targets[torch.from_numpy(~has_target(samples))] = -1 if model.head.space.kind == "single" else torch.nan
+    return Features(features, targets, tuple(samples.ids))
 
 
 def save(found: Mapping[str, Features], space: Space, to: Path) -> None:

@@ -13,7 +13,7 @@ from tl.components.backbone.loading import read_weights
 from tl.components.data.splits import load_data
 from tl.components.model import Model
 from tl.components.preprocess import fingerprint
-from tl.components.sample import Sample
+from tl.components.sample import Samples
 from tl.errors import TLError
 from tl.evaluation.evaluator import Evaluator
 from tl.inputs.streams import forward_batch
@@ -66,7 +66,7 @@ def open_run(path: Path) -> Trained:
     return Trained(run, recipe, model.eval(), facts["temperature"])
 
 
-def own_splits(trained: Trained, node: Node) -> Mapping[str, tuple[Sample, ...]]:
+def own_splits(trained: Trained, node: Node) -> Mapping[str, Samples]:
     """The splits of the run's own data, as `node` reads it; TLError where it is not what the run was trained on."""
     data = load_data(build(node))
     change = change_of_data(trained.run, data)

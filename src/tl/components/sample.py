@@ -1,10 +1,27 @@
-"""One row of a data set: a picture, a text or a pair of texts, with its target."""
+"""One row of a data set: a picture, a text or a pair of texts, with its target; and many rows in little memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from tl.components.columns import (
+    Codes,
+    Column,
+    Numbers,
+    Objects,
+    Pairs,
+    Rows,
+    Texts,
+    codes_column,
+    one_value,
+    texts_column,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,89 @@ class Sample:
     group: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Samples(Sequence[Sample]):
+    """Many samples, held as a column for each of their facts; a `Sample` is made when it is asked for.
+
+    What looks at every sample should look at the columns, which takes a tenth of the time. `take` shares the memory of
+    texts and names.
+    """
+
+    ids: Column[str]
+    inputs: Texts | Pairs | Objects[Raw]
+    targets: Codes[str | tuple[str, ...]] | Numbers
+    places: Column[str]
+    splits: Codes[str]
+    groups: Codes[str]
+
+    @staticmethod
+    def of(samples: Iterable[Sample]) -> Samples:
+        """The columns of these samples."""
+        match samples:
+            case Samples():
+                return samples
+        rows = [*samples]
+        return Samples(
+            texts_column(s.id for s in rows),
+            _inputs([s.input for s in rows]),
+            _targets([s.target for s in rows]),
+            texts_column(s.where for s in rows),
+            codes_column(s.split for s in rows),
+            codes_column(s.group for s in rows),
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, row: int) -> Sample: ...
+    @overload
+    def __getitem__(self, row: slice) -> Samples: ...
+    def __getitem__(self, row: int | slice) -> Sample | Samples:
+        if isinstance(row, slice):
+            return self.take(np.arange(len(self))[row])
+        return Sample(*(column[row] for column in self._columns()))
+
+    def __iter__(self) -> Iterator[Sample]:
+        return map(Sample, *self._columns())
+
+    def __eq__(self, other: object) -> bool:
+        match other:
+            case Samples():
+                return len(self) == len(other) and all(one == two for one, two in zip(self, other, strict=True))
+        return False
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def take(self, rows: Rows) -> Samples:
+        """The samples of these rows, in their order."""
+        return Samples(*(column.take(rows) for column in self._columns()))
+
+    def chosen(self, chosen: npt.NDArray[np.bool_]) -> Samples:
+        """The samples of the rows where `chosen` (n,) is true."""
+        return self.take(np.flatnonzero(chosen))
+
+    def in_split(self, name: str) -> Samples:
+        """The samples, all in the split of this name."""
+        return replace(self, splits=one_value(name, len(self)))
+
+    @property
+    def texts(self) -> tuple[Texts, ...]:
+        """The column of texts, or the two columns of pairs; empty for pictures."""
+        match self.inputs:
+            case Texts() as texts:
+                return (texts,)
+            case Pairs() as pairs:
+                return pairs.first, pairs.second
+            case Objects() as objects if len(objects) and isinstance(objects[0], (str, tuple)):
+                mixed = [one if isinstance(one, tuple) else (one, one) for one in objects]
+                return texts_column(str(one) for one, _ in mixed), texts_column(str(two) for _, two in mixed)
+        return ()
+
+    def _columns(self) -> tuple[Any, ...]:
+        return self.ids, self.inputs, self.targets, self.places, self.splits, self.groups
+
+
 def texts_of(sample: Sample) -> tuple[str, ...]:
     """The text or the two texts of a sample; empty for a picture."""
     match sample.input:
@@ -48,3 +148,23 @@ def texts_of(sample: Sample) -> tuple[str, ...]:
         case (str() as first, str() as second):
             return first, second
     return ()
+
+
+def _inputs(inputs: Sequence[Raw]) -> Texts | Pairs | Objects[Raw]:
+    texts = [one for one in inputs if isinstance(one, str)]
+    if len(texts) == len(inputs):
+        return texts_column(texts)
+    pairs = [one for one in inputs if isinstance(one, tuple)]
+    if len(pairs) == len(inputs):
+        return Pairs(texts_column(first for first, _ in pairs), texts_column(second for _, second in pairs))
+    return Objects(inputs)
+
+
+def _targets(targets: Sequence[Target]) -> Codes[str | tuple[str, ...]] | Numbers:
+    known = [target for target in targets if target is not None]
+    rows = [target for target in known if isinstance(target, tuple) and target and not isinstance(target[0], str)]
+    if not rows or len(rows) < len(known):
+        return codes_column(targets)  # type: ignore[arg-type]
+    width = len(rows[0])
+    values = [(np.nan,) * width if target is None else target for target in targets]
+    return Numbers(np.array(values, dtype=np.float64), np.array([target is not None for target in targets]))

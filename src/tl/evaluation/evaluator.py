@@ -46,7 +46,7 @@ class Evaluator:
     def outputs(self, model: Model, items: Source) -> Outputs:
         """The model's outputs for every sample."""
         outputs, targets = self._run(model, items, model)
-        return Outputs(outputs, targets, tuple(sample.id for sample in items.samples))
+        return Outputs(outputs, targets, tuple(items.samples.ids))
 
     def features(self, model: Model, items: Source) -> tuple[Tensor, Tensor]:
         """The features (N, dim) after the adapter, and the targets."""

@@ -16,10 +16,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from tl.batch import Batch, Inputs
 from tl.components.augment.base import Augment
-from tl.components.data.splits import label_index
+from tl.components.data.splits import target_array
 from tl.components.picture import open_image, row_to_image
 from tl.components.preprocess import ImagePreprocess, Preprocess, TextPreprocess
-from tl.components.sample import Picture, Sample
+from tl.components.sample import Picture, Sample, Samples
 from tl.errors import TLError
 from tl.inputs.rows import Rows, channels_first, length_mask
 from tl.inputs.streams import Draw, Source
@@ -39,7 +39,7 @@ class Item(NamedTuple):
 class Reader(Source):
     """A source that makes each batch by itself: in `workers` processes that read ahead, or in this process for 0."""
 
-    def __init__(self, samples: Sequence[Sample], space: Space, workers: int = 0) -> None:
+    def __init__(self, samples: Samples, space: Space, workers: int = 0) -> None:
         super().__init__(samples, space)
         self.workers = workers
 
@@ -67,7 +67,7 @@ class Items(Reader):
         augment: Augment | None = None,
         workers: int = 0,
     ) -> None:
-        super().__init__(samples, space, workers if preprocess.modality == "image" else 0)
+        super().__init__(Samples.of(samples), space, workers if preprocess.modality == "image" else 0)
         self.preprocess, self.augment = preprocess, augment
 
     def decoded(self, rows: Rows) -> Items:
@@ -83,7 +83,7 @@ class Items(Reader):
 
     @cached_property
     def targets(self) -> Tensor:  # type: ignore[override]
-        return torch.stack([_target(sample, self.space) for sample in self.samples])
+        return torch.from_numpy(target_array(self.space, self.samples))
 
     @cached_property
     def lengths(self) -> tuple[int, ...] | None:
@@ -101,14 +101,14 @@ class Items(Reader):
     def _tokens(self) -> tuple[list[tuple[list[int], list[int]]], int]:
         """The token ids and segment ids of every text, and how many texts were cut at the longest length."""
         preprocess = cast(TextPreprocess, self.preprocess)
-        texts = [cast("str | tuple[str, str]", s.input) for s in self.samples]
+        texts = cast("Sequence[str | tuple[str, str]]", self.samples.inputs)
         fewest = [preprocess.fewest_tokens(pair=isinstance(text, tuple)) for text in texts[:1]]
         found, cut = preprocess.all_ids(texts)
-        for sample, (ids, _) in zip(self.samples, found, strict=True):
+        for row, (ids, _) in enumerate(found):
             if len(ids) < fewest[0]:
                 raise TLError(
-                    f"{sample.where}: the tokenizer of the weights leaves no token of the text, so it is empty to the "
-                    "model: mend or remove it."
+                    f"{self.samples.places[row]}: the tokenizer of the weights leaves no token of the text, so it is "
+                    "empty to the model: mend or remove it."
                 )
         return found, cut
 
@@ -134,10 +134,10 @@ class Items(Reader):
             (row,) = self._decoded.ragged([number])
             return row_to_image(row.numpy())
         min_side = cast(ImagePreprocess, self.preprocess).min_side
-        return open_image(cast("Path | Picture", self.samples[number].input), min_side)
+        return open_image(cast("Path | Picture", self.samples.inputs[number]), min_side)
 
     def _item(self, number: int) -> Item:
-        sample, target = self.samples[number], self.targets[number]
+        target = self.targets[number]
         match self.preprocess:
             case ImagePreprocess():
                 image = self.picture(number)
@@ -149,7 +149,7 @@ class Items(Reader):
                 if self.augment is None:
                     ids, segments = self._tokens[0][number]
                 else:
-                    text = cast("str | tuple[str, str]", sample.input)
+                    text = cast("str | tuple[str, str]", self.samples.inputs[number])
                     ids, segments = self.preprocess.ids(self.augment.sample(text, self.preprocess))
                     if not ids:  # augmentation left nothing of it that the tokenizer knows
                         ids, segments = self._tokens[0][number]
@@ -193,10 +193,3 @@ class CachedPictures(Reader):
         numbers = [draw.number for draw in draws]
         pixels = channels_first(self.rows.take(numbers))
         return Batch(Inputs(self.preprocess.normalise(pixels)), self.targets[numbers])
-
-
-def _target(sample: Sample, space: Space) -> Tensor:
-    if sample.target is None:
-        return torch.tensor(-1) if space.kind == "single" else torch.zeros(space.dim)
-    index = label_index(space, sample.target)
-    return torch.tensor(index) if space.kind == "single" else torch.tensor(index, dtype=torch.float32)

@@ -83,7 +83,7 @@ class Keeper:
     def digest(self, items: Items) -> str:
         """A hash of the samples' contents, computed once; the items are kept too, so that their id stays theirs."""
         if id(items.samples) not in self._digests:
-            self._digests[id(items.samples)] = items, hash_contents([sample.input for sample in items.samples])
+            self._digests[id(items.samples)] = items, hash_contents(items.samples.inputs)
         return self._digests[id(items.samples)][1]
 
     def knows(self, items: Items) -> bool:

@@ -85,7 +85,7 @@ def _crops(items: Items) -> RowMaker:
 def _lengths(items: Items, draws: list[Draw]) -> list[int]:
     """The bytes of each picture's row; a header may swap width and height, but their product stays."""
     min_side = cast(ImagePreprocess, items.preprocess).min_side
-    sizes = [decoded_size(items.samples[draw.number].input, min_side) for draw in draws]
+    sizes = [decoded_size(items.samples.inputs[draw.number], min_side) for draw in draws]
     return [HEADER_BYTES + 3 * width * height for width, height in sizes]
 
 
@@ -97,6 +97,6 @@ def _rows(items: Items, lengths: Sequence[int], draws: list[Draw]) -> list[Tenso
     rows = [torch.from_numpy(image_to_row(items.picture(draw.number))) for draw in draws]
     for draw, row in zip(draws, rows, strict=True):
         if len(row) != lengths[draw.number]:
-            name = picture_name(items.samples[draw.number].input)
+            name = picture_name(items.samples.inputs[draw.number])
             raise TLError(f"{name}: its header and its content differ in size: replace it, or set cache.use=never.")
     return rows

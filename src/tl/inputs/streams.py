@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tl.batch import Batch, Inputs
-from tl.components.sample import Sample
+from tl.components.sample import Samples
 from tl.place import Share
 from tl.rng import derive, seeded
 from tl.space import Space
@@ -52,7 +52,7 @@ class Source(ABC):
     targets: Tensor
     """The targets of all samples, as a head takes them."""
 
-    def __init__(self, samples: Sequence[Sample], space: Space) -> None:
+    def __init__(self, samples: Samples, space: Space) -> None:
         self.samples, self.space = samples, space
 
     def __len__(self) -> int:
@@ -171,7 +171,7 @@ class Stream:
     def ids(self, step: int) -> list[str]:
         """The ids of all samples of a step's batch, over all processes."""
         draws = self.order.draws(step * self.batch, (step + 1) * self.batch, self.views)
-        return [self.source.samples[draw.number].id for draw in draws]
+        return [self.source.samples.ids[draw.number] for draw in draws]
 
     def steps(self, first: int, last: int) -> Iterator[list[Piece]]:
         """The pieces of every step in first..last-1, read and on the device."""

@@ -9,9 +9,9 @@ from PIL import Image
 
 from tests.components.data.listed import Listed, option
 from tl.components.data.base import Data
-from tl.components.data.copies import equal_samples
+from tl.components.data.copies import clusters, equal_samples
 from tl.components.data.splits import load_data
-from tl.components.sample import Picture, Sample
+from tl.components.sample import Picture, Sample, Samples
 
 
 def text(number: int, words: str, split: str | None = None, group: str | None = None) -> Sample:
@@ -124,7 +124,7 @@ def test_equal_picture_files_stay_together_and_equal_sizes_do_not_matter(tmp_pat
 )
 def test_texts_are_equal_but_for_case_and_spacing(one: object, two: object, equal: bool) -> None:
     made = [Sample(str(i), words, "a", str(i)) for i, words in enumerate((one, two))]  # type: ignore[arg-type]
-    assert bool(equal_samples({"": made})) == equal
+    assert bool(equal_samples({"": Samples.of(made)})) == equal
 
 
 def test_pictures_of_a_table_are_compared_by_key_or_by_bytes() -> None:
@@ -132,5 +132,5 @@ def test_pictures_of_a_table_are_compared_by_key_or_by_bytes() -> None:
         return Picture(name, name, lambda: b"the same bytes")
 
     made = [Sample(str(i), picture(str(i)), "a", str(i)) for i in range(2)]
-    assert equal_samples({"": made}, read=False) == []
-    assert len(equal_samples({"": made})) == 1
+    assert clusters(Samples.of(made)) == []
+    assert len(equal_samples({"": Samples.of(made)})) == 1

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 from collections import Counter
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +14,8 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from tests.components.data.listed import Listed, row, rows
 from tl.components.data.base import Data
-from tl.components.data.splits import label_index, load_data
+from tl.components.data.splits import label_index, load_data, target_array
+from tl.components.sample import Samples
 from tl.errors import TLError
 from tl.space import Space
 
@@ -269,3 +272,33 @@ def test_the_val_of_the_data_can_be_the_test() -> None:
     whole = [*own, *rows("test", 200, a=5, b=5)]
     with pytest.raises(TLError, match="the data has a split test already"):
         load_data(Listed(whole, split={"test": "val"}))
+
+
+def test_a_million_in_one_class_is_divided_as_a_few_are() -> None:
+    """The rows of a stratum are dealt in the order of hashes of seed and id, here computed by hand."""
+    data = load_data(Listed(rows(a=30, b=20), split={"val": 0.2, "test": 0.1}))
+    for name, n, first in (("a", 30, 0), ("b", 20, 30)):
+        order = sorted(
+            (f"row {i}" for i in range(first, first + n)), key=lambda i: hashlib.sha256(f"0:{i}".encode()).digest()
+        )
+        assert {s.id for s in data.splits["val"] if s.target == name} == set(order[: n // 5])
+        assert {s.id for s in data.splits["test"] if s.target == name} == set(order[n // 5 : n // 5 + n // 10])
+
+
+def test_the_fingerprint_is_that_of_each_sample_in_natural_order() -> None:
+    data = load_data(Listed([row(n, "ab"[n % 2]) for n in (10, 9, 100, 1, 2, 33, 4, 5, 6, 7)]))
+    found = sorted((s for samples in data.splits.values() for s in samples), key=lambda s: int(s.id.split()[1]))
+    total = hashlib.sha256(b"".join(repr((s.id, s.input, s.target, s.split)).encode() for s in found))
+    assert data.fingerprint == total.hexdigest()[:16]
+
+
+@pytest.mark.parametrize("values", [[1e300, -1e300, 5e299], [1e-50, 2e-50, 4e-50], [1e308, 1.5e308, 1.2e308]])
+def test_numbers_beyond_float32_have_a_mean_and_a_deviation(values: list[float]) -> None:
+    samples = [row(i, (value,), "train") for i, value in enumerate(values)]
+    space = load_data(Listed(samples, "number", ("y",), split={"val": 0.0, "test": 0.0})).space
+    exact = [Fraction(value) for value in values]
+    mean = sum(exact) / 3
+    variance = sum((value - mean) ** 2 for value in exact) / 3
+    assert space.mean == pytest.approx((float(mean),), rel=1e-12, abs=0)
+    assert Fraction(space.std[0]) ** 2 / variance == pytest.approx(1, rel=1e-12)
+    assert target_array(space, Samples.of(samples)).tolist() == [[value] for value in values]

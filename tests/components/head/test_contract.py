@@ -47,7 +47,8 @@ def test_scores(name: str, kind: str) -> None:
         torch.testing.assert_close(scores.sum(-1), torch.ones(90))
     if kind == "number":
         answers = head(problem(kind)[0]).detach()
-        torch.testing.assert_close(scores.detach(), answers * torch.tensor([20.0, 0.5]) + torch.tensor([100.0, -3.0]))
+        wanted = answers.double() * torch.tensor([20.0, 0.5]) + torch.tensor([100.0, -3.0])
+        torch.testing.assert_close(scores.detach(), wanted)
     else:
         assert 0 <= scores.min() <= scores.max() <= 1
         assert torch.equal(scores > 0.5, cool > 0.5) or kind == "single"

@@ -4,40 +4,44 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
+from tl.components.columns import Numbered
 from tl.components.data.base import DataSource
-from tl.components.data.labels import names_of, not_finite, unlabelled
+from tl.components.data.labels import class_counts, holding, names_of, not_finite, unlabelled
 from tl.components.picture import open_image
-from tl.components.sample import Picture, Sample, texts_of
+from tl.components.sample import Picture, Raw, Sample, Samples, texts_of
 from tl.errors import TLError
 from tl.recipe.unicode import is_unicode
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
+_CONTROL = re.compile(b"[" + re.escape(_CONTROLS) + b"]")
+_SURROGATE = re.compile(b"\xed[\xa0-\xbf]")
 
 
-def usable_samples(samples: list[Sample], source: DataSource) -> tuple[list[Sample], tuple[str, ...]]:
+def usable_samples(samples: Samples, source: DataSource) -> tuple[Samples, tuple[str, ...]]:
     """The samples that can be used, and a sentence on each sample that cannot; every picture is opened to find out.
 
     TLError where the samples that cannot be used are a larger share than `data.skip_limit`, or all samples of a class.
     """
-    columns, limit = source.target_names(), source.common["skip_limit"]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding lets other threads run
-        problems = list(pool.map(lambda sample: problem_of(sample, columns), samples))
-    kept = [sample for sample, problem in zip(samples, problems, strict=True) if problem is None]
-    skipped = (*source.skipped, *(problem for problem in problems if problem is not None))
+    limit = source.common["skip_limit"]
+    problems = _problems(samples, source.target_names())
+    kept = samples.take(np.setdiff1d(np.arange(len(samples)), [*problems]))
+    skipped = (*source.skipped, *(problems[row] for row in sorted(problems)))
     total = len(samples) + len(source.skipped)
     if len(skipped) > limit * total:
         raise TLError(
             f"{len(skipped)} of {total} samples cannot be used, more than data.skip_limit={limit:g} allows: "
             f"mend them, or raise it. The first: {skipped[0]}"
         )
-    before = source.skipped_classes | {name for sample in samples for name in names_of(sample.target)}
+    before = source.skipped_classes | class_counts(samples).keys()
     if source.common["classes"] is not None:
         before &= set(source.common["classes"])
-    lost = sorted(before - {name for sample in kept for name in names_of(sample.target)})
+    lost = sorted(before - class_counts(kept).keys())
     if lost:
         raise TLError(
             f"data.on_error=skip would leave out all samples of the class '{lost[0]}': mend some, or "
@@ -46,28 +50,55 @@ def usable_samples(samples: list[Sample], source: DataSource) -> tuple[list[Samp
     return kept, skipped
 
 
-def problem_of(sample: Sample, columns: Sequence[str]) -> str | None:
-    """A sentence on what is wrong with a sample, or None; `columns` are the names of its numbers."""
-    if (problem := text_problem(sample)) is not None:
-        return f"{problem}."
-    if unlabelled(sample):
-        return f"{sample.where}: the sample has no label."
-    infinite = not_finite(sample, columns)
-    if infinite is not None:
-        return f"{sample.where}: '{infinite[0]}' is {infinite[1]}, not a finite number."
-    if isinstance(sample.input, (Path, Picture)):
-        try:
-            open_image(sample.input)
-        except TLError as error:
-            return str(error)
+def _problems(samples: Samples, columns: Sequence[str]) -> dict[int, str]:
+    """For each sample that cannot be used its row, and a sentence that says why."""
+    found = {row: f"{problem}." for row, problem in text_problems(samples)}
+    for row in np.flatnonzero(unlabelled(samples)).tolist():
+        found.setdefault(row, f"{samples.places[row]}: the sample has no label.")
+    for row, clause in not_finite(samples, columns).items():
+        found.setdefault(row, f"{samples.places[row]}: {clause}.")
+    if not samples.texts:
+        rest = [row for row in range(len(samples)) if row not in found]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding lets other threads run
+            opened = pool.map(lambda row: _picture_problem(samples.inputs[row]), rest)
+            found |= {row: problem for row, problem in zip(rest, opened, strict=True) if problem is not None}
+    return found
+
+
+def _picture_problem(picture: Raw) -> str | None:
+    assert isinstance(picture, (Path, Picture))
+    try:
+        open_image(picture)
+    except TLError as error:
+        return str(error)
     return None
 
 
-def check_texts(samples: Sequence[Sample]) -> None:
+def check_texts(samples: Samples) -> None:
     """TLError at the first sample that has a `text_problem`."""
-    for sample in samples:
-        if (problem := text_problem(sample)) is not None:
-            raise TLError(f"{problem}: mend or remove it; training leaves it out by data.on_error=skip.")
+    for _, problem in text_problems(samples):
+        raise TLError(f"{problem}: mend or remove it; training leaves it out by data.on_error=skip.")
+
+
+def text_problems(samples: Samples) -> Iterator[tuple[int, str]]:
+    """The row of each sample that has a `text_problem`, and that sentence."""
+    for row in _doubtful(samples):
+        if (problem := text_problem(samples[row])) is not None:
+            yield row, problem
+
+
+def _doubtful(samples: Samples) -> Iterable[int]:
+    """The rows that may have a `text_problem`, in order."""
+    blank = [texts.blank() for texts in samples.texts]
+    empty = np.flatnonzero(np.logical_and.reduce(blank)).tolist() if blank else []
+    odd = [row for texts in samples.texts for row in texts.rows_with(_SURROGATE, b"\xed")]
+    match samples.ids:
+        case Numbered():
+            named: list[int] = []
+        case ids:
+            named = [row for row, name in enumerate(ids) if not name.isascii()]
+    labels = {name for name in class_counts(samples) if not name.isascii()}
+    return sorted({*empty, *odd, *named, *np.flatnonzero(holding(samples, labels)).tolist()})
 
 
 def text_problem(sample: Sample) -> str | None:
@@ -90,10 +121,12 @@ def unicode_problem(sample: Sample) -> str | None:
     return None
 
 
-def control_characters(samples: Sequence[Sample]) -> str | None:
+def control_characters(samples: Samples) -> str | None:
     """A sentence where texts hold control characters, which nobody types: often a file has another encoding."""
-    odd = [(found[0], s.where) for s in samples for text in texts_of(s) if (found := _CONTROL.search(text))]
+    odd = sorted((row, number) for number, t in enumerate(samples.texts) for row in t.rows_with(_CONTROL, _CONTROLS))
     if not odd:
         return None
-    (letter, where), many = odd[0], "1 text holds" if len(odd) == 1 else f"{len(odd)} texts hold"
+    row, number = odd[0]
+    letter = _CONTROL.findall(samples.texts[number][row].encode("utf-8", "surrogatepass"))[0]
+    many, where = "1 text holds" if len(odd) == 1 else f"{len(odd)} texts hold", samples.places[row]
     return f"{many} control characters, such as U+{ord(letter):04X} in {where}: is it the text that it should be?"

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypedDict
 
+import numpy as np
+
+from tl.components.data.order import natural_order
 from tl.components.preprocess import Modality
-from tl.components.sample import Picture, Sample
+from tl.components.sample import Picture, Sample, Samples
 from tl.errors import TLError
 from tl.space import Kind, Space
 
@@ -60,7 +63,7 @@ class Data:
 
     modality: Modality
     space: Space
-    splits: Mapping[str, tuple[Sample, ...]]
+    splits: Mapping[str, Samples]
     balanced_sampling: bool
     fingerprint: str
     notes: tuple[str, ...]
@@ -87,7 +90,7 @@ class DataSource(ABC):
         self.skipped_classes: set[str] = set()
 
     @abstractmethod
-    def read(self) -> list[Sample]:
+    def read(self) -> Sequence[Sample]:
         """Every sample, in the same order each time, with an id that no other sample has; opens no picture.
 
         Files that are no samples are passed over with a sentence in `notes`. TLError where the data cannot be read.
@@ -120,18 +123,26 @@ class DataSource(ABC):
         return ()
 
 
-def data_fingerprint(samples: Sequence[Sample]) -> str:
-    """A hash over ids, inputs, targets and splits; of a picture file, name and size are hashed instead of its bytes."""
+def data_fingerprint(splits: Mapping[str, Samples]) -> str:
+    """A hash over ids, inputs, targets and splits; of a picture file, name and size are hashed instead of its bytes.
+
+    The samples of each split are in natural order.
+    """
     total = hashlib.sha256()
-    for s in samples:
-        match s.input:
+    rows = [zip(s.ids, s.inputs, s.targets, strict=True) for s in splits.values()]
+    order = natural_order(*(samples.ids for samples in splits.values()))
+    of_row = np.repeat(np.arange(len(rows), dtype=np.uint16), [len(samples) for samples in splits.values()])[order]
+    names = [*splits]
+    for number in of_row:
+        name, source, target = next(rows[number])
+        match source:
             case Path():
-                content: object = (s.input.name, s.input.stat().st_size)
+                content: object = (source.name, source.stat().st_size)
             case Picture():
-                content = s.input.content_key
+                content = source.content_key
             case _:
-                content = s.input
-        total.update(repr((s.id, content, s.target, s.split)).encode())
+                content = source
+        total.update(repr((name, content, target, names[number])).encode())
     return total.hexdigest()[:16]
 
 

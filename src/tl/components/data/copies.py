@@ -4,58 +4,83 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from array import array
+from bisect import bisect
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
+from tl.components.columns import Codes, Column, Numbered, Objects, Pairs, Texts, codes_column
 from tl.components.picture import file_bytes
-from tl.components.sample import Picture, Sample, texts_of
+from tl.components.sample import Picture, Raw, Sample, Samples
 
 _LOOKED_AT, _LETTERS = 64, 20
-SamplesBySplit = Mapping[str, Sequence[Sample]]
+SamplesBySplit = Mapping[str, Samples]
+Inputs = Texts | Pairs | Objects[Raw]
 
 
-def equal_samples(splits: SamplesBySplit, *, read: bool = True) -> list[list[tuple[str, Sample]]]:
-    """(split, sample) of all samples with the same input, for each input that occurs at least twice.
+def first_repeated(names: Column[str]) -> tuple[int, int] | None:
+    """The first row whose name occurred before, after the row where it occurred; None where all names differ."""
+    match names:
+        case Numbered():
+            values: Iterable[Hashable] = zip(names.codes.tolist(), names.numbers.tolist(), strict=True)
+        case _:
+            values = names
+    seen: dict[str, int] = {}
+    for row in _rows_of_equal_hash(values):
+        before = seen.setdefault(names[row], row)
+        if before != row:
+            return before, row
+    return None
+
+
+def equal_rows(columns: Sequence[Inputs], *, read: bool = True) -> list[list[int]]:
+    """The rows of equal inputs, for each input that occurs at least twice; rows count through all columns.
 
     Without `read`, pictures that are no files are compared by their content keys, since reading them may be slow.
     """
-    rough = array("q", (_rough_key(sample) for rows in splits.values() for sample in rows))
-    repeated = {one for one, two in pairwise(sorted(rough)) if one == two}
-    found: dict[bytes, list[tuple[str, Sample]]] = defaultdict(list)
-    every = ((split, sample) for split, rows in splits.items() for sample in rows)
-    for key, (split, sample) in zip(rough, every, strict=True):
-        if key in repeated and (exact := _input_hash(sample, read)) is not None:
-            found[exact].append((split, sample))
+    starts = np.cumsum([0, *map(len, columns)]).tolist()
+    found: dict[Hashable, list[int]] = defaultdict(list)
+    for row in _rows_of_equal_hash(key for column in columns for key in _rough_keys(column)):
+        number = bisect(starts, row) - 1
+        if (exact := _input_hash(columns[number][row - starts[number]], read)) is not None:
+            found[exact].append(row)
     return [rows for rows in found.values() if len(rows) > 1]
 
 
-def clusters(samples: Sequence[Sample]) -> list[list[Sample]]:
-    """The samples with the same input, for each input that occurs at least twice; pictures that are no files by key."""
-    return [[sample for _, sample in rows] for rows in equal_samples({"": samples}, read=False)]
-
-
-def rejoined(given: Mapping[str, str], equal: Sequence[Sequence[Sample]], strata: Mapping[str, str]) -> dict[str, str]:
-    """The splits by sample id, where all copies of an input take the split of the copy with the first id.
-
-    So other samples stay where they are. Where a stratum would lose its last training sample, its copies stay in train.
-    """
-    found = dict(given)
-    for rows in equal:
-        first = min(sample.id for sample in rows)
-        found |= {sample.id: given[first] for sample in rows}
-    learnt = {strata[id] for id, split in found.items() if split == "train"}
-    lost = {strata[id] for id, split in given.items() if split == "train"} - learnt
-    for rows in equal:
-        if lost & {strata[sample.id] for sample in rows}:
-            found |= {sample.id: "train" for sample in rows}
+def equal_samples(splits: SamplesBySplit) -> list[list[tuple[str, Sample]]]:
+    """(split, sample) of all samples with the same input, for each input that occurs at least twice."""
+    names, starts = [*splits], np.cumsum([0, *map(len, splits.values())]).tolist()
+    found = []
+    for rows in equal_rows([samples.inputs for samples in splits.values()]):
+        places = [(bisect(starts, row) - 1, row) for row in rows]
+        found.append([(names[k], splits[names[k]][row - starts[k]]) for k, row in places])
     return found
 
 
-def merged_groups(samples: Sequence[Sample], equal: Sequence[Sequence[Sample]]) -> list[Sample]:
+def clusters(samples: Samples) -> list[list[int]]:
+    """The rows with the same input, for each input that occurs at least twice; pictures that are no files by key."""
+    return equal_rows([samples.inputs], read=False)
+
+
+def rejoined(given: Codes[str], equal: Sequence[Sequence[int]], strata: Codes[str], ids: Column[str]) -> Codes[str]:
+    """The splits of the samples, where all copies of an input take the split of the copy with the first id.
+
+    So other samples stay where they are. Where a stratum would lose its last training sample, its copies stay in train.
+    """
+    found, train = given.codes.copy(), given.values.index("train")
+    for rows in equal:
+        found[rows] = given.codes[min(rows, key=ids.at)]
+    lost = {*strata.codes[given.codes == train].tolist()} - {*strata.codes[found == train].tolist()}
+    for rows in equal:
+        if lost & {*strata.codes[rows].tolist()}:
+            found[rows] = train
+    return Codes(given.values, found)
+
+
+def merged_groups(samples: Samples, equal: Sequence[Sequence[int]]) -> Samples:
     """The samples, whose groups are one where they share an input (`equal`); a copy without a group gets one."""
     above: dict[str, str] = {}
 
@@ -65,30 +90,42 @@ def merged_groups(samples: Sequence[Sample], equal: Sequence[Sequence[Sample]]) 
         return unit
 
     for rows in equal:
-        units = sorted({top(_unit(sample)) for sample in rows})
+        units = sorted({top(_unit(samples, row)) for row in rows})
         above |= dict.fromkeys(units[1:], units[0])
-    shared = {sample.id for rows in equal for sample in rows}
-    return [
-        replace(sample, group=top(_unit(sample))) if sample.group is not None or sample.id in shared else sample
-        for sample in samples
-    ]
+    shared = {row for rows in equal for row in rows}
+    groups = (
+        top(_unit(samples, row)) if group is not None or row in shared else None
+        for row, group in enumerate(samples.groups)
+    )
+    return replace(samples, groups=codes_column(groups))
 
 
-def _unit(sample: Sample) -> str:
-    return f"sample {sample.id}" if sample.group is None else f"group {sample.group}"
+def _unit(samples: Samples, row: int) -> str:
+    group = samples.groups[row]
+    return f"sample {samples.ids[row]}" if group is None else f"group {group}"
 
 
-def _rough_key(sample: Sample) -> int:
-    """A number that is quick to find and the same for equal inputs; most texts and files have one of their own."""
-    match sample.input:
-        case str() as text:
-            return hash(_beginning(text))
-        case Path() as file:
-            return file.stat().st_size
-        case Picture():
-            return -1
-        case (first, _):
-            return hash(_beginning(first))
+def _rows_of_equal_hash(values: Iterable[Hashable]) -> list[int]:
+    """The rows whose values have the hash of another row's value, in order."""
+    hashes = np.fromiter(map(hash, values), np.int64)
+    order = np.argsort(hashes, kind="stable")
+    same = np.diff(hashes[order]) == 0
+    either = np.concatenate([same, [False]]) | np.concatenate([[False], same])
+    return [] if len(hashes) < 2 else sorted(order[either].tolist())
+
+
+def _rough_keys(column: Inputs) -> Iterator[Hashable]:
+    """For each input a value that is quick to find and the same for equal inputs; most have one of their own."""
+    for one in column.first if isinstance(column, Pairs) else column:
+        match one:
+            case str():
+                yield _beginning(one)
+            case Path():
+                yield one.stat().st_size
+            case Picture():
+                yield -1
+            case (first, _):
+                yield _beginning(first)
 
 
 def _beginning(text: str) -> str:
@@ -98,14 +135,15 @@ def _beginning(text: str) -> str:
     return whole.casefold()[:_LETTERS]
 
 
-def _input_hash(sample: Sample, read: bool) -> bytes | None:
+def _input_hash(one: Raw, read: bool) -> bytes | None:
     """A hash of a picture's bytes, or of a text, ignoring case and spacing; None for an empty text."""
-    match sample.input:
+    match one:
         case Picture() if not read:
-            return sample.input.content_key.encode()
+            return one.content_key.encode()
         case Path() | Picture():
-            return hashlib.sha256(file_bytes(sample.input)).digest()
-    words = "\0".join(" ".join(_plain(text).casefold().split()) for text in texts_of(sample))
+            return hashlib.sha256(file_bytes(one)).digest()
+    texts = (one,) if isinstance(one, str) else one
+    words = "\0".join(" ".join(_plain(text).casefold().split()) for text in texts)
     return hashlib.blake2b(words.encode(), digest_size=16).digest() if words.strip("\0") else None
 
 

@@ -7,50 +7,49 @@ the rows, and most samples stay in their split when others are added.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
-from itertools import groupby
 
-from tl.components.sample import Sample
+import numpy as np
+import numpy.typing as npt
 
-Strata = Mapping[str, str]
-"""The stratum of each sample id. A stratum is a set of samples that is divided like the whole, such as a class."""
+from tl.components.columns import Codes, Rows
+from tl.components.data.order import in_order, random_keys
+from tl.components.sample import Samples
 
-
-def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
-    """A sorting key that compares digits as numbers: 'class 2' comes before 'class 10'."""
-    parts = re.split(r"([0-9]+)", text)
-    return tuple((0, int(p), "") if i % 2 else (1, 0, p) for i, p in enumerate(parts) if p), text
+Strata = Codes[str]
+"""The stratum of each sample. A stratum is a set of samples that is divided like the whole, such as a class."""
 
 
-def _random_key(seed: int, name: str) -> bytes:
-    """A sorting key that puts names in a random order."""
-    return hashlib.sha256(f"{seed}:{name}".encode()).digest()
-
-
-def assign_splits(samples: Sequence[Sample], strata: Strata, shares: Mapping[str, float], seed: int) -> dict[str, str]:
-    """The split of each sample id: every split in `shares` gets its share of the samples, `train` gets the rest.
+def assign_splits(samples: Samples, strata: Strata, shares: Mapping[str, float], seed: int) -> Codes[str]:
+    """The split of each sample: every split in `shares` gets its share of the samples, `train` gets the rest.
 
     Without groups, a split gets round(share * n) of n samples; of each stratum it gets the share rounded down or up, up
     where the remainder is largest. With groups, whole groups are assigned, the largest first, each to the split whose
     wanted counts it fits best. Each stratum keeps at least one training sample.
     """
     exact = {split: Fraction(str(share)) for split, share in shares.items() if share > 0}
-    if any(sample.group is not None for sample in samples):
-        return _assign_groups(samples, strata, exact, seed)
-    pools: dict[str, list[str]] = defaultdict(list)
-    for sample in sorted(samples, key=lambda s: _random_key(seed, s.id)):
-        pools[strata[sample.id]].append(sample.id)
-    totals = {stratum: len(ids) for stratum, ids in pools.items()}
-    given = {sample.id: "train" for sample in samples}
-    for split, share in exact.items():
-        room = {stratum: len(ids) - 1 for stratum, ids in pools.items()}
+    names = ("train", *exact)
+    if (samples.groups.codes >= 0).any():
+        return Codes(names, _assign_groups(samples, strata, exact, seed))
+    given = np.zeros(len(samples), dtype=np.int32)
+    pools = _pools(samples, strata, seed)
+    totals = {stratum: len(rows) for stratum, rows in pools.items()}
+    for number, (split, share) in enumerate(exact.items(), start=1):
+        room = {stratum: len(rows) - 1 for stratum, rows in pools.items()}
         for stratum, count in _apportion(totals, room, share, f"{seed}:{split}").items():
-            for _ in range(count):
-                given[pools[stratum].pop(0)] = split
-    return given
+            given[pools[stratum][:count]] = number
+            pools[stratum] = pools[stratum][count:]
+    return Codes(names, given)
+
+
+def _pools(samples: Samples, strata: Strata, seed: int) -> dict[str, Rows]:
+    """The rows of each stratum, in a random order."""
+    order = in_order(strata.codes, random_keys(samples.ids, seed))
+    ends = np.flatnonzero(np.diff(strata.codes[order])) + 1
+    blocks = np.split(order, ends) if len(order) else []
+    return {strata.values[strata.codes[rows[0]]]: rows for rows in blocks}
 
 
 def _apportion(totals: Mapping[str, int], room: Mapping[str, int], share: Fraction, seed: str) -> dict[str, int]:
@@ -67,31 +66,33 @@ def _apportion(totals: Mapping[str, int], room: Mapping[str, int], share: Fracti
 
 
 def _assign_groups(
-    samples: Sequence[Sample], strata: Strata, shares: Mapping[str, Fraction], seed: int
-) -> dict[str, str]:
-    members: dict[str, list[str]] = defaultdict(list)
-    for sample in samples:
-        members[_group_key(sample)].append(sample.id)
-    content = {unit: Counter(strata[i] for i in ids) for unit, ids in members.items()}
-    totals = Counter(strata[sample.id] for sample in samples)
+    samples: Samples, strata: Strata, shares: Mapping[str, Fraction], seed: int
+) -> npt.NDArray[np.int32]:
+    members: dict[str, list[int]] = defaultdict(list)
+    for row, (name, group) in enumerate(zip(samples.ids, samples.groups, strict=True)):
+        members[f"sample {name}" if group is None else f"group {group}"].append(row)
+    chance = {unit: hashlib.sha256(f"{seed}:{unit}".encode()).digest() for unit in members}
+    stratum = [strata.values[code] for code in strata.codes.tolist()]
+    content = {unit: Counter(stratum[row] for row in rows) for unit, rows in members.items()}
+    totals = Counter(stratum)
     all_shares = {"train": 1 - sum(shares.values(), Fraction(0)), **shares}
     wanted = {split: {stratum: share * n for stratum, n in totals.items()} for split, share in all_shares.items()}
     have: dict[str, Counter[str]] = {split: Counter() for split in all_shares}
     place: dict[str, str] = {}
-    for unit in sorted(members, key=lambda u: (-len(members[u]), _random_key(seed, u))):
+    for unit in sorted(members, key=lambda u: (-len(members[u]), chance[u])):
         place[unit] = min(
             all_shares, key=lambda split: _added_distance(content[unit], have[split], wanted[split], totals)
         )
         have[place[unit]].update(content[unit])
-    for stratum in sorted(set(totals) - set(+have["train"])):
-        unit = min((u for u in members if content[u][stratum]), key=lambda u: (len(members[u]), _random_key(seed, u)))
+    for lacking in sorted(set(totals) - set(+have["train"])):
+        unit = min((u for u in members if content[u][lacking]), key=lambda u: (len(members[u]), chance[u]))
         place[unit] = "train"
         have["train"].update(content[unit])
-    return {i: place[unit] for unit, ids in members.items() for i in ids}
-
-
-def _group_key(sample: Sample) -> str:
-    return f"sample {sample.id}" if sample.group is None else f"group {sample.group}"
+    numbers = {split: number for number, split in enumerate(all_shares)}
+    given = np.zeros(len(samples), dtype=np.int32)
+    for unit, rows in members.items():
+        given[rows] = numbers[place[unit]]
+    return given
 
 
 def _added_distance(
@@ -104,25 +105,17 @@ def _added_distance(
     return sum((n * (n + 2 * (have[s] - wanted[s])) / totals[s] for s, n in new.items()), Fraction(0))
 
 
-def _ranked(samples: Sequence[Sample], strata: Strata, seed: int) -> list[tuple[int, int, Sample]]:
-    """(rank, stratum size, sample) of each sample; the rank counts from 0 in a random order of the stratum."""
-    ordered = sorted(samples, key=lambda s: (strata[s.id], _random_key(seed, s.id)))
-    found: list[tuple[int, int, Sample]] = []
-    for _, members in groupby(ordered, key=lambda s: strata[s.id]):
-        block = list(members)
-        found.extend((rank, len(block), sample) for rank, sample in enumerate(block))
-    return found
-
-
-def limit_total(samples: Sequence[Sample], strata: Strata, limit: int, seed: int) -> list[Sample]:
-    """At most `limit` samples: first one of each stratum, then more of each in about the proportions of the whole.
+def limit_total(samples: Samples, strata: Strata, limit: int, seed: int) -> Rows:
+    """The rows of at most `limit` samples: first one of each stratum, then in about the proportions of the whole.
 
     A smaller limit gives a subset of what a larger limit gives.
     """
-    order = sorted(_ranked(samples, strata, seed), key=lambda r: (Fraction(r[0], r[1]), _random_key(seed, r[2].id)))
-    return [sample for _, _, sample in order[:limit]]
+    share = np.zeros(len(samples))
+    for rows in _pools(samples, strata, seed).values():
+        share[rows] = np.arange(len(rows)) / len(rows)
+    return in_order(share, random_keys(samples.ids, seed))[:limit]
 
 
-def limit_per_stratum(samples: Sequence[Sample], strata: Strata, limit: int, seed: int) -> list[Sample]:
-    """At most `limit` samples of each stratum; a smaller limit gives a subset of what a larger limit gives."""
-    return [sample for rank, _, sample in _ranked(samples, strata, seed) if rank < limit]
+def limit_per_stratum(samples: Samples, strata: Strata, limit: int, seed: int) -> Rows:
+    """The rows of at most `limit` samples of each stratum; a smaller limit gives a subset of those of a larger one."""
+    return np.concatenate([rows[:limit] for rows in _pools(samples, strata, seed).values()])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+
+from tl.components.columns import Numbers
 from tl.components.data.base import Data
 from tl.components.data.copies import SamplesBySplit, equal_samples
 from tl.components.data.label_doubts import label_doubts
-from tl.components.data.labels import names_of
+from tl.components.data.labels import class_counts, has_target
 from tl.components.data.split_doubts import split_doubts
 from tl.components.picture import decoded, is_animated, picture_name
-from tl.components.sample import Sample, texts_of
+from tl.components.sample import Raw, Sample, Samples
 from tl.errors import Mistake, TLError
 
 _UNEVEN = 10  # a warning where the largest class has so many times the samples of the smallest
@@ -33,7 +35,7 @@ class Findings:
 def inspect(data: Data, max_opened: int = 2000) -> Findings:
     """Look at every sample, and open at most `max_opened` pictures, evenly spread over the splits."""
     counts = count(data)
-    pictures = [s for rows in data.splits.values() for s in rows] if data.modality == "image" else []
+    pictures = [one for s in data.splits.values() for one in s.inputs] if data.modality == "image" else []
     opened = _evenly_spread(pictures, max_opened)
     errors, odd = _open_pictures(opened)
     errors += _shared_groups(data.splits)
@@ -55,28 +57,28 @@ def count(data: Data) -> dict[str, dict[str, int]]:
     """split -> class -> number of samples, zeros included; split -> 'samples' -> number without classes."""
     found: dict[str, dict[str, int]] = {}
     for split, rows in data.splits.items():
-        counts = Counter(name for sample in rows for name in names_of(sample.target))
-        labelled = data.space.kind != "number" and any(sample.target is not None for sample in rows)
+        counts = class_counts(rows)
+        labelled = data.space.kind != "number" and has_target(rows).any()
         found[split] = {name: counts[name] for name in data.space.names} if labelled else {"samples": len(rows)}
     return found
 
 
-def _evenly_spread(samples: Sequence[Sample], most: int) -> Sequence[Sample]:
-    if len(samples) <= most:
-        return samples
-    return [samples[i * len(samples) // most] for i in range(most)]
+def _evenly_spread(pictures: Sequence[Raw], most: int) -> Sequence[Raw]:
+    if len(pictures) <= most:
+        return pictures
+    return [pictures[i * len(pictures) // most] for i in range(most)]
 
 
-def _open_pictures(samples: Iterable[Sample]) -> tuple[list[str], list[str]]:
+def _open_pictures(pictures: Iterable[Raw]) -> tuple[list[str], list[str]]:
     """(errors, warnings) from opening every picture."""
     wrong, thin, moving = [], [], []
-    for sample in samples:
+    for picture in pictures:
         try:
-            image = decoded(sample.input)
+            image = decoded(picture)
             if min(image.size) < 2:
-                thin.append(f"{picture_name(sample.input)} ({image.width} x {image.height} pixels)")
-            if is_animated(sample.input):
-                moving.append(picture_name(sample.input))
+                thin.append(f"{picture_name(picture)} ({image.width} x {image.height} pixels)")
+            if is_animated(picture):
+                moving.append(picture_name(picture))
         except TLError as error:
             wrong.append(str(error))
     odd = [f"{_many(len(thin), 'picture')} only one pixel wide or high: {_some(thin)}."] if thin else []
@@ -86,21 +88,30 @@ def _open_pictures(samples: Iterable[Sample]) -> tuple[list[str], list[str]]:
 
 
 def _half_empty(data: Data) -> list[str]:
-    empty = [s for rows in data.splits.values() for s in rows if not all(t.strip() for t in texts_of(s))]
-    return [f"{_many(len(empty), 'pair')} with an empty text: {_some(s.where for s in empty)}."] if empty else []
+    empty = []
+    for samples in data.splits.values():
+        blank = [texts.blank() for texts in samples.texts]
+        rows = np.flatnonzero(np.logical_or.reduce(blank)).tolist() if blank else []
+        empty += [samples.places[row] for row in rows]
+    return [f"{_many(len(empty), 'pair')} with an empty text: {_some(empty)}."] if empty else []
 
 
 def _shared_groups(splits: SamplesBySplit) -> list[str]:
-    members = {name: {s.group: s for s in reversed(rows) if s.group is not None} for name, rows in splits.items()}
+    names = {split: samples.groups.counts().keys() for split, samples in splits.items()}
     found = []
-    for one, two in combinations(members, 2):
-        both = sorted(set(members[one]) & set(members[two]), key=str)
+    for one, two in combinations(splits, 2):
+        both = sorted(names[one] & names[two])
         if both:
-            example = f"'{both[0]}' in {members[one][both[0]].where} and {members[two][both[0]].where}"
+            places = [samples.places[_first_row(samples, both[0])] for samples in (splits[one], splits[two])]
+            example = f"'{both[0]}' in {places[0]} and {places[1]}"
             found.append(
                 f"{one} and {two} share {_many(len(both), 'group')}, such as {example}: keep each group in one split."
             )
     return found
+
+
+def _first_row(samples: Samples, group: str) -> int:
+    return int(samples.groups.rows_of(lambda name: name == group, without_value=False).argmax())
 
 
 def duplicates(splits: SamplesBySplit) -> int:
@@ -151,9 +162,13 @@ def _uneven_classes(data: Data, counts: Mapping[str, Mapping[str, int]]) -> list
 
 
 def _constant_numbers(data: Data) -> list[str]:
-    rows = zip(*(s.target or () for s in data.splits["train"]), strict=True) if data.space.kind == "number" else ()
-    still = [(name, column[0]) for name, column in zip(data.space.names, rows, strict=False) if len(set(column)) == 1]
-    return [f"'{name}' is {value} in every training sample: there is nothing to learn." for name, value in still]
+    match data.splits["train"].targets:
+        case Numbers() as numbers:
+            first = numbers.values[0]
+            still = (numbers.values == first).all(axis=0)
+            said = zip(data.space.names, first.tolist(), still.tolist(), strict=True)
+            return [f"'{n}' is {v} in every training sample: there is nothing to learn." for n, v, same in said if same]
+    return []
 
 
 def _many(n: int, noun: str) -> str:

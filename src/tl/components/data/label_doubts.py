@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tl.components.data.base import Data
-from tl.components.data.labels import names_of
+from tl.components.data.labels import class_counts
 from tl.errors import Mistake
 
 _SEEN_ONCE = 0.5  # labels are taken for ids where more than this share of samples has a class of its own
@@ -20,8 +20,7 @@ _SHOWN = 3
 
 def label_doubts(data: Data) -> Iterator[Mistake]:
     """Doubts about the class names of data, by all its samples with known targets."""
-    targets = [sample.target for rows in data.splits.values() for sample in rows]
-    counts = Counter(name for target in targets for name in names_of(target))
+    counts = sum((class_counts(samples) for samples in data.splits.values()), Counter[str]())
     yield from _missing_words(counts)
     if data.space.kind == "single" and (doubt := _ids(counts) or _numbers(counts) or _lists(counts)):
         yield doubt

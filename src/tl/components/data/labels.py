@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
+
+from tl.components.columns import Codes, Numbers, one_value
 from tl.components.data.base import LABELLED_SPLITS, Common
-from tl.components.data.divide import natural_key
-from tl.components.sample import Sample, Target
+from tl.components.data.order import natural_key
+from tl.components.sample import Samples, Target
 from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
 
-SplitLists = dict[str, list[Sample]]
+SplitLists = dict[str, Samples]
 """The samples of each split while the splits are still being made: `label_map` changes them."""
 
 
@@ -24,67 +28,104 @@ def names_of(target: Target) -> tuple[str, ...]:
     return tuple(name for name in target or () if isinstance(name, str))
 
 
-def strata(samples: Sequence[Sample], kind: Kind) -> dict[str, str]:
-    """The stratum of each sample id: the class, the rarest of several labels, '' for numbers and unknown targets."""
-    counts = Counter(name for sample in samples for name in names_of(sample.target))
-    return {s.id: min(names_of(s.target), key=lambda n: (counts[n], n), default="") for s in samples}
+def class_counts(samples: Samples) -> Counter[str]:
+    """How many samples have each class or label."""
+    found: Counter[str] = Counter()
+    match samples.targets:
+        case Codes() as targets:
+            for target, count in targets.counts().items():
+                for name in names_of(target):
+                    found[name] += count
+    return found
 
 
-def with_missing(sample: Sample, words: Sequence[str]) -> Sample:
-    """The sample without the labels that stand for none (data.missing); without a target where none is left."""
-    names = names_of(sample.target)
-    if not set(names) & set(words):
-        return sample
-    left = tuple(name for name in names if name not in words)
-    return replace(sample, target=left or None)
+def with_missing(samples: Samples, words: Sequence[str]) -> Samples:
+    """The samples without the labels that stand for none (data.missing); without a target where none is left."""
+    match samples.targets:
+        case Codes() as targets:
+            return replace(samples, targets=targets.mapped(lambda target: _known(target, words)))
+    return samples
 
 
-def keep_classes(samples: list[Sample], classes: Sequence[str], kind: Kind) -> list[Sample]:
+def _known(target: str | tuple[str, ...], words: Sequence[str]) -> str | tuple[str, ...] | None:
+    names = names_of(target)
+    return (tuple(name for name in names if name not in words) or None) if {*names} & {*words} else target
+
+
+def strata(samples: Samples) -> Codes[str]:
+    """The stratum of each sample: the class, the rarest of several labels, '' for numbers and unknown targets."""
+    counts = class_counts(samples)
+    match samples.targets:
+        case Codes() as targets:
+            return targets.mapped(lambda t: min(names_of(t), key=lambda n: (counts[n], n), default="")).filled("")
+    return one_value("", len(samples))
+
+
+def keep_classes(samples: Samples, classes: Sequence[str], kind: Kind) -> Samples:
     """The samples of these classes, and those without a target; of several labels, a sample keeps only these.
 
     TLError for a class that no sample has.
     """
     if kind == "number":
         raise TLError("data.classes chooses classes, but the targets here are numbers: set data.classes=null.")
-    known = {name for sample in samples for name in names_of(sample.target)}
+    known = class_counts(samples)
     for name in classes:
         if name not in known:
             raise TLError(f"data.classes: no sample has the class '{name}'.{did_you_mean(name, known)}")
+    targets = samples.targets
+    assert isinstance(targets, Codes)
     if kind == "multi":
-        return [replace(s, target=_only(s.target, classes)) for s in samples]
-    return [s for s in samples if s.target is None or s.target in classes]
+        return replace(
+            samples, targets=targets.mapped(lambda t: tuple(name for name in names_of(t) if name in classes))
+        )
+    return samples.chosen(targets.rows_of(lambda t: t in classes, without_value=True))
 
 
-def _only(target: Target, classes: Sequence[str]) -> Target:
-    return None if target is None else tuple(name for name in names_of(target) if name in classes)
+def has_target(samples: Samples) -> npt.NDArray[np.bool_]:
+    """Whether each sample has a target."""
+    match samples.targets:
+        case Numbers() as numbers:
+            return numbers.known
+        case Codes() as targets:
+            return targets.codes >= 0
 
 
-def unlabelled(sample: Sample) -> bool:
-    """Whether a sample of train, val or test, or of no split yet, has no label."""
-    return (sample.split is None or sample.split in LABELLED_SPLITS) and (sample.target is None or sample.target == "")
+def judged(samples: Samples) -> npt.NDArray[np.bool_]:
+    """Whether each sample is in train, val or test, or in no split yet."""
+    return samples.splits.rows_of(lambda split: split in LABELLED_SPLITS, without_value=True)
 
 
-def not_finite(sample: Sample, columns: Sequence[str]) -> tuple[str, float] | None:
-    """(column, number) of the first number that is not finite in a sample of train, val or test; else None."""
-    numbers = () if sample.target is None or isinstance(sample.target, str) else sample.target
-    if sample.split is not None and sample.split not in LABELLED_SPLITS:
-        return None
-    pairs = zip(columns, numbers, strict=False)
-    return next(((n, v) for n, v in pairs if isinstance(v, float) and not math.isfinite(v)), None)
+def unlabelled(samples: Samples) -> npt.NDArray[np.bool_]:
+    """Whether each sample is of train, val or test, or of no split yet, and has no label."""
+    match samples.targets:
+        case Numbers() as numbers:
+            return judged(samples) & ~numbers.known
+        case Codes() as targets:
+            return judged(samples) & targets.rows_of(lambda target: target == "", without_value=True)
 
 
-def check_targets(samples: Sequence[Sample], columns: Sequence[str]) -> None:
+def not_finite(samples: Samples, columns: Sequence[str]) -> dict[int, str]:
+    """For each sample of train, val or test with a number that is not finite: its row, and a clause that says so."""
+    match samples.targets:
+        case Numbers() as numbers:
+            wrong = ~np.isfinite(numbers.values)
+            wrong[~(judged(samples) & numbers.known)] = False
+            cells = {row: int(wrong[row].argmax()) for row in np.flatnonzero(wrong.any(axis=1)).tolist()}
+            return {r: f"'{columns[c]}' is {numbers.values[r, c]}, not a finite number" for r, c in cells.items()}
+    return {}
+
+
+def check_targets(samples: Samples, columns: Sequence[str]) -> None:
     """TLError where a sample of train, val or test has no label, or a number that is not finite."""
-    bare = [sample for sample in samples if unlabelled(sample)]
-    if bare:
+    bare = np.flatnonzero(unlabelled(samples))
+    if len(bare):
         more = f" (and {len(bare) - 1} more)" if len(bare) > 1 else ""
         raise TLError(
-            f"{bare[0].where}: the sample has no label{more}: fill it in or remove the row; samples without labels "
-            "belong in a split of another name than train, val, test."
+            f"{samples.places[int(bare[0])]}: the sample has no label{more}: fill it in or remove the row; samples "
+            "without labels belong in a split of another name than train, val, test."
         )
-    for sample in samples:
-        if wrong := not_finite(sample, columns):
-            raise TLError(f"{sample.where}: '{wrong[0]}' is {wrong[1]}, not a finite number: mend or remove the row.")
+    for row, clause in not_finite(samples, columns).items():
+        raise TLError(f"{samples.places[row]}: {clause}: mend or remove the row.")
 
 
 def label_map(splits: SplitLists, kind: Kind, notes: list[str]) -> tuple[str, ...]:
@@ -92,22 +133,22 @@ def label_map(splits: SplitLists, kind: Kind, notes: list[str]) -> tuple[str, ..
 
     TLError where val or test has a class that train lacks. In other splits such samples lose their label, with a note.
     """
-    names = tuple(sorted({name for s in splits["train"] for name in names_of(s.target)}, key=natural_key))
+    names = tuple(sorted(class_counts(splits["train"]), key=natural_key))
     _check_enough(names, kind)
     for split in [s for s in splits if s != "train"]:
-        found = Counter(name for sample in splits[split] for name in names_of(sample.target))
+        found = class_counts(splits[split])
         strange = sorted(set(found) - set(names), key=natural_key)
         if strange and split in LABELLED_SPLITS:
-            first = next(s for s in splits[split] if strange[0] in names_of(s.target))
+            first = splits[split].places[int(holding(splits[split], strange[:1]).argmax())]
             raise TLError(
-                f"{first.where}: the class {_list(strange)} occurs in {split} but not in train, so it cannot be "
+                f"{first}: the class {_list(strange)} occurs in {split} but not in train, so it cannot be "
                 f"learnt: add training samples, or choose data.classes without it.{did_you_mean(strange[0], names)}"
             )
         if strange:
-            splits[split] = [_unlabelled(sample, strange) for sample in splits[split]]
+            splits[split] = _unlabelled(splits[split], strange)
             notes.append(f"{split}: samples of {_list(strange)}, unknown to train, are taken as unlabelled.")
         missing = [name for name in names if not found[name]]
-        if missing and split in LABELLED_SPLITS and splits[split]:
+        if missing and split in LABELLED_SPLITS and len(splits[split]):
             notes.append(f"{split} has no sample of {_list(missing)}.")
     return names
 
@@ -120,8 +161,21 @@ def _check_enough(names: Sequence[str], kind: Kind) -> None:
         raise TLError("No training sample has any label: check data.labels or data.label_columns.")
 
 
-def _unlabelled(sample: Sample, strange: Sequence[str]) -> Sample:
-    return replace(sample, target=None) if set(names_of(sample.target)) & set(strange) else sample
+def holding(samples: Samples, names: Collection[str]) -> npt.NDArray[np.bool_]:
+    """Whether each sample has one of these classes."""
+    match samples.targets:
+        case Codes() as targets:
+            return targets.rows_of(lambda target: not {*names_of(target)}.isdisjoint(names), without_value=False)
+    return np.zeros(len(samples), dtype=bool)
+
+
+def _unlabelled(samples: Samples, strange: Sequence[str]) -> Samples:
+    """The samples, of which those of strange classes have no target any more."""
+    match samples.targets:
+        case Codes() as targets:
+            known = np.where(holding(samples, strange), -1, targets.codes).astype(np.int32)
+            return replace(samples, targets=Codes(targets.values, known))
+    return samples
 
 
 def _list(names: Sequence[str]) -> str:
@@ -129,22 +183,35 @@ def _list(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
 
 
-def space_of(names: tuple[str, ...], train: Sequence[Sample], kind: Kind, common: Common) -> Space:
+def space_of(names: tuple[str, ...], train: Samples, kind: Kind, common: Common) -> Space:
     """The output space, with weights of its classes or labels where data.balance=weights."""
-    if kind == "number":
-        rows = [[float(value) for value in s.target or ()] for s in train]
-        means = tuple(math.fsum(column) / len(column) for column in zip(*rows, strict=True))
-        return Space(kind, names, means, tuple(_std(c, m) for c, m in zip(zip(*rows, strict=True), means, strict=True)))
+    match train.targets:
+        case Numbers() as numbers:
+            columns = numbers.values.T.tolist()
+            means = tuple(map(_mean, columns))
+            return Space(kind, names, means, tuple(_std(c, m) for c, m in zip(columns, means, strict=True)))
     if common["balance"] != "weights":
         return Space(kind, names)
-    counts = Counter(name for sample in train for name in names_of(sample.target))
+    counts = class_counts(train)
     if kind == "multi":
         return Space(kind, names, label_weights=tuple(_on_and_off(counts[name], len(train)) for name in names))
     return Space(kind, names, class_weights=_class_weights(names, counts))
 
 
+def _mean(column: Sequence[float]) -> float:
+    try:
+        return math.fsum(column) / len(column)
+    except OverflowError:  # the sum is beyond the largest number, though the mean is not
+        return math.fsum(value / len(column) for value in column)
+
+
 def _std(column: Sequence[float], mean: float) -> float:
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in column) / len(column)) or 1.0
+    """The standard deviation, 1 for equal numbers; a power of two keeps the squares of any numbers within bounds."""
+    if min(column) == max(column):
+        return 1.0
+    _, exponent = math.frexp(max(abs(value - mean) for value in column))
+    squares = (math.ldexp(value - mean, -exponent) ** 2 for value in column)
+    return math.ldexp(math.sqrt(math.fsum(squares) / len(column)), exponent)
 
 
 def _on_and_off(on: int, samples: int) -> tuple[float, float]:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from tl.components.columns import Pairs
 from tl.components.data.base import Data
-from tl.components.sample import texts_of
 from tl.errors import Mistake
 
 _FEW = 20  # below so many samples, a share's 95 % interval spans more than 40 points
@@ -48,8 +48,8 @@ def _small_splits(data: Data) -> Iterator[Mistake]:
 
 
 def _equal_pairs(data: Data) -> Iterator[Mistake]:
-    pairs = [texts for rows in data.splits.values() for s in rows if len(texts := texts_of(s)) == 2]
-    if pairs and all(first == second for first, second in pairs):
+    pairs = [samples.inputs for samples in data.splits.values() if isinstance(samples.inputs, Pairs)]
+    if pairs and all(first == second for column in pairs for first, second in column):
         text = "Both texts of every pair are the same: data.pair must name the column of the second text, or be null."
         yield Mistake(text, code="E168", key="data.pair")
 
@@ -58,13 +58,13 @@ def _deep_folders(data: Data) -> Iterator[Mistake]:
     """A doubt where every class is a folder of several folders of pictures, so that these may be the classes."""
     inner: dict[str, set[str]] = defaultdict(set)
     for rows in data.splits.values():
-        for sample in rows:
-            if not isinstance(sample.input, Path) or not isinstance(sample.target, str):
+        for name, source, target in zip(rows.ids, rows.inputs, rows.targets, strict=True):
+            if not isinstance(source, Path) or not isinstance(target, str):
                 return
-            folders = Path(sample.id).parent.parts
-            if sample.target not in folders[:-1]:
+            folders = Path(name).parent.parts
+            if target not in folders[:-1]:
                 return
-            inner[sample.target].add(folders[folders.index(sample.target) + 1])
+            inner[target].add(folders[folders.index(target) + 1])
     if inner and all(len(names) > 1 for names in inner.values()):
         one = next(iter(inner))
         listed = ", ".join(sorted(inner[one])[:3])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from tl.components.columns import Codes, Numbers, one_value
 from tl.components.data.bad_samples import check_texts, control_characters, usable_samples
 from tl.components.data.base import (
     LABELLED_SPLITS,
@@ -16,11 +20,12 @@ from tl.components.data.base import (
     data_fingerprint,
     standard_split_name,
 )
-from tl.components.data.copies import clusters, merged_groups, rejoined
-from tl.components.data.divide import Strata, assign_splits, limit_per_stratum, limit_total, natural_key
+from tl.components.data.copies import clusters, first_repeated, merged_groups, rejoined
+from tl.components.data.divide import assign_splits, limit_per_stratum, limit_total
 from tl.components.data.labels import (
     SplitLists,
     check_targets,
+    class_counts,
     keep_classes,
     label_map,
     names_of,
@@ -28,7 +33,8 @@ from tl.components.data.labels import (
     strata,
     with_missing,
 )
-from tl.components.sample import Sample, Target
+from tl.components.data.order import natural_order
+from tl.components.sample import Samples, Target
 from tl.errors import TLError, did_you_mean
 from tl.space import Kind, Space
 
@@ -48,15 +54,28 @@ def label_index(space: Space, target: Target) -> int | list[float]:
     return [float(name in (target or ())) for name in space.names]
 
 
+def target_array(space: Space, samples: Samples) -> npt.NDArray[Any]:
+    """All targets as a loss takes them: int64 (n,), -1 for none; 0 or 1 (n, C); or the numbers (n, K) in float64."""
+    match samples.targets:
+        case Numbers() as numbers:
+            return np.where(numbers.known[:, None], numbers.values, 0.0)
+        case Codes() as targets:
+            none = -1 if space.kind == "single" else [0.0] * space.dim
+            rows = [*(label_index(space, target) for target in targets.values), none]
+            dtype = {"single": np.int64, "multi": np.float32, "number": np.float64}[space.kind]
+            return np.array(rows, dtype=dtype)[targets.codes]
+
+
 def load_data(source: DataSource) -> Data:
     """Read a source, divide the samples without a split, keep the wanted classes and counts, and map the labels."""
     common, kind = source.common, source.kind
     _check(common, kind)
-    samples = [replace(s, split=standard_split_name(s.split) if s.split else None) for s in source.read()]
+    samples = Samples.of(source.read())
+    samples = replace(samples, splits=samples.splits.mapped(lambda name: standard_split_name(name) or None))
     if common["split"].test == "val":
-        samples = _judged_on_val(samples)
+        samples = replace(samples, splits=_judged_on_val(samples.splits))
     if common["missing"]:
-        samples = [with_missing(sample, common["missing"]) for sample in samples]
+        samples = with_missing(samples, common["missing"])
     _check_unique(samples)
     skipped: tuple[str, ...] = ()
     if common["on_error"] == "skip":
@@ -71,19 +90,17 @@ def load_data(source: DataSource) -> Data:
     if common["classes"] is not None:
         samples = keep_classes(samples, common["classes"], kind)
     check_targets(samples, source.target_names())
-    splits = _divide(samples, common["split"], kind, notes)
+    samples = samples.take(natural_order(samples.ids))
+    splits = _divide(samples, common["split"], notes)
     names = source.target_names() if kind == "number" else label_map(splits, kind, notes)
-    kept = _subset(splits, common, kind)
-    train = kept["train"]
-    _note_lost(names, kind, train, notes)
+    kept = _subset(splits, common)
+    _note_lost(names, kind, kept["train"], notes)
     return Data(
         modality=source.modality,
-        space=space_of(names, train, kind, common),
-        splits={split: tuple(sorted(rows, key=lambda s: natural_key(s.id))) for split, rows in kept.items()},
+        space=space_of(names, kept["train"], kind, common),
+        splits=kept,
         balanced_sampling=common["balance"] == "sampling",
-        fingerprint=data_fingerprint(
-            sorted((s for rows in kept.values() for s in rows), key=lambda s: natural_key(s.id))
-        ),
+        fingerprint=data_fingerprint(kept),
         notes=tuple(notes),
         skipped=skipped,
     )
@@ -101,77 +118,83 @@ def _check(common: Common, kind: Kind) -> None:
         raise TLError("data.balance=weights weighs classes, but the targets here are numbers: use data.balance=none.")
 
 
-def _judged_on_val(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples of val as those of test; TLError where that is not what the data's splits allow."""
-    there = sorted({s.split for s in samples if s.split is not None})
+def _judged_on_val(splits: Codes[str]) -> Codes[str]:
+    """The splits, where val is test; TLError where that is not what the data's splits allow."""
+    there = sorted(splits.counts())
     if "val" not in there or "test" in there:
         why = "the data has a split test already" if "test" in there else "the data has no split val"
         raise TLError(f"data.split.test=val: {why} (the splits here: {', '.join(there) or 'none'}): give a share.")
-    return [replace(s, split="test") if s.split == "val" else s for s in samples]
+    return splits.mapped(lambda name: "test" if name == "val" else name)
 
 
-def _check_unique(samples: Sequence[Sample]) -> None:
-    seen: dict[str, Sample] = {}
-    for sample in samples:
-        first = seen.setdefault(sample.id, sample)
-        if first is not sample:
-            raise TLError(f"{sample.where}: the id '{sample.id}' is also in {first.where}, but ids must be unique.")
+def _check_unique(samples: Samples) -> None:
+    if (found := first_repeated(samples.ids)) is not None:
+        first, second = (samples[row] for row in found)
+        raise TLError(f"{second.where}: the id '{second.id}' is also in {first.where}, but ids must be unique.")
 
 
-def _divide(samples: Sequence[Sample], split: Division, kind: Kind, notes: list[str]) -> SplitLists:
-    named = Counter(s.split for s in samples if s.split is not None)
-    pool = [s for s in samples if s.split is None]
+def _divide(samples: Samples, split: Division, notes: list[str]) -> SplitLists:
+    named = samples.splits.counts()
     wanted = {"val": split.val, "test": 0.0 if split.test == "val" else split.test}
-    missing = {name: share for name, share in wanted.items() if not named[name] and share > 0}
-    if not pool and not named["train"]:
+    missing = {name: share for name, share in wanted.items() if name not in named and share > 0}
+    undivided = samples.splits.codes < 0
+    if not undivided.any() and "train" not in named:
         there = ", ".join(sorted(named)) or "none"
         raise TLError(f"There is no training sample: name a split 'train' (the splits here: {there}).")
     if missing:
-        pool = [*pool, *(s for s in samples if s.split == "train")]
+        undivided |= samples.splits.rows_of(lambda name: name == "train", without_value=True)
         if named:
             shares = " and ".join(f"{name} ({share:.0%})" for name, share in missing.items())
-            instead = " (data.split.test=val takes val for it instead)" if "test" in missing and named["val"] else ""
+            instead = " (data.split.test=val takes val for it instead)" if "test" in missing and "val" in named else ""
             notes.append(f"The data names no {' and no '.join(missing)}: cut from train are {shares}{instead}.")
-    by = strata(pool, kind) if split.stratify else {s.id: "" for s in pool}
-    given = _assigned(pool, by, missing, split, notes)
-    splits: SplitLists = {name: [] for name in LABELLED_SPLITS}
-    for sample in samples:
-        name = given.get(sample.id) or sample.split or "train"
-        splits.setdefault(name, []).append(replace(sample, split=name))
+    splits = _split_rows(samples, undivided, missing, split, notes)
     if len(splits["train"]) < 2:
         raise TLError(f"There is {len(splits['train'])} training sample: at least 2 are needed.")
-    notes.extend(f"There is no {name} split." for name in ("val", "test") if not splits[name])
-    return {name: rows for name, rows in splits.items() if rows}
+    notes.extend(f"There is no {name} split." for name in ("val", "test") if not len(splits[name]))
+    return {name: rows for name, rows in splits.items() if len(rows)}
 
 
-def _assigned(
-    pool: Sequence[Sample], by: Strata, shares: Mapping[str, float], split: Division, notes: list[str]
-) -> dict[str, str]:
-    """The split of each sample id of the pool, copies in one split unless the recipe says apart."""
+def _split_rows(
+    samples: Samples, undivided: npt.NDArray[np.bool_], missing: Mapping[str, float], split: Division, notes: list[str]
+) -> SplitLists:
+    """The samples of each split; those that are undivided are shared out, among train and the splits that miss."""
+    names = [*dict.fromkeys((*LABELLED_SPLITS, *samples.splits.values))]
+    place = {name: number for number, name in enumerate(names)}
+    own = np.array([*(place[name] for name in samples.splits.values), place["train"]])[samples.splits.codes]
+    given = _assigned(samples.chosen(undivided), missing, split, notes)
+    own[undivided] = np.array([place[name] for name in given.values])[given.codes]
+    return {name: samples.chosen(own == number).in_split(name) for name, number in place.items()}
+
+
+def _assigned(pool: Samples, shares: Mapping[str, float], split: Division, notes: list[str]) -> Codes[str]:
+    """The split of each sample of the pool, copies in one split unless the recipe says apart."""
+    by = strata(pool) if split.stratify else one_value("", len(pool))
     equal = clusters(pool) if shares and split.duplicates == "together" else []
-    grouped = any(sample.group is not None for sample in pool)
+    grouped = (pool.groups.codes >= 0).any()
     given = assign_splits(merged_groups(pool, equal) if grouped else pool, by, shares, split.seed)
     if copies := sum(len(rows) - 1 for rows in equal):
         what = "1 sample has" if copies == 1 else f"{copies} samples have"
         notes.append(
             f"{what} the input of another: such copies are kept in one split (data.split.duplicates=together)."
         )
-    return given if grouped else rejoined(given, equal, by)
+    return given if grouped else rejoined(given, equal, by, pool.ids)
 
 
-def _subset(splits: SplitLists, common: Common, kind: Kind) -> SplitLists:
+def _subset(splits: SplitLists, common: Common) -> SplitLists:
     kept = dict(splits)
-    seed = common["split"].seed
+    seed, limit = common["split"].seed, common["limit"]
     if common["per_class"] is not None:
-        kept["train"] = limit_per_stratum(kept["train"], strata(kept["train"], kind), common["per_class"], seed)
-    if common["limit"] is not None:
-        kept = {name: limit_total(rows, strata(rows, kind), common["limit"], seed) for name, rows in kept.items()}
+        rows = limit_per_stratum(kept["train"], strata(kept["train"]), common["per_class"], seed)
+        kept["train"] = kept["train"].take(np.sort(rows))
+    if limit is not None:
+        for name, samples in kept.items():
+            kept[name] = samples.take(np.sort(limit_total(samples, strata(samples), limit, seed)))
     if len(kept["train"]) < 2:
         raise TLError(f"data.limit={common['limit']} leaves fewer than 2 training samples: raise it.")
     return kept
 
 
-def _note_lost(names: Sequence[str], kind: Kind, train: Sequence[Sample], notes: list[str]) -> None:
-    left = len({s.target for s in train})
+def _note_lost(names: tuple[str, ...], kind: Kind, train: Samples, notes: list[str]) -> None:
+    left = len(class_counts(train))
     if kind == "single" and left < len(names):
         notes.append(f"data.limit leaves training samples of {left} of {len(names)} classes.")

@@ -49,8 +49,9 @@ class Head(nn.Module, ABC):
         self.dim_in, self.space, self.common = dim_in, space, common
         self._resolve_auto(standardize=True, init=self.starts[-1])
         self._check_options()
-        self.register_buffer("mean", torch.tensor(space.mean or [0.0] * space.dim))
-        self.register_buffer("std", torch.tensor(space.std or [1.0] * space.dim))
+        # In float64, as the targets are: dates and money have more digits than float32.
+        self.register_buffer("mean", torch.tensor(space.mean or [0.0] * space.dim, dtype=torch.float64))
+        self.register_buffer("std", torch.tensor(space.std or [1.0] * space.dim, dtype=torch.float64))
         self.register_buffer("class_weights", torch.tensor(space.class_weights or [1.0] * space.dim))
         # Not part of the state, so that weights from before there were any can be read.
         weights = torch.tensor(space.label_weights or [(1.0, 1.0)] * space.dim)
@@ -109,17 +110,21 @@ class Head(nn.Module, ABC):
                 weights = self.class_weights.unsqueeze(1) * self.label_weights
                 return functional.binary_cross_entropy(output, target, weights, **self._loss_options())
             case "number":
-                return functional.squared_error(output, (target - self.mean) / self.std)
+                return functional.squared_error(output, self.standardised(target))
 
     def scores(self, output: Tensor, temperature: float = 1.0) -> Tensor:
-        """Probabilities (B, C) from logits divided by the temperature, or numbers (B, K) in their raw units."""
+        """Probabilities (B, C) from logits divided by the temperature, or numbers (B, K) in raw units, in float64."""
         match self.space.kind:
             case "single":
                 return (output.float() / temperature).softmax(-1)
             case "multi":
                 return (output.float() / temperature).sigmoid()
             case "number":
-                return output.float() * self.std + self.mean
+                return output.double() * self.std + self.mean
+
+    def standardised(self, target: Tensor) -> Tensor:
+        """Numbers (B, K) in raw units as training standard deviations from the training mean."""
+        return ((target - self.mean) / self.std).float()
 
     def _loss_options(self) -> dict[str, float]:
         return {"smoothing": self.common["label_smoothing"], "gamma": self.common["focal_gamma"]}

@@ -111,7 +111,7 @@ class Linear(Head):
             case "multi":
                 return 2 * target - 1
             case "number":
-                return (target - self.mean) / self.std
+                return self.standardised(target)
 
     def _losses_and_scale(self, left_out: Tensor, wanted: Tensor, target: Tensor) -> tuple[Tensor, float]:
         """The losses (N,) of the predictions for samples left out, and the scale for the logits."""
