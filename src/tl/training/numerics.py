@@ -73,12 +73,16 @@ class Tally:
         self.steps = state["summed"]
 
 
-def not_finite(step: int, samples: Sequence[str], file: Path) -> TLError:
-    """The error for a step whose loss was not finite; all samples of the step are listed in `file`."""
+def not_finite(step: int, samples: Sequence[str], file: Path, skip_bad: int) -> TLError:
+    """The error for a step whose loss was not finite; all samples of the step are listed in `file`.
+
+    `skip_bad` is how many such steps the recipe lets be skipped.
+    """
     some = ", ".join(samples[:3])
+    skipping = f"raise loop.skip_bad={skip_bad}" if skip_bad else "let loop.skip_bad=3 skip a few such steps"
     return TLError(
         f"The loss or its gradient is not finite at step {step} (samples {some} ...: all are in {file}): lower "
-        "optimizer.lr, set loop.clip or loop.precision=no, or let loop.skip_bad=3 skip a few such steps. "
+        f"optimizer.lr, set loop.clip or loop.precision=no, or {skipping}. "
         "The checkpoints are from before that step."
     )
 

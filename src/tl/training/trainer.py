@@ -113,7 +113,7 @@ class Trainer:
             return
         samples = {name: stream.ids(bad - 1) for name, stream in self.stepper.streams.items()}
         self.run.write_json(BAD_STEP, {"step": bad, "samples": samples})
-        raise not_finite(bad, samples["train"], self.run.path / BAD_STEP)
+        raise not_finite(bad, samples["train"], self.run.path / BAD_STEP, self.loop.skip_bad)
 
     def _when_due(self, span: PhaseSpan, signals: Signals) -> None:
         step, plan = self.cursor.step, self.plan

@@ -92,13 +92,18 @@ def test_what_does_not_fit_is_said() -> None:
     report = load(target, state, "there", dropped=("fc.",))
     assert report.lines() == [
         "loaded 7 of 9 tensors from there",
-        "left out, as it is not part of the backbone: fc.weight, fc.bias",
         "missing there, so still random: 0.bias",
         "of another shape there, so still random: 2.weight (7, 3) for (1, 3)",
         "unknown here, so unused: stray",
+        "left out, as it is not part of the backbone: fc.weight, fc.bias",
     ]
     assert torch.equal(target[2].weight, before)
     assert target[2].bias.item() == 5.0
+
+
+def test_a_classifier_that_was_left_out_is_told_only_where_something_is_wrong() -> None:
+    state = {**net().state_dict(), "fc.weight": torch.zeros(10)}
+    assert load(net(), state, "there", dropped=("fc.",)).lines() == ["loaded 9 of 9 tensors from there"]
 
 
 def test_long_lists_are_cut() -> None:

@@ -51,15 +51,19 @@ class LoadReport:
     prefix: str = ""
 
     def lines(self) -> list[str]:
-        """The report for the user: a line on the loaded tensors, and one on each other kind that occurred."""
+        """The report for the user: a line on the loaded tensors, and one on each other kind that occurred.
+
+        What was left out on purpose is told only beside something that went otherwise than it should.
+        """
         wanted = len(self.loaded) + len(self.missing) + len(self.misshaped)
         without = f", names without '{self.prefix}'" if self.prefix else ""
         kinds = {
-            "left out, as it is not part of the backbone": self.dropped,
             "missing there, so still random": self.missing,
             "of another shape there, so still random": self.misshaped,
             "unknown here, so unused": self.unexpected,
         }
+        if any(kinds.values()):
+            kinds["left out, as it is not part of the backbone"] = self.dropped
         found = [f"{what}: {_listed(names)}" for what, names in kinds.items() if names]
         return [f"loaded {len(self.loaded)} of {wanted} tensors from {self.source}{without}", *found]
 
