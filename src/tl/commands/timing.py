@@ -47,7 +47,7 @@ def measure(recipe: Recipe) -> Timing:
     device = device_of(recipe)
     return Timing(
         device=machine(device),
-        weights=sum(p.numel() for p in assembly.model.parameters()),
+        weights=sum(assembly.model.sizes().values()),
         step=_seconds_of_step(assembly, device),
         sample=_seconds_of_sample(assembly, device),
         memory=peak_memory_mb(device),

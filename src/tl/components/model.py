@@ -41,6 +41,10 @@ class Model(nn.Module):
         adapter = {"adapter": self.adapter} if self._has_adapter else {}
         return {**stages, **adapter, "head": self.head}
 
+    def sizes(self) -> dict[str, int]:
+        """The number of parameters of each part; their sum is the model's."""
+        return {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in self.parts().items()}
+
     def features(self, x: Inputs, start: int = 0) -> Tensor:
         """Features (B, dim) after the adapter; `start` is the position from which the backbone still has to run."""
         features: Tensor = x.values if start == self.depth else self.backbone(x, start)

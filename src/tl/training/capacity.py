@@ -63,8 +63,7 @@ def capacity(trial: Trial) -> Capacity:
     most = -(-stream.batch // world)
     step = trial.step.to(trial.place.device)
     with untouched(step, trial.place.device):
-        parts = step.model.parts()
-        weights = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
+        weights = step.model.sizes()
         phases = [phase.train for phase in trial.phases]
         step.model.learn(max(phases, key=lambda names: sum(weights[name] for name in names)))
         step.train()

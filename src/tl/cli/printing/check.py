@@ -88,7 +88,8 @@ def _forecast_lines(checked: Checked, need: Forecast) -> list[str]:
         )
     else:
         lines.append(
-            f"memory   at least {need.memory:,.0f} MB for {need.weights / 1e6:.1f} million weights; activations on top"
+            f"memory   at least {need.memory:,.0f} MB, {need.weights / 1e6:.1f} million numbers in the weights' file; "
+            "activations on top"
         )
         lines.append(f"disk     about {need.disk:,.0f} MB for the run; {need.free:,.0f} MB are free")
     return lines
