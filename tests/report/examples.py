@@ -22,6 +22,7 @@ from tl.report.facts import (
     PhaseFact,
     Residual,
     Scatter,
+    Usage,
     Verdict,
     Versus,
 )
@@ -82,6 +83,7 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
             versions={name: name}, device=name, wall_s=61, peak_memory=2**30, git=name, seeds={name: 1}
         ),
         warnings=[name],
+        usage=Usage(commands=[(name, name)], python=name),
         command=name,
         recipe=name,
     )  # fmt: skip

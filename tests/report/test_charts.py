@@ -12,7 +12,7 @@ import pytest
 from tl.report.charts import Series, bars, interval_bar, line_chart, reliability, scatter
 from tl.report.facts import BinFact, Confusion, PhaseFact
 from tl.report.grids import heat_map, most_confused, rate_opacity, timeline, timeline_rows, worst_pairs
-from tl.report.svg import Frame, path, px, round_range, tick_text, ticks
+from tl.report.svg import Frame, honest_range, path, px, round_range, tick_text, ticks
 
 PHASES = [
     PhaseFact(name="head", first=1, last=25, epochs=1, rates={"backbone.0": None, "head": 1e-2}),
@@ -66,6 +66,26 @@ def test_ticks_of_steps_are_whole() -> None:
 )
 def test_a_range_widens_to_round_values(low: float, high: float, expected: tuple[float, float]) -> None:
     assert round_range(low, high) == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "share", "expected"),
+    [
+        (0.955, 0.96, True, (0, 1)),  # half a percent of accuracy is a small change
+        (0.955, 0.96, False, (0, 0.96)),
+        (38, 39, False, (0, 39)),
+        (-0.02, 0.03, True, (-0.02, 0.03)),
+        (-10.5, -10, False, (-11.3, -9.2)),  # 2.1, a fifth of 10.5
+    ],
+)
+def test_an_axis_does_not_exaggerate(low: float, high: float, share: bool, expected: tuple[float, float]) -> None:
+    assert honest_range(low, high, share=share) == pytest.approx(expected)
+
+
+def test_a_small_gain_is_drawn_small() -> None:
+    svg = line_chart([Series("accuracy", [(0, 0.955), (100, 0.96)])], title="Scores", share=True)
+    first, last = (at(dot, "cy")[0] for dot in marks(svg, "circle", "dot"))
+    assert first - last == pytest.approx((212 - 24) * 0.005, abs=0.02)
 
 
 def test_tick_labels_have_the_decimals_of_their_step() -> None:
@@ -140,6 +160,10 @@ def test_interval_bar_spans_the_interval() -> None:
     assert [at(one, "cx") for one in marks(svg, "circle", "s1")] == [(120,)]
     assert [at(one, "x1") for one in marks(svg, "line", "guess")] == [(36,)]
     assert not marks(interval_bar(0.5, None, None, None), "rect", "faint")
+    error = interval_bar(50.0, 25.0, 75.0, 100.0, 200.0)
+    assert [at(one, "x", "width") for one in marks(error, "rect", "faint")] == [(36, 56)]
+    assert [at(one, "x1") for one in marks(error, "line", "guess")] == [(120,)]
+    assert {"0", "200", "guessing"} <= set(words(error))
 
 
 def test_a_heat_map_colours_by_share_of_the_row() -> None:

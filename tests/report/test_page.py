@@ -20,6 +20,7 @@ from tl.report.facts import (
     PhaseFact,
     Residual,
     Scatter,
+    Verdict,
 )
 from tl.report.page import render
 
@@ -154,3 +155,15 @@ def test_largest_errors_come_first() -> None:
 def test_a_mistake_without_a_picture_says_so() -> None:
     broken = [Mistake(id="a", true="b", predicted="c", thumbnail=b"GIF89a")]
     assert "no picture" in read(replace(single(), mistakes=broken)).text
+
+
+def test_what_speaks_against_a_run_is_read_before_its_numbers() -> None:
+    page = render(replace(single(), warnings=["train and test share 3 exact duplicates"]))
+    assert page.index("3 exact duplicates") < page.index('class="verdict"') < page.index('class="tiles"')
+
+
+def test_an_error_is_drawn_beside_that_of_guessing() -> None:
+    """On a scale from 0, where there is one to compare with."""
+    assert "38.4 on the scale from 0 to 150" in render(numeric())
+    bare = replace(numeric(), verdict=Verdict(metric="mae", split="test", value=38.44, low=35.0, high=42.0, n=300))
+    assert "on the scale" not in render(bare)

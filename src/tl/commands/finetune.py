@@ -104,7 +104,7 @@ def _finish(run: Run, ready: Prepared, supply: Supply, cursor: Cursor) -> None:
     outcomes = _evaluate(run, ready, supply, validated, temperature)
     if run.writes:
         run.update_meta(seconds=run.seconds)
-        write_report(run, assembly, outcomes)
+        write_report(run, assembly, outcomes, ready.streams["train"].source.truncation())
 
 
 def find_rates(recipe: Recipe, listener: Listener) -> dict[str, RateSweep]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from tl.commands.answer import python_lines
 from tl.commands.assemble import Assembly
-from tl.components.data.inspect import duplicates
+from tl.components.data.base import Data
+from tl.components.data.copies import equal_samples
+from tl.components.data.inspect import EqualSamples, count_duplicates, duplicate_warnings
 from tl.evaluation.findings import judgement
 from tl.evaluation.outcome import Outcome
 from tl.evaluation.prior import prior
 from tl.evaluation.verdict import verdict_of
 from tl.metrics.calibration import LEAST_FOR_TEMPERATURE
 from tl.metrics.catalogue import COMPANIONS, METRICS
+from tl.recipe.recipe import Recipe
 from tl.report.facts import (
     DataCard,
     Environment,
@@ -22,27 +28,28 @@ from tl.report.facts import (
     MetricFact,
     ModelCard,
     PhaseFact,
+    Usage,
     Verdict,
 )
 from tl.report.page import render
 from tl.report.reasons import reasons
 from tl.report.verdict import sentence
-from tl.report.words import counted
+from tl.report.words import counted, shorten
 from tl.run.run import RECIPE, Run
 
-_MOST_COMPARED = 20_000
+_MOST_COMPARED, _EXAMPLE = 20_000, 60
 
 
-def write_report(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> None:
-    """Write report.html into the run, and its verdict into the run's meta.json."""
-    facts = gather(run, assembly, outcomes)
+def write_report(run: Run, assembly: Assembly, outcomes: Sequence[Outcome], cut: str | None) -> None:
+    """Write report.html into the run, and its verdict into the run's meta.json; `cut` says how many texts were cut."""
+    facts = gather(run, assembly, outcomes, cut)
     run.write("report.html", render(facts))
     run.update_meta(verdict=sentence(facts))
 
 
-def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
+def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome], cut: str | None) -> Facts:
     """The facts of a run; the last of its outcomes (test, else val) gives the verdict."""
-    meta, space = run.meta, assembly.data.space
+    meta, space, equal = run.meta, assembly.data.space, _equal_samples(assembly.data)
     rows, judged = run.rows(), outcomes[-1] if outcomes else None
     metrics = metric_facts()
     return Facts(
@@ -59,10 +66,16 @@ def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome]) -> Facts:
         reasons=reasons([o.as_json() for o in outcomes], lambda name: metrics[name].label),
         curves=rows,
         phases=_phases(rows, assembly),
-        data=_data_card(assembly),
+        data=_data_card(assembly, equal),
         model=_model_card(run, assembly),
-        environment=_environment(meta),
-        warnings=[*meta["warnings"], *assembly.data.notes],
+        environment=_environment(meta, assembly.recipe),
+        usage=_usage(run.path, assembly),
+        warnings=[
+            *meta["warnings"],
+            *duplicate_warnings(assembly.data.splits, equal or ()),
+            *([cut] if cut else ()),
+            *assembly.data.notes,
+        ],
         command=meta["command"],
         recipe=(run.path / RECIPE).read_text(encoding="utf-8"),
         **(judgement(judged, *_temperature(meta, assembly)) if judged else {}),
@@ -107,7 +120,47 @@ def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[Phase
     return found
 
 
-def _data_card(assembly: Assembly) -> DataCard:
+def _equal_samples(data: Data) -> EqualSamples | None:
+    """The samples that are copies of others; None where there are too many pictures to compare."""
+    pictures = sum(len(samples) for samples in data.splits.values()) if data.modality == "image" else 0
+    return equal_samples(data.splits) if pictures <= _MOST_COMPARED else None
+
+
+def _usage(run: Path, assembly: Assembly) -> Usage:
+    """How the run is used, with an input of its own data as the example where that can be written down."""
+    data, folder = assembly.data, shlex.quote(str(run))
+    first = next((sample for samples in data.splits.values() for sample in samples), None)
+    match first.input if first is not None else None:
+        case Path() as picture:
+            example = str(picture)
+        case str() as text:
+            example = shorten(text, _EXAMPLE)
+        case (str() as one, str() as other):
+            example = f"{shorten(one, _EXAMPLE)}\t{shorten(other, _EXAMPLE)}"
+        case _:
+            example = "picture.png"
+    several = "the pictures of a folder" if data.modality == "image" else "the texts of a table"
+    named = "new_pictures" if data.modality == "image" else "new.csv"
+    word = f"-- {_quoted(example)}" if example.startswith("-") else _quoted(example)
+    commands = [
+        (f"tl predict {folder} {word}", "one answer"),
+        (f"tl predict {folder} {named} --to answers.csv", f"{several}, a row each, with every score"),
+    ]
+    if {"root", "file"} & assembly.recipe.data.values.keys():
+        commands.append((f"tl evaluate {folder} --data labelled", "its scores on other data with labels"))
+    return Usage(commands=commands, python=python_lines(run, example))
+
+
+def _quoted(word: str) -> str:
+    """The word as a shell takes it; a tab is written so that it can be seen."""
+    return (
+        "$'" + word.replace("\\", "\\\\").replace("'", "\\'").replace("\t", "\\t") + "'"
+        if "\t" in word
+        else shlex.quote(word)
+    )
+
+
+def _data_card(assembly: Assembly, equal: EqualSamples | None) -> DataCard:
     data, node = assembly.data, assembly.recipe.data
     counts = {}
     if data.space.kind != "number":
@@ -116,9 +169,8 @@ def _data_card(assembly: Assembly) -> DataCard:
             found = Counter(str(label) for many in labels for label in many)
             counts[split] = {name: found[name] for name in data.space.names}
     place = next((str(node.values[key]) for key in ("root", "file", "files") if node.values.get(key)), "")
-    pictures = sum(len(samples) for samples in data.splits.values()) if data.modality == "image" else 0
     return DataCard(
-        duplicates=duplicates(data.splits) if pictures <= _MOST_COMPARED else None,
+        duplicates=None if equal is None else count_duplicates(equal),
         source=f"{node.option} {place}".strip(),
         sizes={split: len(samples) for split, samples in data.splits.items()},
         counts=counts,
@@ -128,7 +180,7 @@ def _data_card(assembly: Assembly) -> DataCard:
 
 def _model_card(run: Run, assembly: Assembly) -> ModelCard:
     node, model = assembly.recipe.backbone, assembly.model
-    sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in model.parts().items()}
+    sizes = model.sizes()
     learned = {phase.name: sum(sizes[part] for part in phase.train) for phase in assembly.phases}
     lines = [(key, str(value)) for key, value in node.values.items() if key != "weights"]
     chosen = [
@@ -146,12 +198,13 @@ def _model_card(run: Run, assembly: Assembly) -> ModelCard:
     )
 
 
-def _environment(meta: Mapping[str, Any]) -> Environment:
+def _environment(meta: Mapping[str, Any], recipe: Recipe) -> Environment:
+    split = recipe.data.values["split"]
     return Environment(
         versions=meta["versions"],
         device=meta["device"],
         wall_s=meta["seconds"],
         peak_memory=int(max(meta["peak_memory_mb"].values()) * 1024**2),
         git=meta["git"],
-        seeds={"seed": meta["seed"]},
+        seeds={"seed": meta["seed"], "data.split.seed": split["seed"]},
     )

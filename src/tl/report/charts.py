@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tl.report.facts import BinFact, PhaseFact
-from tl.report.svg import Frame, axes, circle, drawing, line, path, rect, round_range, text, tick_text
+from tl.report.svg import Frame, axes, circle, drawing, honest_range, line, path, rect, round_range, text, tick_text
 from tl.report.words import brief_count, count, number, shorten, text_width
 
 LINE_STYLES = 6
@@ -22,13 +22,13 @@ class Series:
     points: Sequence[tuple[float, float]]
 
 
-def line_chart(series: Sequence[Series], *, title: str, phases: Sequence[PhaseFact] = (), most_y: int = 5) -> str:
-    """Lines over steps, which begin at 0, and borders between phases; `most_y` is the most intervals of the y axis."""
+def line_chart(series: Sequence[Series], *, title: str, phases: Sequence[PhaseFact] = (), share: bool = False) -> str:
+    """Lines over steps, which begin at 0, and borders between phases; `share` says that the best value is 1."""
     values = [y for s in series for _, y in s.points if math.isfinite(y)]
     steps = [x for s in series for x, _ in s.points] + [p.last for p in phases]
     if not values:
         return ""
-    low, high = round_range(min(values), max(values), most_y)
+    low, high = round_range(*honest_range(min(values), max(values), share=share))
     frame = Frame(46, 24, 424, 212, 0, max(1, *steps, 1), low, high)
     body = axes(frame, x_label="step") + phase_borders(frame, phases)
     for i, one in enumerate(series):
@@ -115,17 +115,18 @@ def scatter(true: Sequence[float], predicted: Sequence[float], *, title: str) ->
     return drawing(394, 376, "".join(body), title=title, kind="square")
 
 
-def interval_bar(value: float, low: float | None, high: float | None, baseline: float | None) -> str:
-    """A score and its interval on a scale from 0 to 1, with a tick at `baseline`, the score of guessing."""
-    frame = Frame(8, 8, 232, 24)
+def interval_bar(value: float, low: float | None, high: float | None, baseline: float | None, top: float = 1.0) -> str:
+    """A score and its interval on a scale from 0 to `top`, with a tick at `baseline`, the score of guessing."""
+    frame = Frame(8, 8, 232, 24, 0, top)
     body = [line(frame.left, 16, frame.right, 16, "rail")]
     if low is not None and high is not None:
         body.append(rect((frame.x(low), 10, frame.x(high) - frame.x(low), 12), "fill s1 faint"))
     if baseline is not None:
         body.append(line(frame.x(baseline), 8, frame.x(baseline), 24, "guess"))
-        anchor = "mid" if 0.12 < baseline < 0.8 else "" if baseline <= 0.12 else "end"
+        anchor = "mid" if 0.12 < baseline / top < 0.8 else "" if baseline / top <= 0.12 else "end"
         body.append(text(frame.x(baseline), 38, "guessing", f"small {anchor}"))
     body.append(circle(frame.x(value), 16, 5, "fill s1"))
-    ends = [at for at in (0.0, 1.0) if baseline is None or abs(at - baseline) > 0.3]
-    body += [text(frame.x(at), 38, tick_text(at, 1), "small mid") for at in ends]
-    return drawing(240, 42, "".join(body), title=f"{number(value)} on the scale from 0 to 1", kind="gauge")
+    ends = [at for at in (0.0, top) if baseline is None or abs(at - baseline) > 0.3 * top]
+    body += [text(frame.x(at), 38, tick_text(at, top), "small mid") for at in ends]
+    scale = f"{number(value)} on the scale from 0 to {tick_text(top, top)}"
+    return drawing(240, 42, "".join(body), title=scale, kind="gauge")

@@ -203,6 +203,14 @@ class Environment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Usage:
+    """How the model is used: commands, each with what it is for, and a program in Python."""
+
+    commands: Sequence[tuple[str, str]]
+    python: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """All that one report shows. Where a fact is empty or None, the report has a sentence that says so.
 
@@ -237,6 +245,7 @@ class Facts:
     model: ModelCard | None = None
     environment: Environment | None = None
     warnings: Sequence[str] = ()
+    usage: Usage | None = None
     command: str = ""
     recipe: str = ""
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 
-from tl.report import cards, mistakes, training, verdict
+from tl.report import cards, mistakes, training, usage, verdict
 from tl.report.facts import Facts
 from tl.report.words import counted, esc, number
 
@@ -16,6 +16,7 @@ _SECTIONS: Mapping[str, tuple[str, Callable[[Facts], str]]] = {
     "training": ("Training", training.training),
     "errors": ("Errors", mistakes.errors),
     "confidence": ("Confidence", cards.confidence),
+    "usage": ("Use", usage.usage),
     "data": ("Data", cards.data),
     "model": ("Model", cards.model),
     "machine": ("Machine", cards.machine),
@@ -61,7 +62,7 @@ def _header(facts: Facts) -> str:
     origin = " · ".join(esc(one) for one in (facts.run, facts.created) if one)
     return (
         f'<header><h1 dir="auto">{esc(facts.title)}</h1><p class="origin">{origin}</p>'
-        f'<p class="verdict">{esc(verdict.sentence(facts))}</p>{verdict.tiles(facts)}{_warnings(facts)}'
+        f'{_warnings(facts)}<p class="verdict">{esc(verdict.sentence(facts))}</p>{verdict.tiles(facts)}'
         f"{training.learning_curve(facts)}</header>"
     )
 

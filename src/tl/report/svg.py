@@ -97,6 +97,20 @@ def ticks(low: float, high: float, most: int = 5, *, whole: bool = False) -> tup
     return tuple(_clean(i * step) for i in range(first, last + 1))
 
 
+def honest_range(low: float, high: float, *, share: bool) -> tuple[float, float]:
+    """The range that an axis of values in [low, high] covers, so that a small change looks small.
+
+    A share (of answers that are right, say) has the axis from 0 to 1, other values at or above 0 an axis from 0. An
+    axis with negative values spans at least a fifth of the largest.
+    """
+    if share and 0 <= low <= high <= 1:
+        return 0.0, 1.0
+    if low >= 0:
+        return 0.0, high
+    pad = 0.5 * max(0.0, 0.2 * max(abs(low), abs(high)) - (high - low))
+    return low - pad, high + pad
+
+
 def round_range(low: float, high: float, most: int = 5) -> tuple[float, float]:
     """The range [low, high], widened to round values. The result starts at 0 where 0 is near, and is never empty."""
     if 0 <= low < 0.5 * high:

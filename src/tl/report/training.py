@@ -49,12 +49,17 @@ def learning_curve(facts: Facts) -> str:
         note = f"Best {facts.metric(judged[0].key).label}: {number(value, 3)} at step {count(round(step))}."
     shown = series(judged, facts)
     title = f"Scores, {split_name(judged[0].split)}" if len({c.split for c in judged}) == 1 else "Scores"
-    scores = _line_figure(title, shown, facts, note)
+    scores = _line_figure(title, shown, facts, note, share=all(_is_share(curve, facts) for curve in judged))
     return side_by_side(_loss_figure(loss, facts), scores)
 
 
-def _line_figure(title: str, shown: Sequence[Series], facts: Facts, note: str = "") -> str:
-    html = line_chart(shown, title=title, phases=facts.phases)
+def _is_share(curve: Curve, facts: Facts) -> bool:
+    """True for a metric whose best value is 1."""
+    return curve.key in facts.metrics and facts.metric(curve.key).higher
+
+
+def _line_figure(title: str, shown: Sequence[Series], facts: Facts, note: str = "", *, share: bool = False) -> str:
+    html = line_chart(shown, title=title, phases=facts.phases, share=share)
     return figure(title, html, keys=line_legend(s.name for s in shown), note=note)
 
 
@@ -74,7 +79,7 @@ def other_curves(facts: Facts) -> str:
     charts = []
     for one in rest:
         name = f"{facts.metric(one.key).label}, {split_name(one.split)}"
-        charts.append(_line_figure(name, series([one], facts), facts))
+        charts.append(_line_figure(name, series([one], facts), facts, share=_is_share(one, facts)))
     return details(f"Other logged values ({len(rest)})", f'<div class="row small">{"".join(charts)}</div>')
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from tl.report.blocks import paragraph, score_cell, section, table, text_cell, tile
 from tl.report.charts import interval_bar
 from tl.report.facts import Facts, Verdict
+from tl.report.svg import round_range
 from tl.report.words import (
     LEVEL,
     clean,
@@ -122,7 +125,9 @@ def _main_tile(verdict: Verdict, facts: Facts) -> str:
     guess = finite(verdict.baseline)
     scale = [x for x in (verdict.value, verdict.low, verdict.high, guess) if x is not None]
     bounded = facts.metric(verdict.metric).higher and all(0 <= x <= 1 for x in scale)
-    graph = interval_bar(verdict.value, verdict.low, verdict.high, guess) if bounded else ""
+    compared = guess is not None and all(0 <= x < math.inf for x in scale) and any(scale)
+    top = 1.0 if bounded else round_range(0.0, max(scale))[1] if compared else None
+    graph = "" if top is None else interval_bar(verdict.value, verdict.low, verdict.high, guess, top)
     missing = verdict.missing if finite(verdict.value) is None else f"no interval: {verdict.missing}"
     known = f"{LEVEL} {ends}" if ends else missing if verdict.missing else ""
     notes = [known, f"guessing scores {number(guess)}" if guess is not None else "", _gain(verdict)]

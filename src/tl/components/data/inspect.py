@@ -20,6 +20,8 @@ from tl.errors import Mistake, TLError
 
 _UNEVEN = 10  # a warning where the largest class has so many times the samples of the smallest
 _SHOWN = 3
+EqualSamples = Sequence[Sequence[tuple[str, Sample]]]
+"""(split, sample) of all samples with the same input, for each input that occurs at least twice."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def inspect(data: Data, max_opened: int = 2000) -> Findings:
     warnings = [
         *odd,
         *_half_empty(data),
-        *_duplicate_warnings(data.splits),
+        *duplicate_warnings(data.splits, equal_samples(data.splits)),
         *_uneven_classes(data, counts),
         *_constant_numbers(data),
         *label_doubts(data),
@@ -114,14 +116,13 @@ def _first_row(samples: Samples, group: str) -> int:
     return int(samples.groups.rows_of(lambda name: name == group, without_value=False).argmax())
 
 
-def duplicates(splits: SamplesBySplit) -> int:
+def count_duplicates(equal: EqualSamples) -> int:
     """How many samples are exact copies of another sample, in whichever split."""
-    return sum(len(rows) - 1 for rows in equal_samples(splits))
+    return sum(len(rows) - 1 for rows in equal)
 
 
-def _duplicate_warnings(splits: SamplesBySplit) -> list[str]:
+def duplicate_warnings(splits: SamplesBySplit, equal: EqualSamples) -> list[str]:
     """Sentences on exact duplicates between splits, and on duplicates with different targets in any split."""
-    equal = equal_samples(splits)
     found = []
     for one, two in combinations(splits, 2):
         pairs = [pair for rows in equal if (pair := _across(rows, one, two))]
