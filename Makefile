@@ -5,7 +5,7 @@ JOBS ?= 2
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help install quickstart check test test-all smoke bench golden catalogue clean
+.PHONY: help install quickstart check test test-all smoke gpu bench golden catalogue clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test-all: install ## All tests, the slow ones too
 
 smoke: install ## Really run every shipped recipe, small
 	$(BIN)/python -m pytest tests/test_smoke.py
+
+gpu: ## What needs a CUDA GPU: its tests, then speed beside timm and the Trainer (under 8 minutes; no network)
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) scripts/gpu.py
 
 bench: install ## Measure tl against its peers into recipes/howto/figures.md, then the loop, the cache and transfer (hours)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[bench]'
