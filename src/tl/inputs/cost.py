@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
@@ -27,33 +26,29 @@ class StageCost:
 
 
 def stage_costs(backbone: Backbone, x: Inputs) -> list[StageCost]:
-    """The cost of every stage in order, of which the pooling is the last; counts matrix products and convolutions."""
+    """The cost of every stage in order, of which the pooling is the last.
+
+    Matrix products and convolutions are counted as torch carries them out, those within attention too.
+    """
     found, samples = [], len(x.values)
-    with torch.inference_mode():
+    with torch.inference_mode(), _whole_attention():
         for number in range(backbone.depth):
-            with _counting(backbone) as products:
+            with FlopCounterMode(display=False) as counted:
                 x = backbone.between(x, number, number + 1)
             real = 1.0 if x.mask is None else float(x.mask.float().mean())
-            found.append(StageCost(sum(products) / samples, real * x.values.nbytes / samples))
+            found.append(StageCost(counted.get_total_flops() / samples, real * x.values.nbytes / samples))
     return found
 
 
 @contextmanager
-def _counting(module: nn.Module) -> Iterator[list[float]]:
-    products: list[float] = []
-
-    def count(layer: nn.Module, _: Any, output: Any) -> None:
-        weight = layer.weight
-        if isinstance(output, Tensor) and isinstance(weight, Tensor):
-            products.append(2.0 * weight.numel() * output.numel() / weight.shape[0])
-
-    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d)
-    hooks = [layer.register_forward_hook(count) for layer in module.modules() if isinstance(layer, kinds)]
+def _whole_attention() -> Iterator[None]:
+    """Keep torch from computing an attention layer in one operation of its own, whose work no counter knows."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        yield products
+        yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def seconds(flops: float, device: torch.device) -> float:
