@@ -11,7 +11,7 @@ from torch import nn
 from tests.built import mistakes
 from tl.recipe.registry import options
 
-from .samples import over, parts_of, rule_of, step
+from .samples import loss_of, over, parts_of, rule_of, step
 
 EVERY = list(options("optimizer"))
 every = pytest.mark.parametrize("name", EVERY)
@@ -100,3 +100,20 @@ def test_rates_fall_by_the_stage_factor_from_the_top(name: str) -> None:
     rates = rule.rates(["backbone.0", "backbone.1", "backbone.2", "adapter", "head", "method"])
     expected = [0.01 / 2.6**2, 0.01 / 2.6, 0.01, 0.05, 0.05, 0.05]
     assert list(rates.values()) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", WITH_L1)
+@pytest.mark.parametrize("unscaled_before", [True, False])
+def test_an_l1_penalty_is_not_divided_by_the_loss_scale(name: str, unscaled_before: bool) -> None:
+    """Scaled losses, as with fp16, move the weights as losses as they are; clipping takes the scale off before."""
+    plain, scaled = parts_of(), parts_of()
+    rules = [over(parts, name, lr=0.1, l1=0.2, weight_decay=0.0) for parts in (plain, scaled)]
+    step(plain, rules[0])
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    scaler.scale(loss_of(scaled)).backward()
+    if unscaled_before:
+        scaler.unscale_(rules[1])
+    scaler.step(rules[1])
+    for one, other in zip(plain.values(), scaled.values(), strict=True):
+        for expected, found in zip(values(one), values(other), strict=True):
+            torch.testing.assert_close(found, expected)

@@ -70,14 +70,17 @@ class Optimizer(ABC):
 def with_l1(optimizer: TorchOptimizer, strength: float) -> TorchOptimizer:
     """The optimizer with an L1 penalty: before each step it adds strength * sign(w) to the gradients.
 
-    As with weight decay, biases and norms have no penalty.
+    What has no weight decay has no penalty either. A gradient scaler leaves it to a fused optimizer to divide the
+    gradients by the loss scale, as long as nothing else did: the penalty is multiplied by the scale then.
     """
 
     def add(of: TorchOptimizer, _args: Any, _kwargs: Any) -> None:
+        scale = getattr(of, "grad_scale", None)  # there during a scaler's step only
         for group in of.param_groups:
             for parameter in group["params"] if group["decays"] else ():
                 if parameter.grad is not None:
-                    parameter.grad.add_(parameter.detach().sign(), alpha=strength)
+                    penalty = parameter.detach().sign() * strength
+                    parameter.grad.add_(penalty if scale is None else penalty * scale)
 
     if strength > 0:
         optimizer.register_step_pre_hook(add)
