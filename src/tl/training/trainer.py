@@ -17,7 +17,7 @@ from torch import nn
 from tl.components.checksum import checksums, verify_frozen
 from tl.components.freeze.layout import PhaseSpan, due
 from tl.components.model import Model
-from tl.components.optimizer.groups import groups
+from tl.components.optimizer.groups import groups, regrouped
 from tl.errors import Stopped
 from tl.recipe.recipe import Loop
 from tl.run.run import Listener, Run
@@ -221,7 +221,7 @@ class Trainer:
         state = checkpoint.load("last")
         self.model.load_state_dict(state["model"])
         self.job.method.load_state_dict(state["method"])
-        self.holding.load(state["optimizer"])
+        self.holding.load(regrouped(state["optimizer"], self.holding.optimizer.param_groups))
         if self.stepper.ema is not None:
             self.stepper.ema.load_state_dict(state["ema"])
         if self.accelerator.scaler is not None:
