@@ -1,4 +1,7 @@
-"""From the command to the first training step, against the bare cost of its imports and of loading the weights."""
+"""From the command to the first training step, against the bare cost of its imports and of loading the weights.
+
+Before that, commands that only read: each beside an interpreter that starts and does nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,20 @@ BARE = {
 }
 STORIES = {"texts": "quickstart_texts", "images": "quickstart_images"}
 OVERRIDES = ["freeze=full", "head.init=random", "head.standardize=false", "loop.length=3step", "loop.log_every=1step"]
+
+MISTAKES = ["head=lineer", "loop.length=10epochs", "optimizer.rl=1", "loop.batch=0"]
+READING = {
+    "tl --help": ["--help"],
+    "tl check of a recipe with four mistakes": ["check", "base", "data=tiny_shapes", *MISTAKES],
+    "tl check of a recipe without": ["check", "base", "data=tiny_shapes"],
+}
+
+
+def seconds(words: list[str]) -> float:
+    """Seconds of a process, whatever it ends with."""
+    began = time.perf_counter()
+    subprocess.run(words, check=False, capture_output=True)
+    return time.perf_counter() - began
 
 
 def bare(modality: str) -> float:
@@ -49,7 +66,15 @@ def through_tl(modality: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only-reading", action="store_true", help="leave training out")
     chosen = parser.parse_args()
+    tl = str(Path(sys.executable).with_name("tl"))
+    for name, words in READING.items():
+        pairs = [(seconds([tl, *words]), seconds([sys.executable, "-c", ""])) for _ in range(chosen.rounds)]
+        ours, least = (statistics.median(column) for column in zip(*pairs, strict=True))
+        print(f"{name}: {ours:.2f} s, an interpreter that does nothing {least:.2f} s")
+    if chosen.only_reading:
+        return
     for modality in STORIES:
         pairs = [(through_tl(modality), bare(modality)) for _ in range(chosen.rounds)]
         ours, least = (statistics.median(column) for column in zip(*pairs, strict=True))
