@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tl.errors import TLError
-from tl.evaluation.outcome import check_writable
+from tl.evaluation.outcome import check_writable, short_number
 from tl.run import disk
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -170,12 +170,8 @@ class AnswerFile:
 
 def _csv(rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([[_short(_joined(value)) for value in row] for row in rows])
+    csv.writer(text, lineterminator="\n").writerows([[short_number(_joined(value)) for value in row] for row in rows])
     return text.getvalue()
-
-
-def _short(value: Any) -> Any:
-    return f"{value:.9g}" if isinstance(value, float) else value
 
 
 def _joined(value: Any) -> Any:

@@ -121,12 +121,15 @@ def csv_text(header: list[str], rows: list[list[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([[_short(value) for value in row] for row in rows])
+    writer.writerows([[short_number(value) for value in row] for row in rows])
     return text.getvalue()
 
 
-def _short(value: Any) -> Any:
-    return f"{value:.9g}" if isinstance(value, float) else value
+def short_number(value: Any) -> Any:
+    """A share with nine digits; any other number with all of its own, since dates and money have more."""
+    if not isinstance(value, float):
+        return value
+    return f"{value:.9g}" if abs(value) <= 1 else repr(float(value))
 
 
 def check_writable(key: str, path: Path, endings: Sequence[str] = (".csv", ".parquet")) -> None:

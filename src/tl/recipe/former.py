@@ -46,7 +46,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
         "digest": "tl.components.data.base:data_fingerprint",
     },
     "tl.data.labels": {"Splits": "tl.components.data.labels:SplitLists"},
-    "tl.data.tablefile": {"Row": "tl.components.data.tablefile:TableRow"},
+    "tl.data.tablefile": {"Row": "tl.components.data.tablefile:Row"},
     "tl.backbone.chain": {"scaled": "tl.components.backbone.chain:at_image_size"},
     "tl.backbone.loading": {
         "loaded": "tl.components.backbone.loading:build_with_state",

@@ -81,12 +81,10 @@ def test_parquet(tmp_path: Path) -> None:
     assert f"{path}: is no readable Parquet file" in failure(file=str(path), text="t", label="k")
 
 
-def test_a_folder_and_semicolons_are_told_apart_from_a_table(tmp_path: Path) -> None:
+def test_a_folder_is_told_apart_from_a_table(tmp_path: Path) -> None:
     assert failure(file=str(tmp_path), text="t", label="k").endswith(
         "is a folder: name the table's file, or choose data=image_folder."
     )
-    path = written(tmp_path / "a.csv", "t;k\ngood;yes\n")
-    assert failure(file=path, text="t", label="k").endswith("It separates by semicolons: save it with commas.")
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,8 +191,13 @@ def test_file_or_files(csv: str) -> None:
         ("a.csv", b'text,kind\na,x\n"b,y\nc,x\n', ":3: the row that starts here is not valid CSV"),
         ("a.csv", b'text,kind\na,x\n"b"c,y\n', ":3: the row that starts here is not valid CSV"),
         ("a.csv", b"text,kind\na,x\n\nb,y,z\n", ":4: has 3 fields, but there are 2 columns: quote fields"),
-        ("a.tsv", b"text\tkind\na\n", ":2: has 1 fields, but there are 2 columns: remove a tab"),
-        ("a.csv", b"text,kind\na,x\ncaf\xe9,y\n", ":3: is not UTF-8 (byte 0xe9): save the file as UTF-8"),
+        (
+            "a.tsv",
+            b"text\tkind\na\n",
+            ":2: has 1 fields, but there are 2 columns: write all fields, with a tab between them",
+        ),
+        ("a.csv", b"text,kind\na,x\ncaf\xe9,y\nna\xc3\xafve,x\n", ":3: is not UTF-8 (byte 0xe9), but line 4 is: save"),
+        ("a.csv", b"text,kind\na,x\n\x81,y\n", ":3: is not UTF-8 (byte 0x81), nor cp1252: name data.encoding"),
         ("a.csv", b"text,text\na,x\n", ":1: two columns are called 'text'"),
         ("a.csv", b"text,kind\n", ": holds no rows"),
         ("a.csv", b"text,kind\na,x\nb,\n", ":3: the sample has no label"),
@@ -202,7 +205,7 @@ def test_file_or_files(csv: str) -> None:
         ("a.jsonl", b'["a"]\n', ":1: each line must be a JSON object"),
         ("a.jsonl", b'{"text": "a", "kind": ["x"]}\n', ":1: column 'kind' holds several labels: use data.labels"),
         ("a.csv.gz", b"text,kind\n", ": cannot be unpacked"),
-        ("a.xlsx", b"", "'.xlsx' is no table: use .csv, .tsv, .jsonl, .parquet"),
+        ("a.xls", b"", "'.xls' is no table: use .csv, .tsv, .jsonl, .parquet, .xlsx, .ods"),
     ],
 )
 def test_broken_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Unpack, final
+from typing import Any, TypeVar, Unpack, final
 
 from tl.components.data.base import Common, DataSource
+from tl.components.data.cells import name_of, text_of
 from tl.components.sample import Picture, Raw, Sample
 from tl.errors import TLError, did_you_mean, nearest
 from tl.recipe.yamlfile import short_path
+
+T = TypeVar("T")
 
 
 @final
@@ -53,9 +56,9 @@ class HuggingFace(DataSource):
                 listed = ", ".join(f"'{name}'" for name in rows.features)
                 near = nearest(column, rows.features)
                 raise TLError(f"data.{key}: {self._place(split)} has no column '{column}', only {listed}.{near}")
-        inputs = self._pictures(rows, split) if self.image else self._texts(rows)
+        inputs = self._pictures(rows, split) if self.image else self._texts(rows, split)
         labels = self._labels(rows, split) if "label" in columns else [None] * len(rows)
-        groups = [None if v is None else str(v) for v in rows[group]] if group else [None] * len(rows)
+        groups = self._cells(rows, split, group, name_of) if group else [None] * len(rows)
         prefix, place = f"{split}/" if split else "", self._place(split)
         return [
             Sample(f"{prefix}{i}", value, label, f"{place}:{i + 1}", split or None, group)
@@ -65,11 +68,21 @@ class HuggingFace(DataSource):
     def _place(self, split: str) -> str:
         return f"{short_path(self.root)}/{split}" if split else short_path(self.root)
 
-    def _texts(self, rows: Any) -> list[Raw]:
-        first = [str(text or "") for text in rows[self.text]]
-        if self.pair is None:
-            return [*first]
-        return [(one, str(two or "")) for one, two in zip(first, rows[self.pair], strict=True)]
+    def _cells(self, rows: Any, split: str, column: str, meaning: Callable[[Any, str, Collection[str]], T]) -> list[T]:
+        """What the cells of a column mean; TLError with the place of a cell that means nothing."""
+        missing, found = frozenset(self.common["missing"]), []
+        for number, cell in enumerate(rows[column], start=1):
+            try:
+                found.append(meaning(cell, column, missing))
+            except TLError as error:
+                raise TLError(f"{self._place(split)}:{number}: {error}") from error
+        return found
+
+    def _texts(self, rows: Any, split: str) -> list[Raw]:
+        first, *second = (
+            self._cells(rows, split, name, text_of) for name in (self.text, self.pair) if name is not None
+        )
+        return list(zip(first, *second, strict=True)) if second else [*first]
 
     def _pictures(self, rows: Any, split: str) -> list[Raw]:
         from datasets import Image
@@ -88,7 +101,7 @@ class HuggingFace(DataSource):
             case ClassLabel() as feature:
                 return [None if v is None or v < 0 else feature.names[v] for v in rows[self.label]]
             case Value(dtype=dtype) if not dtype.startswith(("float", "double")):
-                return [None if v is None or not str(v).strip() else str(v).strip() for v in rows[self.label]]
+                return self._cells(rows, split, self.label, name_of)
         raise TLError(
             f"data.label: column '{self.label}' of {self._place(split)} holds no single class: save the dataset with "
             "to_parquet and use data=table, which reads several labels and numbers."

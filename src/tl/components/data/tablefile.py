@@ -1,179 +1,165 @@
-"""Rows of CSV, TSV, JSONL and Parquet files, each with the place it was read from."""
+"""Table files of every kind, read row by row: the cells of the wanted columns, each row with its place."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from tl.components.data.encoding import encoding_of
+from tl.components.data.packed import inner_name, unpacked
+from tl.components.data.parquet import parquet_table
+from tl.components.data.separated import rows_of, style_of, usual_style
+from tl.components.data.spreadsheet import SHEETS, read_sheet
 from tl.errors import TLError, did_you_mean, nearest
 from tl.recipe.yamlfile import short_path
 
-_LONGEST_FIELD = 2**31 - 1
-# A packed table takes a tenth or a twentieth of its bytes. A file that unpacks to more than _MAX_UNPACKED bytes and to
-# more than _MAX_RATIO times its size was made to fill the memory.
-_MAX_UNPACKED, _MAX_RATIO, _CHUNK = 1 << 24, 100, 1 << 20
-FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+FORMATS = (".csv", ".tsv", ".jsonl", ".parquet", *SHEETS)
+_PEEKED = 1000
+Row = tuple[int, Sequence[Any]]
+"""The number of a row, which is its line in a text file, and its cells."""
 
 
 @dataclass(frozen=True)
-class TableRow:
-    """The cells of a row by column; `number` is the row's line in a text file, or its number in a Parquet file, from 1.
+class TableForm:
+    """How a table file is to be read, as the recipe says; `auto` is found out. `columns` are given without a header."""
 
-    `where` is the row's place in messages.
-    """
+    columns: tuple[str, ...] | None
+    delimiter: str
+    quoting: str
+    encoding: str
+    sheet: str | None
 
-    values: dict[str, Any]
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A table file: the names of its columns, and its rows with the cells of the columns that are asked for."""
+
     file: Path
-    number: int
-    where: str
+    columns: tuple[str, ...]
+    rows: Callable[[Sequence[str]], Iterator[Row]]
+    notes: list[str] = field(default_factory=list)
+
+    def check_columns(self, wanted: Mapping[str, str]) -> None:
+        """TLError where the file lacks a column; `wanted` maps the recipe's key to the column that it names."""
+        for key, column in wanted.items():
+            if same_name(column) not in self.columns:
+                listed = ", ".join(f"'{name}'" for name in self.columns)
+                near = nearest(column, self.columns)
+                if len(self.columns) == 1 and not near:
+                    near = " Where its fields end at another mark, set data.delimiter."
+                raise TLError(f"data.{key}: {short_path(self.file)} has no column '{column}', only {listed}.{near}")
 
 
-def read_rows(file: Path, columns: Sequence[str] | None) -> list[TableRow]:
-    """All rows of a file; `columns` are the column names of a CSV or TSV file that has no header line."""
+def open_table(file: Path, form: TableForm, wanted: Sequence[str]) -> OpenTable:
+    """Open a table file; `wanted` are the columns that it should have, which tell the separator of its fields."""
     if file.is_dir():
         raise TLError(f"{short_path(file)}: is a folder: name the table's file, or choose data=image_folder.")
     if not file.is_file():
         near = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         raise TLError(f"{short_path(file)}: there is no such file.{did_you_mean(file.name, near)}")
-    kind = file.with_suffix("").suffix if file.suffix == ".gz" else file.suffix
-    match kind.lower():
+    kind = Path(inner_name(file)).suffix.lower()
+    match kind:
         case ".csv" | ".tsv":
-            found = list(_read_separated(file, "," if kind.lower() == ".csv" else "\t", columns))
+            return _separated(file, kind, form, wanted)
         case ".jsonl":
-            found = list(_json_lines(file))
+            return _json_lines(file, form, wanted)
         case ".parquet":
-            found = _parquet(file)
-        case _:
-            raise TLError(
-                f"{short_path(file)}: '{kind}' is no table: use {', '.join(FORMATS)}, or .csv.gz and the like."
-            )
-    if not found:
+            return OpenTable(file, *parquet_table(file))
+        case _ if kind in SHEETS:
+            rows, notes = read_sheet(file, form.sheet)
+            return _with_header(file, rows, form.columns, notes)
+    raise TLError(
+        f"{short_path(file)}: '{kind}' is no table: use {', '.join(FORMATS)}, or .csv.gz, .csv.xz, .csv.zip and the "
+        "like."
+    )
+
+
+def same_name(name: str) -> str:
+    """A column's name without spaces around it, in the usual form of its letters (NFC)."""
+    return unicodedata.normalize("NFC", name.strip())
+
+
+def _separated(file: Path, kind: str, form: TableForm, wanted: Sequence[str]) -> OpenTable:
+    style = style_of(file, kind, form.delimiter, form.quoting, form.encoding, form.columns, wanted)
+    said = style.note(usual_style(kind))
+    notes = [f"{short_path(file)}: {said}."] if said else []
+    width = len(form.columns) if form.columns is not None else None
+    return _with_header(file, lambda: rows_of(file, style, width), form.columns, notes)
+
+
+def _with_header(
+    file: Path, rows: Callable[[], Iterator[Row]], columns: Sequence[str] | None, notes: list[str]
+) -> OpenTable:
+    """A table whose first row names the columns, unless `columns` do; a first row that repeats these is passed over."""
+    first = next(rows(), None)
+    if first is None:
         raise TLError(f"{short_path(file)}: holds no rows.")
-    return found
-
-
-def check_columns(rows: Sequence[TableRow], wanted: dict[str, str]) -> None:
-    """TLError where no row has a column; `wanted` maps the recipe's key to the column that it names."""
-    there = list(dict.fromkeys(name for row in rows for name in row.values))
-    for key, column in wanted.items():
-        if column not in there:
-            listed = ", ".join(f"'{name}'" for name in there)
-            near = nearest(column, there)
-            if len(there) == 1 and ";" in there[0]:
-                near = " It separates by semicolons: save it with commas."
-            if len(there) == 1 and "\t" in there[0]:
-                near = " It separates by tabs: name it .tsv."
-            raise TLError(f"data.{key}: {short_path(rows[0].file)} has no column '{column}', only {listed}.{near}")
-
-
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    try:
-        if file.suffix == ".gz":
-            _check_unpacked_size(file)
-        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-            for number, line in enumerate(stream, start=1):
-                try:
-                    yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    odd = f"byte 0x{error.object[error.start]:02x}"
-                    raise TLError(
-                        f"{short_path(file)}:{number}: is not UTF-8 ({odd}): save the file as UTF-8."
-                    ) from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise TLError(f"{short_path(file)}: cannot be unpacked ({error}): copy the file again.") from error
-
-
-def _check_unpacked_size(file: Path) -> None:
-    """TLError where a .gz file unpacks to far more than a table would. It is read in chunks, and none is kept."""
-    left = max(_MAX_UNPACKED, _MAX_RATIO * file.stat().st_size)
-    with gzip.open(file) as stream:
-        while piece := stream.read(_CHUNK):
-            left -= len(piece)
-            if left < 0:
-                raise TLError(f"{short_path(file)}: unpacks to far more than a table would: unpack it and look at it.")
-
-
-def _read_separated(file: Path, delimiter: str, columns: Sequence[str] | None) -> Iterator[TableRow]:
-    """The rows of a CSV file, quoted as in RFC 4180, or of a TSV file, which has no quotes."""
-    before = csv.field_size_limit(_LONGEST_FIELD)
-    lines = (line for _, line in _lines(file))
-    if delimiter == ",":
-        reader = csv.reader(lines, strict=True)
-    else:
-        reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
-    header = list(columns) if columns is not None else None
-    name, start = short_path(file), 1
-    try:
-        for fields in reader:
-            if header is None:
-                header = _unique(fields, file)
-            elif fields:
-                yield TableRow(_by_column(header, fields, file, start, delimiter), file, start, f"{name}:{start}")
-            start = reader.line_num + 1
-    except csv.Error as error:
-        if "new-line character" in str(error):
-            raise TLError(
-                f"{short_path(file)}:{start}: a line ends here in \\r alone: save the file with \\n."
-            ) from error
-        raise TLError(
-            f"{short_path(file)}:{start}: the row that starts here is not valid CSV ({error}): close every quote, and "
-            'write a quote inside a quoted field as "".'
-        ) from error
-    finally:
-        csv.field_size_limit(before)
-
-
-def _unique(header: list[str], file: Path) -> list[str]:
+    header = tuple(same_name(str(cell)) for cell in (first[1] if columns is None else columns))
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
-        raise TLError(f"{short_path(file)}:1: two columns are called '{twice}': rename one.")
-    return header
+        raise TLError(f"{short_path(file)}:{first[0]}: two columns are called '{twice}': rename one.")
+    repeated = columns is not None and tuple(same_name(str(cell)) for cell in first[1]) == header
+    if repeated:
+        notes.append(f"{short_path(file)}:{first[0]}: this row repeats data.columns, so it is a header and left out.")
+
+    def cells(names: Sequence[str]) -> Iterator[Row]:
+        places = [header.index(same_name(name)) for name in names]
+        for number, fields in islice(rows(), int(columns is None or repeated), None):
+            yield number, [fields[place] for place in places]
+
+    return OpenTable(file, header, cells, notes)
 
 
-def _by_column(header: list[str], fields: list[str], file: Path, line: int, delimiter: str) -> dict[str, Any]:
-    if len(fields) != len(header):
-        name = "a comma" if delimiter == "," else "a tab"
-        remedy = f"quote fields that hold {name}" if delimiter == "," else f"remove {name} inside fields"
-        raise TLError(
-            f"{short_path(file)}:{line}: has {len(fields)} fields, but there are {len(header)} columns: {remedy}."
-        )
-    return dict(zip(header, fields, strict=True))
+def _json_lines(file: Path, form: TableForm, wanted: Sequence[str]) -> OpenTable:
+    encoding = encoding_of(file, form.encoding)
+    there: dict[str, None] = {}
+    for read, (_, values) in enumerate(_objects(file, encoding)):
+        there.update(dict.fromkeys(values))
+        if read >= _PEEKED and all(name in there for name in wanted):
+            break
+    if not there:
+        raise TLError(f"{short_path(file)}: holds no rows.")
+
+    def cells(names: Sequence[str]) -> Iterator[Row]:
+        written = {same_name(name): name for name in there}
+        keys = [written[same_name(name)] for name in names]
+        return ((number, [values.get(key) for key in keys]) for number, values in _objects(file, encoding))
+
+    return OpenTable(file, tuple(map(same_name, there)), cells)
 
 
-def _json_lines(file: Path) -> Iterator[TableRow]:
-    for number, line in _lines(file):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise TLError(
-                f"{short_path(file)}:{number}: is not valid JSON: {error.msg} at column {error.colno}."
-            ) from error
-        if not isinstance(values, dict):
-            raise TLError(f'{short_path(file)}:{number}: each line must be a JSON object, such as {{"text": "..."}}.')
-        yield TableRow(values, file, number, f"{short_path(file)}:{number}")
-
-
-def _parquet(file: Path) -> list[TableRow]:
-    try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import read_table
-    except ImportError as error:
-        raise TLError(f"{short_path(file)}: reading Parquet needs pip install 'tl-toolkit[parquet]'.") from error
-    try:
-        table = read_table(file)
-    except (ArrowException, OSError) as error:
-        raise TLError(
-            f"{short_path(file)}: is no readable Parquet file: {str(error).splitlines()[0].rstrip('.')}."
-        ) from error
+def _objects(file: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
     name = short_path(file)
-    return [
-        TableRow(values, file, number, f"{name}:{number}") for number, values in enumerate(table.to_pylist(), start=1)
-    ]
+    with unpacked(file) as stream:
+        lines = (
+            enumerate(stream, start=1)
+            if encoding.startswith("utf-8")
+            else enumerate(_decoded(stream.read(), encoding), 1)
+        )
+        for number, line in lines:
+            if not line.strip():
+                continue
+            try:
+                values = json.loads(line.decode(encoding) if isinstance(line, bytes) else line, parse_int=_whole)
+            except json.JSONDecodeError as error:
+                raise TLError(f"{name}:{number}: is not valid JSON: {error.msg} at column {error.colno}.") from error
+            except RecursionError as error:
+                raise TLError(f"{name}:{number}: its values are nested too deeply: flatten them.") from error
+            if not isinstance(values, dict):
+                raise TLError(f'{name}:{number}: each line must be a JSON object, such as {{"text": "..."}}.')
+            yield number, values
+
+
+def _decoded(data: bytes, encoding: str) -> list[str]:
+    return data.decode(encoding).split("\n")
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number; one with more digits than Python takes is the number that a float makes of it."""
+    return int(digits) if len(digits) < sys.get_int_max_str_digits() else float(digits)
