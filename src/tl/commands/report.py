@@ -11,9 +11,10 @@ from typing import Any
 
 from tl.commands.answer import python_lines
 from tl.commands.assemble import Assembly
+from tl.commands.findings import FILE, as_facts, found_in
 from tl.components.data.base import Data
 from tl.components.data.copies import equal_samples
-from tl.components.data.inspect import EqualSamples, count_duplicates, duplicate_warnings
+from tl.components.data.inspect import EqualSamples, count_duplicates
 from tl.evaluation.findings import judgement
 from tl.evaluation.outcome import Outcome
 from tl.evaluation.prior import prior
@@ -42,14 +43,19 @@ _MOST_COMPARED, _EXAMPLE = 20_000, 60
 
 def write_report(run: Run, assembly: Assembly, outcomes: Sequence[Outcome], cut: str | None) -> None:
     """Write report.html into the run, and its verdict into the run's meta.json; `cut` says how many texts were cut."""
-    facts = gather(run, assembly, outcomes, cut)
+    equal = _equal_samples(assembly.data)
+    found = found_in(assembly, equal)
+    run.write_json(FILE, as_facts(found, assembly, equal))
+    facts = gather(run, assembly, outcomes, [*found, *([cut] if cut else ())], equal)
     run.write("report.html", render(facts))
     run.update_meta(verdict=sentence(facts))
 
 
-def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome], cut: str | None) -> Facts:
-    """The facts of a run; the last of its outcomes (test, else val) gives the verdict."""
-    meta, space, equal = run.meta, assembly.data.space, _equal_samples(assembly.data)
+def gather(
+    run: Run, assembly: Assembly, outcomes: Sequence[Outcome], found: Sequence[str], equal: EqualSamples | None
+) -> Facts:
+    """The facts of a run; the last of its outcomes (test, else val) gives the verdict, `found` are warnings."""
+    meta, space = run.meta, assembly.data.space
     rows, judged = run.rows(), outcomes[-1] if outcomes else None
     metrics = metric_facts()
     return Facts(
@@ -70,16 +76,16 @@ def gather(run: Run, assembly: Assembly, outcomes: Sequence[Outcome], cut: str |
         model=_model_card(run, assembly),
         environment=_environment(meta, assembly.recipe),
         usage=_usage(run.path, assembly),
-        warnings=[
-            *meta["warnings"],
-            *duplicate_warnings(assembly.data.splits, equal or ()),
-            *([cut] if cut else ()),
-            *assembly.data.notes,
-        ],
+        warnings=[*meta["warnings"], *found, *_unsaid(assembly.data.notes, found)],
         command=meta["command"],
         recipe=(run.path / RECIPE).read_text(encoding="utf-8"),
         **(judgement(judged, *_temperature(meta, assembly)) if judged else {}),
     )
+
+
+def _unsaid(notes: Sequence[str], found: Sequence[str]) -> list[str]:
+    """The notes that no warning begins with: 'There is no test split.' is said once."""
+    return [note for note in notes if not any(one.startswith(note.rstrip(".")) for one in found)]
 
 
 def _verdict(metric: str, judged: Outcome, assembly: Assembly) -> Verdict:

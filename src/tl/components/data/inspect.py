@@ -36,23 +36,25 @@ class Findings:
 
 def inspect(data: Data, max_opened: int = 2000) -> Findings:
     """Look at every sample, and open at most `max_opened` pictures, evenly spread over the splits."""
-    counts = count(data)
     pictures = [one for s in data.splits.values() for one in s.inputs] if data.modality == "image" else []
     opened = _evenly_spread(pictures, max_opened)
     errors, odd = _open_pictures(opened)
     errors += _shared_groups(data.splits)
-    warnings = [
-        *odd,
-        *_half_empty(data),
-        *duplicate_warnings(data.splits, equal_samples(data.splits)),
-        *_uneven_classes(data, counts),
-        *_constant_numbers(data),
-        *label_doubts(data),
-        *split_doubts(data),
-    ]
+    warnings = [*map(Mistake.of, odd), *data_doubts(data, equal_samples(data.splits))]
     if len(opened) < len(pictures):
-        warnings.append(f"{len(opened)} of {len(pictures)} pictures were opened; the others were not.")
-    return Findings(tuple(errors), tuple(map(Mistake.of, warnings)), counts, len(opened))
+        warnings.append(Mistake(f"{len(opened)} of {len(pictures)} pictures were opened; the others were not."))
+    return Findings(tuple(errors), tuple(warnings), count(data), len(opened))
+
+
+def data_doubts(data: Data, equal: EqualSamples) -> list[Mistake]:
+    """What is odd about the samples, pictures unopened; `equal` holds those with the same input."""
+    plain = [
+        *_half_empty(data),
+        *duplicate_warnings(data.splits, equal),
+        *_uneven_classes(data, count(data)),
+        *_constant_numbers(data),
+    ]
+    return [*map(Mistake.of, plain), *label_doubts(data), *split_doubts(data)]
 
 
 def count(data: Data) -> dict[str, dict[str, int]]:
