@@ -30,7 +30,7 @@ from tl.run.environment import describe, peak_memory_mb
 from tl.run.run import Listener, Run
 from tl.run.schema import model_files
 from tl.training.cursor import Cursor
-from tl.training.finder import RateSweep, find_rate
+from tl.training.finder import RateSweep, Sweep, find_rate
 from tl.training.signals import StopSignals
 from tl.training.trackers import start_trackers
 from tl.training.trainer import Trainer
@@ -116,7 +116,8 @@ def find_rates(recipe: Recipe, listener: Listener) -> dict[str, RateSweep]:
     found = {}
     for span in ready.plan.spans:
         listener.note(f"Sweeping the rate for the phase '{span.phase.name}'.")
-        found[span.phase.name] = find_rate(job, ready.plan, span.phase.train, ready.accelerator.device, (1e-6, 1.0))
+        sweep = Sweep(span.phase, (1e-6, 1.0), ready.recipe.loop.clip)
+        found[span.phase.name] = find_rate(job, ready.plan, sweep, ready.accelerator.device)
     return found
 
 

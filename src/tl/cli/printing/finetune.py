@@ -44,15 +44,28 @@ def _outcomes(run: Run) -> list[Any]:
 
 
 def print_rates(sweeps: Mapping[str, RateSweep]) -> None:
-    """A row for each phase with two suggestions for optimizer.lr, and the loss over the rates as bars."""
+    """A row for each phase: the suggested optimizer.lr, and how the loss changed over the rates as bars."""
     table = plain_table()
-    for name in ("phase", "steepest", "lowest / 10", "loss over the rates"):
+    for name in ("phase", "optimizer.lr", "change of the loss over the rates"):
         table.add_column(name)
     for phase, sweep in sweeps.items():
-        span = f"{sweep.rates[0]:.0e} {_bars(sweep.losses)} {sweep.rates[-1]:.0e}"
-        table.add_row(phase, f"{sweep.steepest:.2g}", f"{sweep.tenth:.2g}", span)
+        span = f"{sweep.rates[0]:.0e} {_bars(sweep.changes)} {sweep.rates[-1]:.0e}"
+        table.add_row(phase, f"{sweep.suggestion:.1g}", span)
     Screen().print(table)
-    say("Nothing was trained. Set one with optimizer.lr=...; a phase's own lr factor multiplies it.")
+    say(rate_advice([sweep.suggestion for sweep in sweeps.values()]))
+
+
+def rate_advice(suggestions: Sequence[float]) -> str:
+    """What to do with the suggested rates."""
+    low = min(suggestions)
+    which = (
+        "One optimizer.lr serves all phases, so begin with the smallest" if len(suggestions) > 1 else "Begin with it"
+    )
+    return (
+        f"Nothing was trained. {which}: optimizer.lr={low:.1g}, a tenth of where the loss goes up. Then try "
+        f"{low / 3:.1g} and {low * 3:.1g} in short runs, and keep what validates best: a sweep finds the order of "
+        "magnitude, no more."
+    )
 
 
 def _bars(losses: Sequence[float]) -> str:
