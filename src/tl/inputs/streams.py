@@ -23,6 +23,9 @@ from tl.rng import derive, seeded
 from tl.space import Space
 
 _WINDOW = 50
+# How far the logarithm of a length is moved at most, where a pass is one window: of lengths spread widely, a third of
+# the pairs in a batch meet again in the next pass, not two thirds and more, for less than a tenth more padding.
+_SPREAD = 0.2
 _CPU = torch.device("cpu")
 
 
@@ -113,9 +116,14 @@ class Order:
     def _bucketed(self, numbers: list[int], first: int, generator: torch.Generator) -> list[int]:
         """A pass whose whole batches, the first of which begins at `first`, hold samples of similar length.
 
-        Samples are sorted by length within each window, cut into batches, and the batches are shuffled.
+        Samples are sorted by length within each window, cut into batches, and the batches are shuffled. Where a pass
+        has few windows, the same neighbours would share a batch in every pass: there each length is first multiplied by
+        a random number near 1.
         """
-        lengths, batch = self.lengths or (), self.batch
+        batch = self.batch
+        windows = max(1.0, self.n / (_WINDOW * batch))
+        factors = ((2 * torch.rand(self.n, generator=generator) - 1) * (_SPREAD / windows)).exp()
+        lengths = (torch.as_tensor(self.lengths) * factors).tolist()
         last = first + (len(numbers) - first) // batch * batch
         batches: list[list[int]] = []
         for begin in range(first, last, _WINDOW * batch):
