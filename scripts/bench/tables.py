@@ -28,8 +28,8 @@ def write_table(file: Path, rows: int) -> None:
             stream.write(f"{' '.join(chance.choices(known, k=WORDS))},{chance.choice(LABELS)}\n")
 
 
-def measure(command: list[str], environment: dict[str, str]) -> tuple[float, float, int]:
-    """The seconds, the peak of resident memory in MB, and the exit code of a process."""
+def measure(command: list[str], environment: dict[str, str]) -> tuple[float, float, float, int]:
+    """The seconds, those of its processors, the peak of resident memory in MB, and the exit code of a process."""
     began = time.perf_counter()
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, env=environment)
@@ -39,7 +39,7 @@ def measure(command: list[str], environment: dict[str, str]) -> tuple[float, flo
         said.seek(0)
         if code:
             print(said.read().decode(errors="replace")[-2000:])
-    return took, used.ru_maxrss / 1024, code
+    return took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, code
 
 
 def main() -> None:
@@ -58,8 +58,11 @@ def main() -> None:
                 if chosen.only not in (None, command):
                     continue
                 words = [tl, command, *RECIPE, f"data.file={table}", *more]
-                took, peak, code = measure(words, environment)
-                print(f"  tl {command}: {took:.1f} s, {peak:,.0f} MB, exit code {code}", flush=True)
+                took, busy, peak, code = measure(words, environment)
+                print(
+                    f"  tl {command}: {took:.1f} s ({busy:.1f} s of processor), {peak:,.0f} MB, exit code {code}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

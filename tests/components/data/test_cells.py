@@ -24,7 +24,7 @@ NAN = float("nan")
         (None, "", None),
         (NAN, "", None),
         (Decimal("NaN"), "", None),
-        ("  ", "", None),
+        ("  ", "  ", None),
         ("NA", "", None),
         (" a b ", " a b ", "a b"),
         (1, "1", "1"),

@@ -30,9 +30,9 @@ def is_missing(cell: Any, words: Collection[str]) -> bool:
 
 def text_of(cell: Any, column: str, words: Collection[str]) -> str:
     """A cell as a text, '' where it is missing; TLError for a list, a mapping, or bytes that are no UTF-8."""
-    if is_missing(cell, words):
-        return ""
-    return cell if isinstance(cell, str) else _plain(cell, column)
+    if isinstance(cell, str):
+        return "" if words and cell.strip() in words else cell
+    return "" if is_missing(cell, words) else _plain(cell, column)
 
 
 def name_of(cell: Any, column: str, words: Collection[str]) -> str | None:

@@ -130,7 +130,10 @@ def _rough_keys(column: Inputs) -> Iterator[Hashable]:
 
 def _beginning(text: str) -> str:
     """The first letters of a text, alike for all texts that `_input_hash` takes for equal: quick, and most differ."""
-    letters = "".join(_plain(text[:_LOOKED_AT]).split())
+    start = text[:_LOOKED_AT]
+    letters = "".join((start.lower() if start.isascii() else _plain(start)).split())
+    if len(letters) >= _LETTERS and start.isascii():
+        return letters[:_LETTERS]
     whole = "".join(_plain(text).split()) if len(letters) < _LETTERS else letters
     return whole.casefold()[:_LETTERS]
 

@@ -63,6 +63,7 @@ class Table(DataSource):
         self.file, self.files = file, files
         self.form, self.decimal = TableForm(columns, delimiter, quoting, encoding, sheet), decimal
         self.missing = frozenset(self.common["missing"])
+        self._known: dict[str, str | None] = {}
         self.text, self.pair, self.image, self.images = text, pair, image, images
         self.label, self.labels, self.separator = label, labels, separator
         self.label_columns, self.numbers = label_columns, numbers
@@ -243,13 +244,25 @@ class Table(DataSource):
         if self.numbers:
             return [self._numbers(row) for row in zip(*map(cells.column, self.numbers), strict=True)]
         if self.label is not None:
-            return [label_of(cell, self.label, self.missing) for cell in cells.column(self.label)]
+            return self._labels(cells, self.label)
         if self.labels is not None:
             column, separator = self.labels, self.separator
             return [labels_of(cell, column, separator, self.missing) for cell in cells.column(column)]
         marked = [[self._zero_or_one(cell, n) for cell in cells.column(n)] for n in self.label_columns]
         rows = zip(*marked, strict=True)
         return [tuple(n for n, on in zip(self.label_columns, row, strict=True) if on) for row in rows]
+
+    def _labels(self, cells: Cells, column: str) -> list[Target]:
+        """The class of each cell, worked out once for each word."""
+        found: list[Target] = []
+        for cell in cells.column(column):
+            if not isinstance(cell, str):
+                found.append(label_of(cell, column, self.missing))
+                continue
+            if cell not in self._known:
+                self._known[cell] = label_of(cell, column, self.missing)
+            found.append(self._known[cell])
+        return found
 
     def _classes(self, row: Cells) -> tuple[str, ...]:
         """The classes of a row; empty where its target cannot be read."""

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,8 @@ def _with_header(
 
     def cells(names: Sequence[str]) -> Iterator[Row]:
         places = [header.index(same_name(name)) for name in names]
-        for number, fields in islice(rows(), int(columns is None or repeated), None):
-            yield number, [fields[place] for place in places]
+        pick = itemgetter(*places, places[0])  # of two places at least, since one alone gives no tuple
+        return ((number, pick(fields)) for number, fields in islice(rows(), int(columns is None or repeated), None))
 
     return OpenTable(file, header, cells, notes)
 
