@@ -30,7 +30,10 @@ LIGHT = (
     *("errors", "space", "rng", "recipe/", "metrics/", "run/", "report/"),
     *("components/columns", "components/sample", "components/picture", "components/preprocess"),
     *("components/data/", "components/freeze/", "components/optimizer/"),
-    *(f"commands/{name}" for name in ("check", "doctor", "explain", "forecast", "kinds", "launch", "parts", "runs")),
+    *(
+        f"commands/{name}"
+        for name in ("check", "doctor", "explain", "fix", "forecast", "kinds", "launch", "parts", "runs", "words")
+    ),
     *(f"commands/{name}" for name in ("collector", "doubts", "fit", "machine", "warmup")),
     *("components/augment/rules", "components/backbone/published", "components/head/rules"),
     "cli/",

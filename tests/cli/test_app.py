@@ -18,7 +18,7 @@ COMMANDS = {
     "extract-features": "source overrides --to --json",
     "list": "group --json",
     "show": "recipe overrides --plain --augment --to --json",
-    "check": "recipe overrides --time --json",
+    "check": "recipe overrides --time --fix --json",
     "copy": "recipe to",
     "explain": "key --json",
     "runs": "folder --json",

@@ -14,10 +14,15 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    key: Annotated[str, typer.Argument(help="Such as optimizer.lr, freeze, head.mlp.hidden or E017.")],
+    key: Annotated[
+        str,
+        typer.Argument(
+            help="A key, option, group, metric, word or code, such as optimizer.lr, macro_f1, phase or E017."
+        ),
+    ],
     json: AsJson = False,
 ) -> None:
-    """Explain a key (what it does, what it takes, its default and where that stands) or the code of a mistake."""
+    """Explain a key (what it does and takes, its default, who sets it), a word, a metric or the code of a mistake."""
     from tl.cli.printing.explain import explanations_as_json, print_explanations
     from tl.cli.printing.json_output import print_json
     from tl.commands.explain import explain as find_explanations

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tl.commands.kinds import MistakeHelp, kinds
+from tl.commands.words import WordHelp, all_words, of_other_tools, words_for
 from tl.errors import TLError, did_you_mean
 from tl.recipe.compose import option_files
+from tl.recipe.peers import peer
 from tl.recipe.recipe import settings_shape
 from tl.recipe.registry import GROUPS, RECIPES, SETTINGS, Option, first_line, options, shipped_recipes
 from tl.recipe.shape import Choice, Scalar, Shape, fields_of
@@ -31,7 +33,10 @@ _WITHOUT_OPTIONS = {
 
 @dataclass(frozen=True)
 class KeyHelp:
-    """A key: the `options` of its group that have it, what it `takes`, its default as YAML, and the default's place."""
+    """A key: the `options` of its group that have it, what it `takes`, its default as YAML, and the default's place.
+
+    `recipes` are the shipped recipes that set it.
+    """
 
     name: str
     options: tuple[str, ...]
@@ -39,6 +44,7 @@ class KeyHelp:
     default: str
     place: str
     comment: str
+    recipes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class GroupHelp:
     keys: tuple[KeyHelp, ...]
 
 
-Explanation = GroupHelp | OptionHelp | KeyHelp | MistakeHelp
+Explanation = GroupHelp | OptionHelp | KeyHelp | MistakeHelp | WordHelp
 
 
 def recipes() -> dict[str, str]:
@@ -100,17 +106,25 @@ def base_keys() -> list[KeyHelp]:
 def explain(name: str) -> list[Explanation]:
     """The help for all that a name may mean; TLError for none.
 
-    A name is a group, an option, a key, the last word of keys, or the code of a kind of mistake.
+    A name is a group, an option, a key, the last word of keys, a metric, a word that messages and reports use, a word
+    of another tool, or the code of a kind of mistake.
     """
     if _CODE.fullmatch(name):
         return [_mistake(name.upper())]
     by_name, by_long_name = _help_by_name()
+    words: list[Explanation] = [*words_for(name)]
     if name in by_name or name in by_long_name:
-        return by_name.get(name) or [by_long_name[name]]
+        return [*map(_with_uses, by_name.get(name) or [by_long_name[name]]), *words]
     if ends := [found for dotted, found in by_name.items() if dotted.endswith(f".{name}")]:
-        return [thing for found in ends for thing in found]
+        return [*(_with_uses(thing) for found in ends for thing in found), *words]
+    if words or (known := peer(name)) is None:
+        return words or _unknown(name, by_name)
+    return [of_other_tools(name, known), *map(_with_uses, by_name.get(known.key, []))]
+
+
+def _unknown(name: str, by_name: Mapping[str, Any]) -> list[Explanation]:
     last_words = {dotted.rpartition(".")[2] for dotted in by_name}
-    near = did_you_mean(name, by_name) or did_you_mean(name.rpartition(".")[2], last_words)
+    near = did_you_mean(name, [*by_name, *all_words()]) or did_you_mean(name.rpartition(".")[2], last_words)
     raise TLError(f"'{name}' is no key, option or group.{near or ' See tl list.'}")
 
 
@@ -134,6 +148,20 @@ def _help_by_name() -> tuple[dict[str, list[Explanation]], dict[str, KeyHelp]]:
         for key in [*here.keys, *_shared([key for one in here.entries for key in one.keys])]:
             by_name.setdefault(key.name, []).append(key)
     return by_name, by_long_name
+
+
+def _with_uses(thing: Explanation) -> Explanation:
+    """The help for a key with the recipes that set it."""
+    return replace(thing, recipes=_recipes_by_key().get(thing.name, ())) if isinstance(thing, KeyHelp) else thing
+
+
+@cache
+def _recipes_by_key() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, path in shipped_recipes().items():
+        for key in read(path).marks if name != "base" else ():
+            found[key] = (*found.get(key, ()), name)
+    return found
 
 
 def _shared(keys: list[KeyHelp]) -> list[KeyHelp]:

@@ -9,11 +9,13 @@ own keys, so that no recipe can reach Hydra's special keys, and Hydra's DictConf
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tl.errors import Mistake, Mistakes, TLError, did_you_mean, nearest
+from tl.recipe.mending import Fix, Layers
 from tl.recipe.newest import newest_in_words, newest_run
 from tl.recipe.overrides import COMMAND_LINE, assign, merge, parse
 from tl.recipe.references import BadReference, References
@@ -43,6 +45,7 @@ class Composition:
     mistakes: list[Mistake] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unknown_options: set[str] = field(default_factory=set)
+    layers: Layers = field(default_factory=Layers)
 
     def origin_of(self, key: str) -> str:
         """The origin of a dotted key; else of the mapping around the key, else of the choice of its group's option.
@@ -55,16 +58,22 @@ class Composition:
         found = [self.origins[name] for name in (key, chosen) if name in self.origins]
         return next((origin for origin in found if _is_shipped(self.file) or not _is_shipped(origin)), self.file)
 
-    def report(self, origin: str, text: str, *, code: str, key: str = "") -> None:
+    def report(self, origin: str, text: str, *, code: str, key: str = "", fix: Fix = ()) -> None:
         """Add a mistake that stands at an origin."""
-        self.mistakes.append(Mistake(f"{origin}: {text}", code=code, key=key))
+        self.mistakes.append(Mistake(f"{origin}: {text}", code=code, key=key, fix=fix))
 
-    def choose(self, group: str, name: str, origin: str) -> None:
-        """Choose an option for a group; the keys that were set for another option before are dropped."""
+    def choose(self, group: str, name: str, origin: str, at: str = "") -> None:
+        """Choose an option for a group; the keys that were set for another option before are dropped.
+
+        `at` is the dotted key of the choice in its file, such as defaults.1.head.
+        """
         self.origins[f"{group}="] = origin
         known = options(group)
         if name not in known:
-            self.report(origin, f"'{name}' is no {group} option.{did_you_mean(name, known)}", code="E018", key=group)
+            near = get_close_matches(name, known, n=2, cutoff=0.8)
+            fix = self.layers.rewritten(at, near[0]) if at and len(near) == 1 else ()
+            text = f"'{name}' is no {group} option.{did_you_mean(name, known)}"
+            self.report(origin, text, code="E018", key=group, fix=fix)
             self.unknown_options.add(group)
             return
         if self.choices.get(group, name) != name and self.values.get(group):
@@ -118,6 +127,7 @@ def compose(reference: str, overrides: list[str]) -> Composition:
         if top not in composition.unknown_options and (key not in GROUPS or isinstance(value, dict)):
             assign(values, key, value, composition.mistakes)
             composition.origins[key] = COMMAND_LINE
+            composition.layers.forget(key)
             if top not in GROUPS:
                 composition.origins.setdefault(top, COMMAND_LINE)
     if all(group in composition.choices for group in GROUPS) and {"name", "seed", *SETTINGS} <= values.keys():
@@ -152,23 +162,27 @@ def _add_file(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) 
     if file.path.resolve() in seen:
         text = f"{short_path(file.path)}: this recipe starts from itself: break the circle in 'defaults'."
         raise TLError(text, code="E022")
-    for entry, origin in file.defaults:
+    for number, (entry, origin) in enumerate(file.defaults):
         match entry:
             case "_self_":
                 continue
             case str():
-                _add_file(read(_included(entry, file.path, origin)), composition, (*seen, file.path.resolve()))
+                composition.layers.add(file)
+                found = _included(entry, file.path, origin, composition.layers, f"defaults.{number}")
+                _add_file(read(found), composition, (*seen, file.path.resolve()))
             case dict() if len(entry) == 1:
                 key, name = next(iter(entry.items()))
                 group = str(key).removeprefix("override ").strip().lstrip("/")
                 if group in GROUPS:
-                    composition.choose(group, str(name), origin)
+                    composition.layers.add(file)
+                    composition.choose(group, str(name), origin, f"defaults.{number}.{key}")
                 else:
                     text = f"'{group}' is no group of options.{did_you_mean(group, GROUPS)}"
                     composition.report(origin, text, code="E019")
             case _:
                 text = f"'{entry}' is neither a recipe's name nor 'group: option'."
                 composition.report(origin, text, code="E020")
+    composition.layers.add(file)
     for key, value in file.values.items():
         if key in GROUPS and not isinstance(value, dict | None):
             _choose_by_key(key, str(value), file.origins[key], composition)
@@ -182,18 +196,22 @@ def _add_file(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) 
 def _choose_by_key(group: str, name: str, origin: str, composition: Composition) -> None:
     if name in options(group):
         text = f"an option is chosen in 'defaults': write '- {group}: {name}' there."
-        composition.report(origin, text, code="E024", key=group)
+        composition.report(origin, text, code="E024", key=group, fix=composition.layers.chosen(group, name))
     composition.choose(group, name, origin)
 
 
-def _included(name: str, of: Path, origin: str) -> Path:
+def _included(name: str, of: Path, origin: str, layers: Layers, at: str) -> Path:
+    """The file of a recipe that another starts from; `at` is the dotted key of its name there."""
     beside = of.parent / name if name.endswith((".yaml", ".yml")) else of.parent / f"{name}.yaml"
     if name in shipped_recipes():
         return shipped_recipes()[name]
     if beside.is_file():
         return beside
     near = [*shipped_recipes(), *(p.stem for p in of.parent.glob("*.yaml"))]
-    raise TLError(f"{origin}: there is no recipe '{name}' to start from.{did_you_mean(name, near)}", code="E021")
+    text = f"{origin}: there is no recipe '{name}' to start from.{did_you_mean(name, near)}"
+    close = get_close_matches(name, near, n=2, cutoff=0.7)
+    fix = layers.rewritten(at, close[0]) if len(close) == 1 else ()
+    raise Mistakes([Mistake(text, code="E021", fix=fix)])
 
 
 def _option_defaults(composition: Composition) -> dict[str, Any]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from tl.errors import Mistake, Mistakes, did_you_mean
+from tl.errors import Mistake, Mistakes
 from tl.recipe.binding import absolute, absolute_path, bind, plain, run_path
 from tl.recipe.compose import Composition, compose
 from tl.recipe.duration import Duration
 from tl.recipe.registry import GROUPS, SETTINGS, options
-from tl.recipe.shape import Record, Scalar, Shape, as_text, fields_of
+from tl.recipe.repair import Repairs
+from tl.recipe.shape import Record, Scalar, Shape, as_text
 from tl.recipe.signature import dataclass_shape, signature
 
 _PLAIN = ("name", *SETTINGS, "seed")
@@ -171,14 +171,17 @@ def read_recipe(reference: str, overrides: list[str]) -> PartialRecipe:
     shapes = _shapes(composition)
     absent = [key for key in (*GROUPS, *_PLAIN) if key not in shapes and key not in composition.unknown_options]
 
+    repairs = Repairs(shapes, composition.values, composition.layers)
+
     def report(key: str, mistake: Mistake) -> None:
         wrong.add(key.partition(".")[0])
+        mistake = repairs.repaired(mistake, key)
         if not absent or not mistake.startswith("is missing"):  # without 'base' all keys are, which is said once
             mistakes.append(mistake.after(f"{composition.origin_of(key)}: {key} ", key=key))
 
     for key in composition.values:
         if key not in (*GROUPS, *_PLAIN):
-            report(key, _unknown_key(key, shapes))
+            report(key, _unknown_key(key))
     for key, shape in shapes.items():
         shape.check(composition.values[key], key, report)
     if "name" not in wrong and (trouble := _why_no_folder_name(composition.values["name"])):
@@ -192,7 +195,7 @@ def read_recipe(reference: str, overrides: list[str]) -> PartialRecipe:
         report(f"loop.{key}", Mistake(text, code="E034"))
     if absent:
         text = f"{composition.file}: has no {', '.join(absent)}: write '- base' first in 'defaults'."
-        mistakes.append(Mistake(text, code="E023"))
+        mistakes.append(Mistake(text, code="E023", fix=composition.layers.based(composition.file)))
     groups = [group for group in GROUPS if group in shapes.keys() - wrong]
     nodes = {
         group: Node(
@@ -219,15 +222,12 @@ def _position(mistake: str) -> tuple[str, int]:
     return (match[1], int(match[2] or 0)) if match else ("", 0)
 
 
-def _unknown_key(key: str, shapes: Mapping[str, Shape]) -> Mistake:
-    inside = [f"{group}.{key}" for group, shape in shapes.items() if key in fields_of(shape)]
-    if inside:
-        return Mistake(f"is no key of a recipe. Did you mean '{inside[0]}'?", code="E017")
+def _unknown_key(key: str) -> Mistake:
     group, dot, rest = key.partition(".")
     if dot and group in (*GROUPS, *SETTINGS):
         text = f"is written in two lines in a file: '{group}:' and, indented below it, '{rest}: ...'."
         return Mistake(text, code="E025")
-    return Mistake(f"is no key of a recipe.{did_you_mean(key, (*GROUPS, *_PLAIN))}", code="E017")
+    return Mistake("is no key of a recipe.", code="E017")
 
 
 def _shapes(composition: Composition) -> dict[str, Shape]:

@@ -67,7 +67,7 @@ class Scalar:
 
     def _remedy(self, value: Any) -> str:
         unquoted = isinstance(value, (int, float)) and _DESCRIPTIONS.get(self.name) == "a text"
-        return f": write it in quotes, '{value}'" if unquoted else ""
+        return f": write it in quotes, '{as_text(value)}'" if unquoted else ""
 
     def _fits(self, value: Any) -> bool:
         match self.name:

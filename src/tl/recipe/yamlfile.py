@@ -47,6 +47,7 @@ class YamlFile:
     defaults: list[tuple[Any, str]]
     origins: dict[str, str] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
+    text: str = ""
 
 
 def short_path(path: Path) -> str:
@@ -75,19 +76,21 @@ def read(path: Path) -> YamlFile:
         raise TLError(f"{place}: cannot be read: {str(error).splitlines()[0]}", code="E015") from error
     values = OmegaConf.to_container(loaded, resolve=False)
     if not isinstance(values, dict):
-        text = f"{place}:1: a recipe is a mapping of keys to values, not a {type(values).__name__}."
-        raise TLError(text, code="E016")
+        kind = type(values).__name__
+        raise TLError(f"{place}:1: a recipe is a mapping of keys to values, not a {kind}.", code="E016")
     marks: dict[str, Mark] = {}
     if tree is not None:
         _find_marks(tree, "", lines_of(text), marks)
     origins = {key: f"{place}:{mark.line}" for key, mark in marks.items()}
     defaults = values.pop("defaults", None) or []
     if not isinstance(defaults, list):
-        text = f"{origins['defaults']}: 'defaults' is a list of recipes and of 'group: option' lines."
-        raise TLError(text, code="E020")
+        wrong = f"{origins['defaults']}: 'defaults' is a list of recipes and of 'group: option' lines."
+        mark = marks["defaults"]
+        single = [Edit(place, *mark.value, mark.written, f"[{mark.written}]")] if mark.written else []
+        raise Mistakes([Mistake(wrong, code="E020", key="defaults", fix=single)])
     lines = [origins.get(f"defaults.{i}", place) for i in range(len(defaults))]
     plain = {str(key): value for key, value in values.items()}
-    return YamlFile(path, plain, list(zip(defaults, lines, strict=True)), origins, marks)
+    return YamlFile(path, plain, list(zip(defaults, lines, strict=True)), origins, marks, text)
 
 
 def _text(path: Path) -> str:

@@ -14,9 +14,10 @@ from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import plain_table
 from tl.commands.explain import Explanation, GroupHelp, KeyHelp, OptionHelp
 from tl.commands.kinds import MistakeHelp
+from tl.commands.words import WordHelp
 
 _KINDS: dict[type[Explanation], str] = {
-    GroupHelp: "group", OptionHelp: "entry", KeyHelp: "key", MistakeHelp: "mistake"
+    GroupHelp: "group", OptionHelp: "entry", KeyHelp: "key", MistakeHelp: "mistake", WordHelp: "word"
 }  # fmt: skip
 
 
@@ -39,12 +40,20 @@ def print_explanations(found: Sequence[Explanation]) -> None:
                 _print_key(console, thing)
             case MistakeHelp():
                 _print_mistake(console, thing)
+            case WordHelp():
+                _print_word(console, thing)
 
 
 def _print_mistake(console: Console, kind: MistakeHelp) -> None:
     console.print(f"[bold]{kind.code}[/]  {escape(kind.name)}", soft_wrap=True)
     for name in ("cause", "example", "remedy"):
         console.print(f"  {name:8} {escape(getattr(kind, name))}", soft_wrap=True)
+
+
+def _print_word(console: Console, word: WordHelp) -> None:
+    console.print(f"[bold]{escape(word.name)}[/]  {escape(word.text)}", soft_wrap=True)
+    if word.see:
+        console.print(f"  [dim]see[/] {escape(', '.join(word.see))}", soft_wrap=True)
 
 
 def _print_group(console: Console, group: GroupHelp) -> None:
@@ -73,4 +82,6 @@ def _print_key(console: Console, key: KeyHelp) -> None:
     table.show_header = False
     table.add_row("  takes", escape(key.takes))
     table.add_row("  default", escape(f"{key.default}   ({key.place})"))
+    if key.recipes:
+        table.add_row("  set by", escape(", ".join(key.recipes)))
     console.print(table, soft_wrap=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
+from tl.cli.printing.terminal import say
+from tl.commands.fix import Fixed
 from tl.errors import Mistake
 
 _PLACE = re.compile(r"(?P<file>[^\s:][^:\n]*):(?:(?P<line>\d+):)?(?:(?P<column>\d+):)? ")
@@ -32,3 +35,12 @@ def as_json(mistake: Mistake) -> dict[str, Any]:
         "key": mistake.key or None,
         "fix": [asdict(edit) for edit in mistake.fix] or None,
     }
+
+
+def print_fixed(fixed: Fixed) -> None:
+    """The lines that `--fix` changed, as a diff, which also tells how to go back."""
+    texts = fixed.before.splitlines(), fixed.after.splitlines()
+    for line in unified_diff(*texts, fixed.file, f"{fixed.file} (fixed)", n=0, lineterm=""):
+        say(line)
+    if not fixed.mistakes:
+        say(f"{fixed.file}: no mistake has a fix that is certain, so --fix changed nothing.")
