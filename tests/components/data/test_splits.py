@@ -169,6 +169,12 @@ def test_classes_are_kept_or_named_with_a_suggestion() -> None:
         load_data(Listed(rows(cat=10, dog=10), classes=("cta", "dog")))
 
 
+def test_targets_of_chosen_classes_are_numbered_though_other_classes_were_left_out() -> None:
+    data = load_data(Listed(rows(cat=4, dog=4, cow=4), classes=("dog", "cow"), split={"val": 0.0, "test": 0.0}))
+    found = target_array(data.space, data.splits["train"]).tolist()
+    assert found == [data.space.names.index(str(sample.target)) for sample in data.splits["train"]]
+
+
 def test_class_weights_are_inverse_frequencies_with_mean_one() -> None:
     samples = [*rows("train", a=3, b=1), *rows("val", 10, a=1, b=1), *rows("test", 20, a=1, b=1)]
     assert load_data(Listed(samples, balance="weights")).space.class_weights == pytest.approx((2 / 3, 2.0))

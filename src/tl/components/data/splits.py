@@ -61,7 +61,9 @@ def target_array(space: Space, samples: Samples) -> npt.NDArray[Any]:
             return np.where(numbers.known[:, None], numbers.values, 0.0)
         case Codes() as targets:
             none = -1 if space.kind == "single" else [0.0] * space.dim
-            rows = [*(label_index(space, target) for target in targets.values), none]
+            used = {*np.unique(targets.codes).tolist()}  # data.classes leaves values that no sample has any more
+            indices = (label_index(space, t) if code in used else none for code, t in enumerate(targets.values))
+            rows = [*indices, none]
             dtype = {"single": np.int64, "multi": np.float32, "number": np.float64}[space.kind]
             return np.array(rows, dtype=dtype)[targets.codes]
 
