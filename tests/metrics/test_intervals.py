@@ -177,7 +177,7 @@ def test_balanced_accuracy_adds_the_intervals_of_the_recalls():
     y = (np.arange(100) >= 80).astype(int)
     p = np.eye(2)[np.where(right, y, 1 - y)]
     low, high, _ = interval("single", "balanced_accuracy", p, y, ["a", "b"], alone(100))
-    quantile = scipy.stats.t.ppf(0.975, 99)
+    quantile = scipy.stats.norm.ppf(0.975)
     ends = [wilson(0.8, n, quantile) for n in (80, 20)]
     assert low == pytest.approx(0.8 - math.hypot(*(0.8 - end[0] for end in ends)) / 2)
     assert high == pytest.approx(0.8 + math.hypot(*(end[1] - 0.8 for end in ends)) / 2)
@@ -192,7 +192,7 @@ def test_the_area_under_the_curve_has_wilsons_interval_of_delongs_error():
     p = 1 / (1 + np.exp(-s))
     found = interval("single", "auroc", np.stack([1 - p, p], 1), y.astype(int), ["a", "b"], alone(90))
     area = above.mean()
-    expected = wilson(area, area * (1 - area) / error**2, scipy.stats.t.ppf(0.975, 89))
+    expected = wilson(area, area * (1 - area) / error**2, scipy.stats.norm.ppf(0.975))
     assert (found.low, found.high) == pytest.approx(expected, abs=0.006)
 
 

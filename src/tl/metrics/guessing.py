@@ -17,9 +17,8 @@ import numpy as np
 from tl.metrics.calibration import Array, Floats
 from tl.metrics.catalogue import METRICS, Metric, statistics
 from tl.metrics.evidence import Evidence
-from tl.metrics.intervals import LEVEL, Estimate, interval_of, scale_of
+from tl.metrics.intervals import LEVEL, Estimate, interval_of, quantile_for, scale_of
 from tl.metrics.jackknife import Blocks, Units
-from tl.metrics.quantiles import t_quantile
 from tl.metrics.weighted import Statistic, mean_defined, ratio
 from tl.space import Kind
 
@@ -152,7 +151,7 @@ def _difference(metric: Metric, own: Estimate, other: Estimate, evidence: Eviden
     the side of large errors. Else it is Student's of the difference; the jackknife corrects the bias of both, and Hall
     (1992) the skewness of losses, errors and figures of classes.
     """
-    quantile = t_quantile((1 + LEVEL) / 2, len(own.blocks) - 1)
+    quantile = quantile_for(metric, own.blocks, evidence)
     parts = own.blocks.parts(own.value - other.value, own.without - other.without)
     with np.errstate(all="ignore"):
         if np.ptp(other.without) < _ROUNDING and metric.family in ("recalls", "classes", "association"):

@@ -101,11 +101,10 @@ def interval_of(metric: Metric, found: Estimate, evidence: Evidence) -> Interval
     """The interval of a metric that `evidence` has no reason against."""
     if np.isnan(found.without).any():
         return Interval(missing=evidence.fragile)
-    upper = (1 + LEVEL) / 2
-    quantile = t_quantile(upper, len(found.blocks) - 1)
+    quantile = quantile_for(metric, found.blocks, evidence)
     match metric.family:
         case "share" if not evidence.grouped:
-            return Interval(*wilson(found.value, evidence.samples, normal_quantile(upper)))
+            return Interval(*wilson(found.value, evidence.samples, quantile))
         case "recalls":
             return Interval(*_mean_of_shares(found, evidence, quantile))
         case "share" | "classes":
@@ -115,6 +114,12 @@ def interval_of(metric: Metric, found: Estimate, evidence: Evidence) -> Interval
             low, high = wilson(half.value, _size(metric, half, evidence), quantile)
             return Interval(2 * low - 1, 2 * high - 1)
     return _on_a_scale(metric, found, evidence, quantile)
+
+
+def quantile_for(metric: Metric, blocks: Blocks, evidence: Evidence) -> float:
+    """How many standard errors wide the interval is: Student's, but the normal number for figures of single answers."""
+    answers = metric.family in ("share", "recalls", "classes", "association") and not evidence.grouped
+    return normal_quantile((1 + LEVEL) / 2) if answers else t_quantile((1 + LEVEL) / 2, len(blocks) - 1)
 
 
 def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
