@@ -171,16 +171,22 @@ def test_groups_that_are_all_right_count_as_one_sample_each():
     assert (low, high) == pytest.approx(wilson(1.0, 20, scipy.stats.t.ppf(0.975, 19)))
 
 
-def test_balanced_accuracy_adds_the_intervals_of_the_recalls():
-    """Zou and Donner 2008: the distances to the ends add as squares."""
+def test_balanced_accuracy_takes_the_wider_of_two_intervals():
+    """Zou and Donner 2008: the distances to the ends of each class's interval add as squares; or Wilson's."""
     right = np.arange(100) % 10 < 8
     y = (np.arange(100) >= 80).astype(int)
     p = np.eye(2)[np.where(right, y, 1 - y)]
     low, high, _ = interval("single", "balanced_accuracy", p, y, ["a", "b"], alone(100))
     quantile = scipy.stats.norm.ppf(0.975)
     ends = [wilson(0.8, n, quantile) for n in (80, 20)]
-    assert low == pytest.approx(0.8 - math.hypot(*(0.8 - end[0] for end in ends)) / 2)
-    assert high == pytest.approx(0.8 + math.hypot(*(end[1] - 0.8 for end in ends)) / 2)
+    added = (
+        0.8 - math.hypot(*(0.8 - end[0] for end in ends)) / 2,
+        0.8 + math.hypot(*(end[1] - 0.8 for end in ends)) / 2,
+    )
+    error = math.sqrt(0.16 / 79 + 0.16 / 19) / 2
+    whole = wilson(0.8, 0.16 / error**2, quantile)
+    assert low == pytest.approx(min(added[0], whole[0]), abs=2e-3)
+    assert high == pytest.approx(max(added[1], whole[1]), abs=2e-3)
 
 
 def test_the_area_under_the_curve_has_wilsons_interval_of_delongs_error():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -155,7 +155,9 @@ def _difference(metric: Metric, own: Estimate, other: Estimate, evidence: Eviden
     parts = own.blocks.parts(own.value - other.value, own.without - other.without)
     with np.errstate(all="ignore"):
         if np.ptp(other.without) < _ROUNDING and metric.family in ("recalls", "classes", "association"):
-            low, high, _ = interval_of(metric, own, evidence)
+            # Near guessing no class decides alone, so the interval of the whole mean does for recalls.
+            plain = replace(metric, family="classes") if metric.family == "recalls" else metric
+            low, high, _ = interval_of(plain, own, evidence)
             return low - other.value, high - other.value
         if metric.name in _FIXED:
             to, back = scale_of(metric)

@@ -3,7 +3,7 @@
 All rest on the same resamples, which leave out one block of independent units each (jackknife.py):
 - shares, and figures from 0 to 1 or from -1 to 1 that are made of answers: Wilson's interval (1927) with the number of
   independent samples that has the metric's standard error, so that groups and classes count as what they tell; for a
-  mean of shares, Wilson's for each;
+  mean of shares, the wider of this and of Wilson's for each;
 - mean losses and errors, means of squares, correlations: Student's interval on a scale on which the error hardly
   depends on the value (logarithm, Fisher 1915). It is wider on the side to which errors would move the metric that are
   larger than all that were seen, the more so the fewer samples make up the metric.
@@ -106,7 +106,10 @@ def interval_of(metric: Metric, found: Estimate, evidence: Evidence) -> Interval
         case "share" if not evidence.grouped:
             return Interval(*wilson(found.value, evidence.samples, quantile))
         case "recalls":
-            return Interval(*_mean_of_shares(found, evidence, quantile))
+            # That of the whole mean is too narrow where one class decides, that of the classes where recalls are small.
+            whole = wilson(found.value, _size(metric, found, evidence), quantile)
+            classes = _mean_of_shares(found, evidence, quantile)
+            return Interval(min(whole[0], classes[0]), max(whole[1], classes[1]))
         case "share" | "classes":
             return Interval(*wilson(found.value, _size(metric, found, evidence), quantile))
         case "association":
