@@ -37,6 +37,9 @@ def missing_software(loop: Loop) -> Iterator[Mistake]:
 def missing_weights(backbone: Node) -> Iterator[Mistake]:
     """A mistake where a hub's weights, or the config that gives their shape, are not here and may not be fetched."""
     values = backbone.values
+    if "download" not in values and Weights.parse(values["weights"]).kind == "hub":
+        none = f"'{backbone.option}' takes no weights of a hub: write none or a path."
+        yield Mistake(f"backbone.weights '{values['weights']}': {none}", code="E036", key="backbone.weights")
     if values.get("download") is not False:
         return
     for key in ("weights", *(("config",) if values["weights"] == "none" and "config" in values else ())):

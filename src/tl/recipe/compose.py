@@ -9,13 +9,12 @@ own keys, so that no recipe can reach Hydra's special keys, and Hydra's DictConf
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tl.errors import Mistake, Mistakes, TLError, did_you_mean, nearest
-from tl.recipe.mending import Fix, Layers
+from tl.recipe.mending import Fix, Layers, only_near
 from tl.recipe.newest import newest_in_words, newest_run
 from tl.recipe.overrides import COMMAND_LINE, assign, merge, parse
 from tl.recipe.references import BadReference, References
@@ -70,8 +69,8 @@ class Composition:
         self.origins[f"{group}="] = origin
         known = options(group)
         if name not in known:
-            near = get_close_matches(name, known, n=2, cutoff=0.8)
-            fix = self.layers.rewritten(at, near[0]) if at and len(near) == 1 else ()
+            near = only_near(name, known)
+            fix = self.layers.rewritten(at, near[0]) if at and near else ()
             text = f"'{name}' is no {group} option.{did_you_mean(name, known)}"
             self.report(origin, text, code="E018", key=group, fix=fix)
             self.unknown_options.add(group)
@@ -178,7 +177,10 @@ def _add_file(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) 
                     composition.choose(group, str(name), origin, f"defaults.{number}.{key}")
                 else:
                     text = f"'{group}' is no group of options.{did_you_mean(group, GROUPS)}"
-                    composition.report(origin, text, code="E019")
+                    composition.layers.add(file)
+                    close = only_near(group, GROUPS)
+                    fix = composition.layers.renamed(f"defaults.{number}.{key}", close[0]) if close else ()
+                    composition.report(origin, text, code="E019", fix=fix)
             case _:
                 text = f"'{entry}' is neither a recipe's name nor 'group: option'."
                 composition.report(origin, text, code="E020")
@@ -209,8 +211,8 @@ def _included(name: str, of: Path, origin: str, layers: Layers, at: str) -> Path
         return beside
     near = [*shipped_recipes(), *(p.stem for p in of.parent.glob("*.yaml"))]
     text = f"{origin}: there is no recipe '{name}' to start from.{did_you_mean(name, near)}"
-    close = get_close_matches(name, near, n=2, cutoff=0.7)
-    fix = layers.rewritten(at, close[0]) if len(close) == 1 else ()
+    close = ["base"] if sorted(name) == sorted("base") else only_near(name, near)
+    fix = layers.rewritten(at, close[0]) if close else ()
     raise Mistakes([Mistake(text, code="E021", fix=fix)])
 
 

@@ -23,14 +23,16 @@ def offset(text: str, line: int, column: int) -> int:
 
 def applied(text: str, edits: Iterable[Edit]) -> str | None:
     """The text with all the changes; None where one of them does not fit the text, or two overlap."""
-    placed = sorted(((offset(text, edit.line, edit.column), edit) for edit in edits), key=lambda pair: pair[0])
-    end, parts = -1, []
+    placed = sorted(
+        ((offset(text, edit.line, edit.column), edit) for edit in edits), key=lambda pair: (pair[0], len(pair[1].old))
+    )
+    end, parts = 0, []
     for start, edit in placed:
-        if start <= end or text[start : start + len(edit.old)] != edit.old:
+        if start < end or text[start : start + len(edit.old)] != edit.old:
             return None
-        parts.append(text[max(0, end) : start] + edit.new)
+        parts.append(text[end:start] + edit.new)
         end = start + len(edit.old)
-    return "".join([*parts, text[max(0, end) :]])
+    return "".join([*parts, text[end:]])
 
 
 def compatible(fixes: Sequence[tuple[Edit, ...]]) -> list[Edit]:

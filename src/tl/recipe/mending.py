@@ -6,8 +6,9 @@ A fix is made for the user's own layers of a recipe only. It leaves comments and
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any
 
 from tl.errors import Edit
@@ -15,6 +16,15 @@ from tl.recipe.edits import lines_of, offset
 from tl.recipe.yamlfile import Mark, YamlFile, flow, short_path
 
 Fix = tuple[Edit, ...]
+_CERTAIN = 0.8  # how alike a misspelt word and the only word that is like it must be
+
+
+def only_near(word: str, known: Iterable[str]) -> list[str]:
+    """The one known word that is certainly meant: equal but for case, or the only one that is much alike; else []."""
+    words = list(known)
+    same = [name for name in words if name.lower() == word.lower()]
+    near = same or get_close_matches(word.lower(), words, n=2, cutoff=_CERTAIN)
+    return near if len(near) == 1 else []
 
 
 @dataclass

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from tl.errors import Mistake, did_you_mean
-from tl.recipe.mending import Fix, Layers
+from tl.recipe.mending import Fix, Layers, only_near
 from tl.recipe.peers import peer
 from tl.recipe.registry import GROUPS, SETTINGS
 from tl.recipe.shape import Choice, Either, ListOf, Maybe, Record, Shape, as_text, fields_of
 
-_CERTAIN = 0.8  # how alike a misspelt word and the only word that is like it must be
 _UNITS = {
     **dict.fromkeys(("epoch", "epochs", "eps"), "ep"),
     **dict.fromkeys(("steps", "it", "its", "iters", "iterations"), "step"),
@@ -22,6 +20,14 @@ _UNITS = {
     **dict.fromkeys(("m", "mins", "minute", "minutes"), "min"),
 }
 _SWITCHES = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+
+_CHOICES = {
+    "gpu": "cuda",
+    **dict.fromkeys(("half", "float16", "16-mixed"), "fp16"),
+    **dict.fromkeys(("bfloat16", "bf16-mixed"), "bf16"),
+    **dict.fromkeys(("float32", "fp32"), "no"),
+    **dict.fromkeys(("frozen", "freeze"), "keep"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,9 @@ class Repairs:
                 return self._as_written(mistake, key)
             case "E027" | "E028" | "E030" | "E031" | "E032":
                 meant = self._meant(mistake.code, key)
+                if mistake.code == "E030" and meant is not None:
+                    before = re.split(r" Did you mean| There is:", mistake)[0]
+                    mistake = _reworded(mistake, f"{before} Did you mean '{meant}'?")
                 return _with(mistake, () if meant is None else self.layers.rewritten(key, meant))
         return mistake
 
@@ -51,6 +60,7 @@ class Repairs:
         here = "here" if dot else "of a recipe"
         value = self._value(key)
         found = [f"{group}.{word}" for group, shape in self.shapes.items() if word in fields_of(shape)]
+        found = [word] if word in ("seed", "name") else found
         if found:
             text = f"is no key {here}. Did you mean '{found[0]}'?"
             return _with(_reworded(mistake, text), self.layers.moved(key, found[0], value) if len(found) == 1 else ())
@@ -66,12 +76,13 @@ class Repairs:
             safe = there and meant is not None
             return _with(_reworded(mistake, text), self.layers.moved(key, known.key, meant) if safe else ())
         if not dot:
-            return _reworded(
-                mistake, f"is no key of a recipe.{did_you_mean(key, (*GROUPS, *SETTINGS, 'name', 'seed'))}"
-            )
-        around = self._shape(parent)
-        near = get_close_matches(word, fields_of(around), n=2, cutoff=_CERTAIN) if around is not None else ()
-        return _with(mistake, self.layers.renamed(key, near[0]) if len(near) == 1 else ())
+            known_here = (*GROUPS, *SETTINGS, "name", "seed")
+            near = only_near(key, known_here)
+            mistake = _reworded(mistake, f"is no key of a recipe.{did_you_mean(key, known_here)}")
+        else:
+            around = self._shape(parent)
+            near = only_near(word, fields_of(around)) if around is not None else []
+        return _with(mistake, self.layers.renamed(key, near[0]) if near else ())
 
     def _as_written(self, mistake: Mistake, key: str) -> Mistake:
         """YAML reads no, 01, 12:30 and 1e5 as other things than texts: the words name what is written in the file."""
@@ -98,7 +109,8 @@ class Repairs:
                 meant = {0: False, 1: True}.get(value)
             case "E030" if isinstance(value, str):
                 words = [word for word in _words(shape) if isinstance(word, str)]
-                meant = next(iter(get_close_matches(value.lower(), words, n=1, cutoff=_CERTAIN)), None)
+                near = [word for word in words if word == _CHOICES.get(value.lower())] or only_near(value, words)
+                meant = near[0] if near else None
             case "E031" if (found := re.fullmatch(r"([\d.]+)\s*([a-z]+)", str(value).strip().lower())) is not None:
                 meant = f"{found[1]}{_UNITS[found[2]]}" if found[2] in _UNITS else None
             case "E032" if isinstance(value, str | int | float):
@@ -121,7 +133,7 @@ class Repairs:
         if key in self.values:
             return self.values[key]
         for part in key.split("."):
-            found = found[int(part)] if isinstance(found, list) else found[part]
+            found = found[int(part)] if isinstance(found, list) else {str(k): v for k, v in found.items()}[part]
         return found
 
     def _shape(self, key: str) -> Shape | None:

@@ -111,7 +111,9 @@ def load_data(source: DataSource) -> Data:
 def _check(common: Common, kind: Kind) -> None:
     split = common["split"]
     if split.test != "val" and split.val + split.test >= 1:
-        raise TLError(f"data.split.val={split.val} and data.split.test={split.test} leave nothing to train on.")
+        raise TLError(
+            f"data.split.val={split.val} and data.split.test={split.test} leave nothing to train on.", code="E034"
+        )
     if common["per_class"] is not None and kind != "single":
         raise TLError("data.per_class counts samples of a class, but here they have no single one: use data.limit.")
     if common["balance"] == "sampling" and kind != "single":
