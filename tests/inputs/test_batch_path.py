@@ -34,6 +34,7 @@ FROM_ROWS = {
 INTO_ROWS = {
     "text": {
         "inputs/items.py",
+        "inputs/tokens.py",
         "inputs/frozen.py",
         "inputs/filling.py",
         "components/backbone/base.py",

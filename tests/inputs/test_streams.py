@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 import pytest
 
 from tests.conftest import TEXT
-from tl.inputs.streams import Draw, Order
+from tl.inputs.streams import Draw, EachOnce, Order, even_spans
 
 
 def numbers(order: Order, first: int, last: int) -> list[int]:
@@ -78,3 +78,22 @@ def test_texts_evaluated_by_length_come_back_in_the_splits_order(world: int) -> 
         for row, number in zip(features, own, strict=True):
             (alone,) = items.batches(iter([[Draw(number, 0)]]))
             torch.testing.assert_close(row, model.features(alone.x)[0].detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_draws_that_are_made_when_asked_for_are_those_of_a_list() -> None:
+    listed = [Draw(number, 0) for number in range(10)]
+    draws = EachOnce(10)
+    assert [*draws] == listed
+    assert (len(draws), draws[3], draws[-1]) == (10, listed[3], listed[-1])
+    assert [draws[a] for a in (slice(2), slice(3, 7), slice(None, None, 4))] == [listed[:2], listed[3:7], listed[::4]]
+    with pytest.raises(IndexError):
+        draws[10]
+
+
+@pytest.mark.parametrize("n, most", [(0, 4), (1, 4), (4, 4), (5, 4), (103, 8)])
+def test_even_spans_cover_everything_once_in_pieces_of_nearly_one_size(n: int, most: int) -> None:
+    spans = even_spans(n, most)
+    assert [number for a, b in spans for number in range(a, b)] == list(range(n))
+    sizes = {b - a for a, b in spans}
+    assert len(spans) == -(-n // most)
+    assert not sizes or (max(sizes) <= most and max(sizes) - min(sizes) <= 1)

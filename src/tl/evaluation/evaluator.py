@@ -56,19 +56,22 @@ class Evaluator:
     def _run(self, model: Model, items: Source, forward: torch.nn.Module) -> tuple[Tensor, Tensor]:
         was_training = model.training
         model.eval()
-        found: list[tuple[Tensor, Tensor]] = []
         order, batches = by_length(items, self.batch, self.share)
+        places = (torch.from_numpy(order) - self.share.rank) // self.share.world
+        outputs, targets, done = *_nothing(model), 0
         for batch in batches:
             moved = to_device(batch, self.device)
-            found.append((forward(moved.x, moved.start).float().cpu(), batch.y))
+            found = forward(moved.x, moved.start).float().cpu()
+            if not done:  # only the first batch tells how wide the rows are
+                outputs, targets = (one.new_empty((len(order), *one.shape[1:])) for one in (found, batch.y))
+            here = places[done : done + len(found)]
+            outputs[here], targets[here], done = found, batch.y, done + len(found)
         model.train(was_training)
-        place = torch.tensor(order).argsort()
-        outputs, targets = (torch.cat(p)[place] for p in zip(*found, strict=True)) if found else _nothing(model)
         return self._gather(outputs, len(items)), self._gather(targets, len(items))
 
     def _gather(self, own: Tensor, n: int) -> Tensor:
         if self.share.world == 1:
-            return own.clone()
+            return own
         parts: list[Tensor | None] = [None] * self.share.world
         torch.distributed.all_gather_object(parts, own)
         whole = torch.empty((n, *own.shape[1:]), dtype=own.dtype)

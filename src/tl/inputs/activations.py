@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from heapq import nsmallest
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ from tl.inputs.items import Items
 from tl.inputs.keeper import Keeper, versions
 from tl.inputs.pictures import Pictures
 from tl.inputs.rows import CachedActivations, Rows
-from tl.inputs.streams import Draw, Source, fixed_view, to_device
+from tl.inputs.streams import Draw, EachOnce, Source, fixed_view, to_device
 from tl.place import Place
 from tl.recipe.recipe import CacheRules
 
@@ -143,7 +144,7 @@ class Activations:
             return None
         place = Place(self.place.device, precision, self.place.share)
         if items.fixed:
-            return RowRequest(name, items, [Draw(number, 0) for number in range(len(items))], place)
+            return RowRequest(name, items, EachOnce(len(items)), place)
         if items.mixes_samples or views.count is None:
             anew = "each reading is augmented anew; loop.views=4 would fix 4 views"
             if self.rules.use != "never":
@@ -247,9 +248,9 @@ def _typical(request: RowRequest) -> list[Draw]:
     """Two samples of about the mean length."""
     lengths = request.items.lengths
     if lengths is None:
-        return request.draws[:2]
+        return [*request.draws[:2]]
     mean = sum(lengths) / len(lengths)
-    return sorted(request.draws, key=lambda draw: abs(lengths[draw.number] - mean))[:2]
+    return nsmallest(2, request.draws, key=lambda draw: abs(lengths[draw.number] - mean))
 
 
 def _depth_in_words(cut: int, model: Model) -> str:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +17,7 @@ from tl.inputs.cache import Cache
 from tl.inputs.items import Items
 from tl.inputs.pace import Pace
 from tl.inputs.rows import DONE, LAYOUT, ROWS, Layout, channels_last
-from tl.inputs.streams import Draw, evenly, forward_batch
+from tl.inputs.streams import Draw, even_spans, forward_batch
 from tl.place import Place
 
 _SYNC_EVERY = 64 * 1024**2
@@ -127,7 +128,7 @@ class RowRequest:
 
     name: str
     items: Items
-    draws: list[Draw]
+    draws: Sequence[Draw]
     place: Place
     lengths: tuple[int, ...] = ()
 
@@ -142,12 +143,18 @@ class Filling:
         self.dtype = {"same": None, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
         self.lengths = self._lengths()
         # Texts of similar length share a chunk, the longest come first: too little memory shows at once.
-        order = range(len(request.draws))
-        by_length = sorted(order, key=lambda i: -self.lengths[i]) if self.lengths else list(order)
-        at_once = _PICTURES if request.lengths else forward_batch(request.place.device)
-        chunks = evenly([request.draws[i] for i in by_length], at_once)
-        numbers = iter(by_length)
-        self.chunks = [(draws, [next(numbers) for _ in draws]) for draws in chunks]
+        n = len(request.draws)
+        self.order = np.argsort(-np.array(self.lengths), kind="stable") if self.lengths else np.arange(n)
+        self.chunks = even_spans(n, _PICTURES if request.lengths else forward_batch(request.place.device))
+
+    def _numbers(self, chunk: int) -> list[int]:
+        """The numbers of a chunk's rows."""
+        first, last = self.chunks[chunk]
+        numbers: list[int] = self.order[first:last].tolist()
+        return numbers
+
+    def _draws(self, chunk: int) -> list[Draw]:
+        return [self.request.draws[number] for number in self._numbers(chunk)]
 
     def _lengths(self) -> tuple[int, ...]:
         items = self.request.items
@@ -177,11 +184,12 @@ class Filling:
         self.say(f"cache: another run is computing {self.request.name}: waiting for it.")
 
     def _layouts(self, make_rows: RowMaker) -> list[Layout]:
-        (draws, numbers), found = self.chunks[-1], []
-        for (row,) in next(make_rows(iter([draws[:1]]))):
+        last, found = len(self.chunks) - 1, []
+        number = self._numbers(last)[0]
+        for (row,) in next(make_rows(iter([self._draws(last)[:1]]))):
             dtype = str(row.dtype if self.dtype is None else self.dtype).removeprefix("torch.")
             axes = 1 if self.request.lengths else _TOKENS
-            ragged = bool(self.lengths) and row.ndim == axes and len(row) == self.lengths[numbers[0]]
+            ragged = bool(self.lengths) and row.ndim == axes and len(row) == self.lengths[number]
             shape = channels_last(row).shape[1 if ragged else 0 :]
             found.append(Layout(len(self.request.draws), dtype, tuple(shape), self.lengths if ragged else None))
         return found
@@ -191,16 +199,16 @@ class Filling:
         writers = [RowWriter(one[0], layout, len(self.chunks)) if one else None for one, layout in pairs]
         share = self.request.place.share
         mine = sorted({chunk for one in todo if one for chunk in one[1]})[share.rank :: share.world]
-        pace = Pace(sum(len(self.chunks[chunk][0]) for chunk in mine))
+        pace = Pace(sum(self.chunks[chunk][1] - self.chunks[chunk][0] for chunk in mine))
         with ExitStack() as stack:
             for writer in writers:
                 if writer is not None:
                     stack.enter_context(writer.writing())
-            for chunk, rows in zip(mine, make_rows(self.chunks[c][0] for c in mine), strict=True):
+            for chunk, rows in zip(mine, make_rows(map(self._draws, mine)), strict=True):
                 for writer, made in zip(writers, rows, strict=True):
                     if writer is not None:
-                        writer.write(chunk, self.chunks[chunk][1], [self._stored(row) for row in made])
-                if so_far := pace.advance(len(self.chunks[chunk][0])):
+                        writer.write(chunk, self._numbers(chunk), [self._stored(row) for row in made])
+                if so_far := pace.advance(self.chunks[chunk][1] - self.chunks[chunk][0]):
                     self.say(f"cache: {self.request.name}, {so_far}.")
 
     def _stored(self, row: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from tl.components.sample import Picture, Sample, Samples
 from tl.errors import TLError
 from tl.inputs.rows import Rows, channels_first, length_mask
 from tl.inputs.streams import Draw, Source
+from tl.inputs.tokens import Tokens, tokens_of
 from tl.inputs.workers import spread
 from tl.rng import seeded
 from tl.space import Space
@@ -87,30 +88,28 @@ class Items(Reader):
 
     @cached_property
     def lengths(self) -> tuple[int, ...] | None:
-        return tuple(len(ids) for ids, _ in self._tokens[0]) if isinstance(self.preprocess, TextPreprocess) else None
+        return self._tokens.lengths if isinstance(self.preprocess, TextPreprocess) else None
 
     def truncation(self) -> str | None:
-        if not isinstance(self.preprocess, TextPreprocess) or not self._tokens[1]:
+        if not isinstance(self.preprocess, TextPreprocess) or not self._tokens.cut:
             return None
         return (
-            f"{self._tokens[1]} of {len(self)} texts have more than {self.preprocess.max_length} tokens: "
+            f"{self._tokens.cut} of {len(self)} texts have more than {self.preprocess.max_length} tokens: "
             "what comes after those is not read (backbone.max_length)."
         )
 
     @cached_property
-    def _tokens(self) -> tuple[list[tuple[list[int], list[int]]], int]:
-        """The token ids and segment ids of every text, and how many texts were cut at the longest length."""
+    def _tokens(self) -> Tokens:
         preprocess = cast(TextPreprocess, self.preprocess)
         texts = cast("Sequence[str | tuple[str, str]]", self.samples.inputs)
-        fewest = [preprocess.fewest_tokens(pair=isinstance(text, tuple)) for text in texts[:1]]
-        found, cut = preprocess.all_ids(texts)
-        for row, (ids, _) in enumerate(found):
-            if len(ids) < fewest[0]:
-                raise TLError(
-                    f"{self.samples.places[row]}: the tokenizer of the weights leaves no token of the text, so it is "
-                    "empty to the model: mend or remove it."
-                )
-        return found, cut
+        tokens = tokens_of(preprocess, texts)
+        pair = any(isinstance(text, tuple) for text in texts[:1])
+        if (empty := tokens.first_below(preprocess.fewest_tokens(pair=pair))) is not None:
+            raise TLError(
+                f"{self.samples.places[empty]}: the tokenizer of the weights leaves no token of the text, so it is "
+                "empty to the model: mend or remove it."
+            )
+        return tokens
 
     def batch(self, draws: list[Draw]) -> Batch:
         return self.collate([self[draw] for draw in draws])
@@ -147,12 +146,11 @@ class Items(Reader):
                 return Item(self.augment.random_erase(pixels), None, target)
             case TextPreprocess():
                 if self.augment is None:
-                    ids, segments = self._tokens[0][number]
-                else:
-                    text = cast("str | tuple[str, str]", self.samples.inputs[number])
-                    ids, segments = self.preprocess.ids(self.augment.sample(text, self.preprocess))
-                    if not ids:  # augmentation left nothing of it that the tokenizer knows
-                        ids, segments = self._tokens[0][number]
+                    return Item(*self._tokens.of(number), target)
+                text = cast("str | tuple[str, str]", self.samples.inputs[number])
+                ids, segments = self.preprocess.ids(self.augment.sample(text, self.preprocess))
+                if not ids:  # augmentation left nothing of it that the tokenizer knows
+                    return Item(*self._tokens.of(number), target)
                 return Item(torch.tensor(ids), torch.tensor(segments), target)
 
     def collate(self, items: list[Item]) -> Batch:

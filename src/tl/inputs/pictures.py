@@ -17,7 +17,7 @@ from tl.inputs.filling import RowMaker, RowRequest
 from tl.inputs.items import CachedPictures, CroppedPictures, Items
 from tl.inputs.keeper import Keeper, versions
 from tl.inputs.rows import Rows
-from tl.inputs.streams import Draw, Source, evenly
+from tl.inputs.streams import Draw, EachOnce, Source, even_spans
 from tl.inputs.workers import spread
 from tl.place import Place
 
@@ -36,8 +36,7 @@ class Pictures:
             return items
         if reads <= 1 and not self.keeper.knows(items):
             return items
-        draws = [Draw(number, 0) for number in range(len(items))]
-        request = RowRequest(f"the pictures of {name}", items, draws, self.place)
+        request = RowRequest(f"the pictures of {name}", items, EachOnce(len(items)), self.place)
         return self._cropped(request, reads) if items.fixed else self._decoded(request, reads)
 
     def _cropped(self, request: RowRequest, reads: float) -> Source:
@@ -69,7 +68,7 @@ class Pictures:
 
     def _bitmaps(self, request: RowRequest, entry: str) -> Rows | None:
         items = request.items
-        groups = iter(evenly(request.draws, _AT_ONCE))
+        groups = (request.draws[a:b] for a, b in even_spans(len(request.draws), _AT_ONCE))
         lengths = [n for some in spread(partial(_lengths, items), groups, items.workers) for n in some]
         if not self.keeper.agreed(self.keeper.cache.fits(sum(lengths))):
             self.keeper.tell_size(request.name, sum(lengths))
@@ -82,7 +81,7 @@ def _crops(items: Items) -> RowMaker:
     return lambda plans: ([list(batch.x.values)] for batch in CroppedPictures(items).batches(plans))
 
 
-def _lengths(items: Items, draws: list[Draw]) -> list[int]:
+def _lengths(items: Items, draws: Sequence[Draw]) -> list[int]:
     """The bytes of each picture's row; a header may swap width and height, but their product stays."""
     min_side = cast(ImagePreprocess, items.preprocess).min_side
     sizes = [decoded_size(items.samples.inputs[draw.number], min_side) for draw in draws]

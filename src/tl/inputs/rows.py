@@ -13,9 +13,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, tee
+from itertools import tee
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -50,9 +52,9 @@ class Layout:
         return int(torch.empty(0, dtype=getattr(torch, self.dtype)).element_size())
 
     @cached_property
-    def offsets(self) -> tuple[int, ...] | None:
+    def offsets(self) -> npt.NDArray[np.int64] | None:
         """The entry at which each row begins; None where all rows have the same size."""
-        return None if self.lengths is None else tuple(accumulate(self.lengths, initial=0))
+        return None if self.lengths is None else np.cumsum([0, *self.lengths])
 
     @property
     def bytes(self) -> int:
@@ -61,7 +63,9 @@ class Layout:
 
     def span(self, number: int) -> tuple[int, int]:
         """The first entry of a row, and the entry after its last one."""
-        return (number, number + 1) if self.offsets is None else (self.offsets[number], self.offsets[number + 1])
+        if self.offsets is None:
+            return number, number + 1
+        return int(self.offsets[number]), int(self.offsets[number + 1])
 
     @classmethod
     def read(cls, folder: Path) -> Layout:

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, pairwise, tee
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -35,6 +37,25 @@ class Draw(NamedTuple):
     number: int
     seed: int
     view: int = 0
+
+
+class EachOnce(Sequence[Draw]):
+    """A draw of each sample, in order, as evaluation reads them; a draw is made when it is asked for."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __len__(self) -> int:
+        return self.n
+
+    @overload
+    def __getitem__(self, place: int) -> Draw: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Draw]: ...
+    def __getitem__(self, place: int | slice) -> Draw | list[Draw]:
+        if isinstance(place, slice):
+            return [Draw(number, 0) for number in range(self.n)[place]]
+        return Draw(range(self.n)[place], 0)
 
 
 class Piece(NamedTuple):
@@ -104,14 +125,15 @@ class Order:
         self.n, self.seed, self.batch, self.balance, self.lengths = n, seed, batch, balance, lengths
         self._pass = lru_cache(maxsize=2)(self._draw_pass)
 
-    def _draw_pass(self, number: int) -> list[int]:
+    def _draw_pass(self, number: int) -> npt.NDArray[np.int64]:
         generator = torch.Generator().manual_seed(derive(self.seed, "pass", number))
         if self.balance is None:
             drawn = torch.randperm(self.n, generator=generator)
         else:
             drawn = torch.multinomial(self.balance, self.n, replacement=True, generator=generator)
-        numbers = drawn.tolist()
-        return numbers if self.lengths is None else self._bucketed(numbers, -(number * self.n) % self.batch, generator)
+        if self.lengths is None:
+            return drawn.numpy()
+        return np.array(self._bucketed(drawn.tolist(), -(number * self.n) % self.batch, generator))
 
     def _bucketed(self, numbers: list[int], first: int, generator: torch.Generator) -> list[int]:
         """A pass whose whole batches, the first of which begins at `first`, hold samples of similar length.
@@ -138,7 +160,7 @@ class Order:
 
     def _draw(self, position: int, views: int | None) -> Draw:
         turn, place = divmod(position, self.n)
-        number = self._pass(turn)[place]
+        number = int(self._pass(turn)[place])
         if views is None:
             return Draw(number, derive(self.seed, "draw", position))
         return fixed_view(self.seed, number, turn % views)
@@ -209,9 +231,13 @@ class Stream:
 
 def evenly(draws: list[Draw], most: int) -> list[list[Draw]]:
     """The draws in as few pieces of at most `most` draws as possible, all pieces of nearly the same size."""
-    pieces = -(-len(draws) // most)
-    cuts = [len(draws) * i // pieces for i in range(pieces + 1)]
-    return [draws[a:b] for a, b in pairwise(cuts)]
+    return [draws[a:b] for a, b in even_spans(len(draws), most)]
+
+
+def even_spans(n: int, most: int) -> list[tuple[int, int]]:
+    """The first place of each piece and the place after it, where n things are cut as `evenly` cuts them."""
+    pieces = -(-n // most)
+    return [*pairwise(n * i // pieces for i in range(pieces + 1))] if n else []
 
 
 def forward_batch(device: torch.device) -> int:
@@ -219,18 +245,19 @@ def forward_batch(device: torch.device) -> int:
     return 256 if device.type == "cuda" else 32
 
 
-def by_length(source: Source, batch: int, share: Share) -> tuple[list[int], Iterator[Batch]]:
+def by_length(source: Source, batch: int, share: Share) -> tuple[npt.NDArray[np.int64], Iterator[Batch]]:
     """The numbers of this process's samples (rank, rank + world, ...) and their batches; texts are sorted by length."""
-    numbers = list(range(share.rank, len(source), share.world))
+    numbers = np.arange(share.rank, len(source), share.world)
     if source.lengths is not None:
-        numbers.sort(key=source.lengths.__getitem__)
-    return numbers, source.batches(iter(evenly([Draw(i, 0) for i in numbers], batch) if numbers else ()))
+        numbers = numbers[np.argsort(np.array(source.lengths)[numbers], kind="stable")]
+    spans = even_spans(len(numbers), batch)
+    return numbers, source.batches([Draw(i, 0) for i in numbers[a:b].tolist()] for a, b in spans)
 
 
 def in_order(source: Source, batch: int) -> Iterator[Batch]:
     """Batches of every sample once, in the order of the samples."""
-    draws = [Draw(i, 0) for i in range(len(source))]
-    return source.batches(iter(evenly(draws, batch) if draws else ()))
+    draws = EachOnce(len(source))
+    return source.batches(draws[a:b] for a, b in even_spans(len(draws), batch))
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
