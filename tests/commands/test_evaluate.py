@@ -192,7 +192,8 @@ def test_a_run_that_stopped_before_it_had_a_model(runs: Runs, tl: Command, tmp_p
             2,
             f"'{copy}' has no model yet (it is stopped). Go on with: tl finetune --resume {copy}",
         )
-    assert "is no run" in tl("evaluate", tmp_path).mistake
+    (tmp_path / "empty").mkdir()
+    assert "is no run" in tl("evaluate", tmp_path / "empty").mistake
 
 
 def test_a_row_without_a_label_is_named_and_not_left_out(runs: Runs, tl: Command, tmp_path: Path) -> None:

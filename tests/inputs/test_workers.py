@@ -43,10 +43,10 @@ def test_auto_leaves_a_core_to_each_process_that_has_a_gpu(
 @pytest.mark.parametrize(
     "value, remedy",
     [
-        ("-1", "is -1: write at least 0, or auto."),
-        ("many", "'many' is not a whole number or auto."),
-        ("1.5", "'1.5' is not a whole number or auto."),
-        ("atuo", "'atuo' is not a whole number or auto. Did you mean 'auto'?"),
+        ("-1", "'-1' is not a whole number of at least 0 or auto."),
+        ("many", "'many' is not a whole number of at least 0 or auto."),
+        ("1.5", "'1.5' is not a whole number of at least 0 or auto."),
+        ("atuo", "'atuo' is not a whole number of at least 0 or auto. Did you mean 'auto'?"),
     ],
 )
 def test_what_is_no_number_of_processes(value: str, remedy: str) -> None:

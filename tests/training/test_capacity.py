@@ -153,9 +153,9 @@ def test_processes_agree(tmp_path: Path) -> None:
 def test_the_value_is_a_number_or_the_word() -> None:
     assert load("base", [*TEXT, AUTO]).loop.device_batch == "auto"
     for wrong, text in {
-        "atuo": "'atuo' is not a whole number or auto. Did you mean 'auto'?",
-        "1.5": "'1.5' is not a whole number or auto.",
-        "0": "is 0: write at least 1, or auto.",
+        "atuo": "'atuo' is not a whole number of at least 1 or auto. Did you mean 'auto'?",
+        "1.5": "'1.5' is not a whole number of at least 1 or auto.",
+        "0": "'0' is not a whole number of at least 1 or auto.",
     }.items():
         with pytest.raises(Mistakes) as mistakes:
             load("base", ["data=tiny_shapes", f"loop.device_batch={wrong}"])
