@@ -52,8 +52,6 @@ class OpenTable:
             if same_name(column) not in self.columns:
                 listed = ", ".join(f"'{name}'" for name in self.columns)
                 near = nearest(column, self.columns)
-                if len(self.columns) == 1 and not near:
-                    near = " Where its fields end at another mark, set data.delimiter."
                 raise TLError(f"data.{key}: {short_path(self.file)} has no column '{column}', only {listed}.{near}")
 
 
