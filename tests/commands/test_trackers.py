@@ -48,7 +48,7 @@ def test_a_missing_tracker_is_a_sentence(tl: Command, tmp_path: Path) -> None:
     said = tl("finetune", *RECIPE, "loop.trackers=[wandb]", "--runs", tmp_path)
     assert (said.code, said.mistake) == (
         2,
-        "loop.trackers: 'wandb' is not installed: pip install 'tl-toolkit[wandb]'.",
+        "loop.trackers: 'wandb' is missing: pip install 'tl-toolkit[wandb]'. [E058]",
     )
     assert not list(tmp_path.iterdir())
 

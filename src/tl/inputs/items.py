@@ -104,7 +104,10 @@ class Items(Reader):
         texts = cast("Sequence[str | tuple[str, str]]", self.samples.inputs)
         tokens = tokens_of(preprocess, texts)
         pair = any(isinstance(text, tuple) for text in texts[:1])
-        if (empty := tokens.first_below(preprocess.fewest_tokens(pair=pair))) is not None:
+        fewest = preprocess.fewest_tokens(pair=pair)
+        if all(sample.target is None for sample in self.samples):  # to predict, the tokenizer's own tokens are enough
+            fewest = min(fewest, 1)
+        if (empty := tokens.first_below(fewest)) is not None:
             raise TLError(
                 f"{self.samples.places[empty]}: the tokenizer of the weights leaves no token of the text, so it is "
                 "empty to the model: mend or remove it."

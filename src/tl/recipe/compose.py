@@ -211,7 +211,7 @@ def _included(name: str, of: Path, origin: str, layers: Layers, at: str) -> Path
         return beside
     near = [*shipped_recipes(), *(p.stem for p in of.parent.glob("*.yaml"))]
     text = f"{origin}: there is no recipe '{name}' to start from.{did_you_mean(name, near)}"
-    close = ["base"] if sorted(name) == sorted("base") else only_near(name, near)
+    close = only_near(name, near, alike=0.7)
     fix = layers.rewritten(at, close[0]) if close else ()
     raise Mistakes([Mistake(text, code="E021", fix=fix)])
 

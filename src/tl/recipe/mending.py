@@ -19,11 +19,11 @@ Fix = tuple[Edit, ...]
 _CERTAIN = 0.8  # how alike a misspelt word and the only word that is like it must be
 
 
-def only_near(word: str, known: Iterable[str]) -> list[str]:
+def only_near(word: str, known: Iterable[str], alike: float = _CERTAIN) -> list[str]:
     """The one known word that is certainly meant: equal but for case, or the only one that is much alike; else []."""
     words = list(known)
     same = [name for name in words if name.lower() == word.lower()]
-    near = same or get_close_matches(word.lower(), words, n=2, cutoff=_CERTAIN)
+    near = same or get_close_matches(word.lower(), words, n=2, cutoff=alike)
     return near if len(near) == 1 else []
 
 

@@ -31,6 +31,7 @@ def test_an_unknown_architecture_has_no_file() -> None:
 def test_the_folder_is_torch_hubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variables in ({}, {"TORCH_HOME": str(tmp_path)}, {"XDG_CACHE_HOME": str(tmp_path / "x")}):
         with monkeypatch.context() as patched:
+            patched.setattr(torch.hub, "_hub_dir", None)  # another test may have set it
             for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
                 patched.delenv(name, raising=False)
             for name, value in variables.items():

@@ -6,11 +6,13 @@ import re
 from dataclasses import asdict
 from difflib import unified_diff
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tl.cli.printing.terminal import say
-from tl.commands.fix import Fixed
 from tl.errors import Mistake
+
+if TYPE_CHECKING:
+    from tl.commands.fix import Fixed
 
 _PLACE = re.compile(r"(?P<file>[^\s:][^:\n]*):(?:(?P<line>\d+):)?(?:(?P<column>\d+):)? ")
 
