@@ -100,8 +100,8 @@ class Repairs:
                 r"[+-]?\d*[.,]?\d+(e[+-]?\d+)?", value.strip(), re.I
             ):
                 number = float(value.replace(",", "."))
-                meant: Any = int(number) if number == int(number) and "." not in value and "," not in value else number
-            case "E027" if isinstance(value, float) and value == int(value):
+                meant: Any = int(number) if number.is_integer() and "." not in value and "," not in value else number
+            case "E027" if isinstance(value, float) and value.is_integer():
                 meant = int(value)
             case "E028" if isinstance(value, str):
                 meant = _SWITCHES.get(value.lower())
