@@ -77,13 +77,15 @@ def trained(name: str, changes: list[str], root: Path) -> Path:
 
 def predicted(run: Path, picture: Path) -> dict[str, Any]:
     """What the run answers for one picture, text or pair of texts."""
+    from tl.commands.given import Input, read_given
     from tl.commands.open_run import open_run
     from tl.commands.predict import predict
 
     opened = open_run(run)
     text = "is it warm\tis it hot" if opened.recipe.data.values.get("pair") else "the soup was good"
     given = str(picture) if opened.model.backbone.preprocess.modality == "image" else text
-    (answer,) = predict(opened, [given], 1)
+    (answers,) = predict(opened, read_given(opened, [Input(given, typed=True)], print), 1)
+    (answer,) = answers.mappings()
     return answer
 
 
