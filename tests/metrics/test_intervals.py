@@ -5,10 +5,10 @@ import pytest
 import scipy.stats
 from sklearn import metrics as sk
 
+from tests.metrics.oracles import alone, delong
 from tl.metrics.catalogue import METRICS, compute_metrics, statistics
 from tl.metrics.evidence import LEAST_FOR_SQUARES, LEAST_UNITS
 from tl.metrics.intervals import Interval, interval, intervals, wilson
-from tl.metrics.jackknife import independent_units
 from tl.metrics.quantiles import normal_quantile, t_quantile
 
 from .test_catalogue import KNOWN
@@ -19,10 +19,6 @@ N = 120
 def counts(drawn):
     """How often each sample occurs in each row of drawn indices."""
     return np.array([np.bincount(row, minlength=drawn.shape[1]) for row in drawn], dtype=float)
-
-
-def alone(n):
-    return independent_units([None] * n)
 
 
 def names(scores):
@@ -190,14 +186,8 @@ def test_balanced_accuracy_takes_the_wider_of_two_intervals():
 
 
 def test_the_area_under_the_curve_has_wilsons_interval_of_delongs_error():
-    rng = np.random.default_rng(3)
-    y = np.arange(90) % 3 == 0
-    s = rng.normal(size=90) + y
-    above = (s[y][:, None] > s[~y][None, :]).astype(float)
-    error = math.sqrt(above.mean(1).var(ddof=1) / y.sum() + above.mean(0).var(ddof=1) / (~y).sum())
-    p = 1 / (1 + np.exp(-s))
-    found = interval("single", "auroc", np.stack([1 - p, p], 1), y.astype(int), ["a", "b"], alone(90))
-    area = above.mean()
+    scores, targets, area, error = delong()
+    found = interval("single", "auroc", scores, targets, ["a", "b"], alone(90))
     expected = wilson(area, area * (1 - area) / error**2, scipy.stats.norm.ppf(0.975))
     assert (found.low, found.high) == pytest.approx(expected, abs=0.006)
 

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from tests.metrics.oracles import alone, delong
 from tl.metrics.jackknife import MOST_BLOCKS, Blocks, independent_units, paired_difference, standard_error
-
-
-def alone(n):
-    return independent_units([None] * n)
 
 
 def test_samples_of_a_group_are_one_unit():
@@ -47,14 +44,8 @@ def test_more_units_than_blocks_are_dealt_evenly():
 
 
 def test_the_error_of_the_area_under_the_curve_is_delongs():
-    """DeLong et al. 1988, the variance of the placements of the positives and of the negatives."""
-    rng = np.random.default_rng(3)
-    y = np.arange(90) % 3 == 0
-    s = rng.normal(size=90) + y
-    above = (s[y][:, None] > s[~y][None, :]).astype(float)
-    expected = math.sqrt(above.mean(1).var(ddof=1) / y.sum() + above.mean(0).var(ddof=1) / (~y).sum())
-    p = 1 / (1 + np.exp(-s))
-    found = standard_error("single", "auroc", np.stack([1 - p, p], 1), y.astype(int), alone(90))
+    scores, targets, _, expected = delong()
+    found = standard_error("single", "auroc", scores, targets, alone(90))
     assert found == pytest.approx(expected, rel=0.03)
 
 
