@@ -20,6 +20,12 @@ PACKED = (".gz", ".xz", ".zip")
 _MAX_UNPACKED, _MAX_RATIO, _CHUNK = 1 << 24, 100, 1 << 20
 
 
+def refuse_packed(file: Path, what: str) -> None:
+    """TLError for a packed file of a kind that packs what it holds itself; `what` begins a sentence."""
+    if file.suffix.lower() in PACKED:
+        raise TLError(f"{short_path(file)}: {what} packed within: unpack the file.")
+
+
 def inner_name(file: Path) -> str:
     """The name of the file itself, or of the one that is packed in it."""
     match file.suffix.lower():

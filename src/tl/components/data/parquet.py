@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tl.components.data.packed import PACKED
+from tl.components.data.packed import refuse_packed
 from tl.errors import TLError
 from tl.recipe.yamlfile import short_path
 
@@ -21,8 +21,7 @@ def parquet_table(file: Path) -> tuple[tuple[str, ...], Rows]:
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise TLError(f"{short_path(file)}: reading Parquet needs pip install 'tl-toolkit[parquet]'.") from error
-    if file.suffix.lower() in PACKED:
-        raise TLError(f"{short_path(file)}: Parquet is packed within: unpack the file.")
+    refuse_packed(file, "Parquet is")
     try:
         with ParquetFile(file) as opened:
             names = tuple(opened.schema_arrow.names)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tl.components.data.packed import PACKED
+from tl.components.data.packed import refuse_packed
 from tl.errors import TLError, did_you_mean
 from tl.recipe.yamlfile import short_path
 
@@ -22,8 +22,7 @@ def read_sheet(file: Path, sheet: str | None) -> tuple[Callable[[], Iterator[tup
         from python_calamine import CalamineError, CalamineWorkbook
     except ImportError as error:
         raise TLError(f"{short_path(file)}: reading spreadsheets needs pip install 'tl-toolkit[sheets]'.") from error
-    if file.suffix.lower() in PACKED:
-        raise TLError(f"{short_path(file)}: spreadsheets are packed within: unpack the file.")
+    refuse_packed(file, "spreadsheets are")
     try:
         with CalamineWorkbook.from_path(file) as book:
             names = list(book.sheet_names)
