@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +58,7 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Samples(Sequence[Sample]):
+class Samples(Column[Sample]):
     """Many samples, held as a column for each of their facts; a `Sample` is made when it is asked for.
 
     What looks at every sample should look at the columns, which takes a tenth of the time. `take` shares the memory of
@@ -91,13 +91,7 @@ class Samples(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self.ids)
 
-    @overload
-    def __getitem__(self, row: int) -> Sample: ...
-    @overload
-    def __getitem__(self, row: slice) -> Samples: ...
-    def __getitem__(self, row: int | slice) -> Sample | Samples:
-        if isinstance(row, slice):
-            return self.take(np.arange(len(self))[row])
+    def at(self, row: int) -> Sample:
         return Sample(*(column[row] for column in self._columns()))
 
     def __iter__(self) -> Iterator[Sample]:
