@@ -17,7 +17,6 @@ from tl.report.facts import (
     Environment,
     Facts,
     MetricFact,
-    Mistake,
     ModelCard,
     PhaseFact,
     Residual,
@@ -25,6 +24,7 @@ from tl.report.facts import (
     Usage,
     Verdict,
     Versus,
+    WrongAnswer,
 )
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -70,7 +70,7 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
         confusion=Confusion(names=names, counts={(0, 0): 3, (0, 1): 1, (1, 0): 1, (1, 1): 3}),
         calibration=Calibration(before=bins, ece_before=0.3, after=bins, ece_after=0.1, temperature=1.5),
         classes=[ClassFact(name=n, support=4, precision=0.75, recall=0.75, f1=math.nan) for n in names],
-        mistakes=[Mistake(id=name, true=name, predicted="dog", confidence=0.9, text=text, thumbnail=png())],
+        mistakes=[WrongAnswer(id=name, true=name, predicted="dog", confidence=0.9, text=text, thumbnail=png())],
         data=DataCard(
             source=name, sizes={"train": 10, name: 4}, counts={"train": {name: 5, "dog": 0}}, duplicates=2,
             fingerprint=name, lines=[(name, name)],
@@ -91,7 +91,7 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
 
 def multi(name: str = "label") -> Facts:
     classes = [ClassFact(name=name, support=3, precision=0.5, recall=0.5, f1=0.5, ap=0.61)]
-    mistakes = [Mistake(id=name, true=name, predicted="", text=name)]
+    mistakes = [WrongAnswer(id=name, true=name, predicted="", text=name)]
     versus = Versus(metric="map", value=0.61, guess=0.3, says="unknown")
     verdict = Verdict(
         metric="map",

@@ -16,11 +16,11 @@ from tl.report.facts import (
     Confusion,
     DataCard,
     Facts,
-    Mistake,
     PhaseFact,
     Residual,
     Scatter,
     Verdict,
+    WrongAnswer,
 )
 from tl.report.page import render
 
@@ -138,7 +138,7 @@ def test_any_number_of_classes_stays_readable(size: int) -> None:
 
 
 def test_mistakes_come_surest_first_and_are_few() -> None:
-    many = [Mistake(id=f"id{i}", true="a", predicted="b", confidence=i / 100, text="t") for i in range(60)]
+    many = [WrongAnswer(id=f"id{i}", true="a", predicted="b", confidence=i / 100, text="t") for i in range(60)]
     text = read(replace(single(), mistakes=many)).text
     assert text.index("id59") < text.index("id58") < text.index("id36")
     assert "id35" not in text
@@ -153,7 +153,7 @@ def test_largest_errors_come_first() -> None:
 
 
 def test_a_mistake_without_a_picture_says_so() -> None:
-    broken = [Mistake(id="a", true="b", predicted="c", thumbnail=b"GIF89a")]
+    broken = [WrongAnswer(id="a", true="b", predicted="c", thumbnail=b"GIF89a")]
     assert "no picture" in read(replace(single(), mistakes=broken)).text
 
 

@@ -30,7 +30,7 @@ _POLL, _LONGEST = 0.002, 3600.0  # seconds
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunDifference:
     """How two runs of one recipe differ.
 
     `rows` counts the logged rows; `step` is that of the first row that differs, None where none does. `largest` is the
@@ -53,7 +53,7 @@ class Comparison:
         return self.step is None and self.weights and not self.values
 
 
-def reproduce(path: Path, root: Path, listener: Listener) -> Comparison:
+def reproduce(path: Path, root: Path, listener: Listener) -> RunDifference:
     """Train a finished run again below `root`, as it was, and compare the two."""
     run = Run.open(path)
     if run.meta["status"] != "done":
@@ -67,7 +67,7 @@ def reproduce(path: Path, root: Path, listener: Listener) -> Comparison:
 
 def verify_resume(
     reference: str, overrides: Sequence[str], steps: int, folder: Path, say: Callable[[str], None]
-) -> Comparison:
+) -> RunDifference:
     """Train a recipe for `steps` steps below `folder`, once undisturbed, once killed and resumed, and compare.
 
     `say` gets a line on each of these runs, and every half minute how far it is.
@@ -85,7 +85,7 @@ def verify_resume(
     return compare(whole, halted)
 
 
-def compare(one: Path, other: Path) -> Comparison:
+def compare(one: Path, other: Path) -> RunDifference:
     """Compare two finished runs."""
     runs = [Run.open(path) for path in (one, other)]
     rows = [run.rows() for run in runs]
@@ -94,7 +94,7 @@ def compare(one: Path, other: Path) -> Comparison:
     weights = (one / RUN_MODEL).read_bytes() == (other / RUN_MODEL).read_bytes()
     facts = [_environment(run.meta) for run in runs]
     values_differ, facts_differ = _differing(*values), _differing(*facts)
-    return Comparison(str(one), str(other), len(rows[0]), step, largest, weights, values_differ, facts_differ)
+    return RunDifference(str(one), str(other), len(rows[0]), step, largest, weights, values_differ, facts_differ)
 
 
 def _compare_rows(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> tuple[int | None, float]:

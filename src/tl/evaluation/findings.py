@@ -14,7 +14,7 @@ from tl.errors import TLError
 from tl.evaluation.outcome import Outcome, decisions
 from tl.metrics.calibration import reliability
 from tl.metrics.tables import confusion, per_class
-from tl.report.facts import BinFact, Calibration, ClassFact, Confusion, Mistake, Residual, Scatter
+from tl.report.facts import BinFact, Calibration, ClassFact, Confusion, Residual, Scatter, WrongAnswer
 
 _SHOWN = 12
 _THUMBNAIL = 192
@@ -55,13 +55,13 @@ def _ece(bins: Sequence[BinFact]) -> float:
     return sum(gaps) / sum(one.count for one in bins)
 
 
-def _mistakes(judged: Outcome) -> list[Mistake]:
+def _mistakes(judged: Outcome) -> list[WrongAnswer]:
     predicted = decisions(judged.space, judged.scores)
     wrong = [i for i in range(len(predicted)) if predicted[i] != judged.targets[i]]
     wrong.sort(key=lambda i: -judged.scores[i, predicted[i]])
     names = judged.space.names
     return [
-        Mistake(
+        WrongAnswer(
             id=judged.samples[i].id,
             true=names[int(judged.targets[i])],
             predicted=names[int(predicted[i])],
@@ -72,7 +72,7 @@ def _mistakes(judged: Outcome) -> list[Mistake]:
     ]
 
 
-def _wrong_decisions(judged: Outcome) -> list[Mistake]:
+def _wrong_decisions(judged: Outcome) -> list[WrongAnswer]:
     """Labels wrongly predicted or left out, the most confident first; a sample may appear for several labels."""
     wrong = decisions(judged.space, judged.scores) != judged.targets
     sureness = np.where(judged.targets.astype(bool), 1 - judged.scores, judged.scores)
@@ -82,7 +82,7 @@ def _wrong_decisions(judged: Outcome) -> list[Mistake]:
         name = judged.space.names[k]
         true, said = (name, f"not {name}") if judged.targets[i, k] else (f"not {name}", name)
         sure, sample = float(sureness[i, k]), judged.samples[i]
-        found.append(Mistake(id=sample.id, true=true, predicted=said, confidence=sure, **_shown(sample)))
+        found.append(WrongAnswer(id=sample.id, true=true, predicted=said, confidence=sure, **_shown(sample)))
     return found
 
 

@@ -52,7 +52,7 @@ class Prior:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class AgainstGuess:
     """A metric and the guess's, their difference (metric - guess) with its 95 % interval, and what that says.
 
     "better" and "worse" are said where the interval excludes 0; "unknown" where there is no interval, for the reason
@@ -111,7 +111,7 @@ def _drawn_by_shares(shares: Floats, targets: Array) -> Statistic:
 
 def compare(
     kind: Kind, name: str, scores: Array, targets: Array, names: Sequence[str], units: Units, prior: Prior
-) -> Comparison | None:
+) -> AgainstGuess | None:
     """The metric against guessing; None where no guess is the best one, or where either is undefined."""
     with np.errstate(all="ignore"):
         own = statistics(kind, scores, targets, [name])[name]
@@ -126,14 +126,14 @@ def compare(
     without = blocks.without_each({"own": own, "other": other})
     undefined = any(np.isnan(values).any() for values in without.values())
     if missing := evidence.few_units() or evidence.rare_class(METRICS[name]) or (evidence.fragile if undefined else ""):
-        return Comparison(name, value, guessed, math.nan, math.nan, "unknown", missing)
+        return AgainstGuess(name, value, guessed, math.nan, math.nan, "unknown", missing)
     estimates = Estimate(value, without["own"], blocks), Estimate(guessed, without["other"], blocks)
     low, high = _difference(METRICS[name], *estimates, evidence)
     better = (low + high > 0) == METRICS[name].higher
     same = low <= 0 <= high
     if METRICS[name].family == "share" and not evidence.grouped and len(blocks) == evidence.samples:
         same = sign_test(blocks.parts(value - guessed, without["own"] - without["other"])) > 1 - LEVEL
-    return Comparison(name, value, guessed, low, high, "same" if same else "better" if better else "worse")
+    return AgainstGuess(name, value, guessed, low, high, "same" if same else "better" if better else "worse")
 
 
 def sign_test(differences: Floats) -> float:

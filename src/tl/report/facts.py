@@ -126,7 +126,7 @@ class ClassFact:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mistake:
+class WrongAnswer:
     """A sample with a wrong prediction; `thumbnail` holds the bytes of a PNG or JPEG."""
 
     id: str
@@ -238,7 +238,7 @@ class Facts:
     confusion: Confusion | None = None
     calibration: Calibration | None = None
     classes: Sequence[ClassFact] = ()
-    mistakes: Sequence[Mistake] | None = None
+    mistakes: Sequence[WrongAnswer] | None = None
     scatters: Sequence[Scatter] = ()
     residuals: Sequence[Residual] = ()
     data: DataCard | None = None

@@ -17,7 +17,7 @@ from tl.report.blocks import (
     text_cell,
 )
 from tl.report.charts import scatter
-from tl.report.facts import ClassFact, Confusion, Facts, Mistake, Residual
+from tl.report.facts import ClassFact, Confusion, Facts, Residual, WrongAnswer
 from tl.report.grids import MOST_CLASSES, heat_map, most_confused, worst_pairs
 from tl.report.thumbnail import data_uri
 from tl.report.words import count, counted, esc, finite, number, shorten
@@ -104,7 +104,7 @@ def _gallery(facts: Facts) -> str:
     return heading + _cards([(m, _mistake_lines(m)) for m in worst])
 
 
-def _mistake_lines(mistake: Mistake) -> str:
+def _mistake_lines(mistake: WrongAnswer) -> str:
     sure = finite(mistake.confidence)
     share = "" if sure is None else share_bar(sure, "sure") + number(sure)
     return (
@@ -114,13 +114,13 @@ def _mistake_lines(mistake: Mistake) -> str:
     )
 
 
-def _cards(entries: Sequence[tuple[Mistake | Residual, str]]) -> str:
+def _cards(entries: Sequence[tuple[WrongAnswer | Residual, str]]) -> str:
     """Cards in a grid, each with the HTML of its lines; the cards are wider where any of them has text."""
     kind = "texts" if any(one.text for one, _ in entries) else "pictures"
     return f'<ul class="cards {kind}">{"".join(_card(one, html) for one, html in entries)}</ul>'
 
 
-def _card(one: Mistake | Residual, html: str) -> str:
+def _card(one: WrongAnswer | Residual, html: str) -> str:
     uri = data_uri(one.thumbnail) if one.thumbnail else None
     picture = f'<img src="{uri}" alt="{esc(one.id)}" loading="lazy">' if uri else ""
     if one.thumbnail and not uri:

@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 from tl.cli.printing.json_output import print_json
 from tl.cli.printing.terminal import say
-from tl.commands.reproduce import Comparison
+from tl.commands.reproduce import RunDifference
 
 
-def print_comparison(found: Comparison, as_json: bool) -> None:
+def print_comparison(found: RunDifference, as_json: bool) -> None:
     """Logged rows, weights, and each metric and fact that differs."""
     if as_json:
         return print_json({**asdict(found), "same": found.same})
