@@ -29,7 +29,7 @@ def test_explain_says_what_a_key_is_where_its_default_stands_and_what_it_takes(t
     ]
     assert "default  must be given" in tl("explain", "method.teacher")
     assert "default  auto " in tl("explain", "loop.precision")
-    assert "takes    a mapping with val, test, stratify, duplicates, seed" in tl("explain", "data.split")
+    assert "takes    a mapping with val, test, stratify, duplicates, groups, seed" in tl("explain", "data.split")
     assert tl("explain", "head.mlp.hidden") == tl("explain", "head.hidden")
     assert tl("explain", "hidden").startswith(tl("explain", "head.hidden"))
     assert "mlp" in tl("explain", "head")

@@ -48,7 +48,7 @@ def test_three_mistakes_are_told_at_once_with_file_line_and_suggestion(write: Wr
         ("optimizer:\n  betas: [0.9, x]", "mine.yaml:6: optimizer.betas.1 'x' is not a number from 0 to below 1."),
         ("data:\n  split: {val: 0.1, tset: 0.1}", "mine.yaml:6: data.split.tset is no key here. Did you mean 'test'?"),
         ("data:\n  split: half", "mine.yaml:6: data.split 'half' is not a mapping with val, test, stratify, "
-         "duplicates, seed."),
+         "duplicates, groups, seed."),
         ("loop:\n  batch: 3.5", "mine.yaml:6: loop.batch '3.5' is not a whole number of at least 1."),
         ("loop:\n  batch: 0", "mine.yaml:6: loop.batch '0' is not a whole number of at least 1."),
         ("loop:\n  length: 110%",

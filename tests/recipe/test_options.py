@@ -53,12 +53,13 @@ def test_shipped_files_have_no_tabs_and_start_with_what_they_are_for() -> None:
         assert "\t" not in text, path
 
 
-def test_a_stored_recipe_that_knows_no_duplicates_key_keeps_its_splits(write: Write) -> None:
+def test_a_stored_recipe_that_knows_no_key_for_copies_and_groups_keeps_its_splits(write: Write) -> None:
     recipe = load("base", SMALL)
     assert recipe.data.values["split"]["duplicates"] == "together"
     stored = recipe.plain()
-    del stored["data"]["split"]["duplicates"]
-    assert load(write(dump(stored), "recipe.yaml")).data.values["split"]["duplicates"] == "apart"
+    del stored["data"]["split"]["duplicates"], stored["data"]["split"]["groups"]
+    former = load(write(dump(stored), "recipe.yaml")).data.values["split"]
+    assert (former["duplicates"], former["groups"]) == ("apart", "by_size")
     assert load("recipe.yaml", ["data.split.duplicates=together"]).data.values["split"]["duplicates"] == "together"
     again = load(write("defaults: [base, {data: tiny_shapes}]\ndata:\n  split: {val: 0.2, test: 0.2}\n"))
     assert again.data.values["split"]["duplicates"] == "together"

@@ -26,7 +26,7 @@ _BEFORE = {("loop", "keep_weights"): "best"}
 _MAPPINGS = (*GROUPS, *SETTINGS)
 _PRIMARY = "tl_recipe"
 # What whole recipes meant that lack a key which came later: a run keeps its splits.
-_FORMER: dict[str, dict[str, Any]] = {"data": {"split": {"duplicates": "apart"}}}
+_FORMER: dict[str, dict[str, Any]] = {"data": {"split": {"duplicates": "apart", "groups": "by_size"}}}
 
 
 @dataclass

@@ -17,7 +17,8 @@ from tl.space import Kind
 
 def common(**changes: Any) -> Common:
     split = Division(
-        **{"val": 0.2, "test": 0.1, "stratify": True, "duplicates": "together", "seed": 0} | changes.pop("split", {})
+        **{"val": 0.2, "test": 0.1, "stratify": True, "duplicates": "together", "groups": "shuffled", "seed": 0}
+        | changes.pop("split", {})
     )
     keys: dict[str, Any] = {"limit": None, "per_class": None, "classes": None, "balance": "none"}
     keys |= {"on_error": "stop", "skip_limit": 0.05, "missing": ()}

@@ -61,7 +61,7 @@ def test_class_names_and_splits(texts: Path) -> None:
     assert data.space.names == ("bad", "good")
 
 
-SPLIT = {"val": 0.2, "test": 0.2, "stratify": True, "duplicates": "together", "seed": 0}
+SPLIT = {"val": 0.2, "test": 0.2, "stratify": True, "duplicates": "together", "groups": "shuffled", "seed": 0}
 
 
 def test_pairs_and_labels_that_are_texts(texts: Path) -> None:

@@ -63,7 +63,14 @@ def pictures(root: Path, *folders: str) -> Data:
         option(
             "image_folder",
             root=str(root),
-            split={"val": 0.3, "test": 0.3, "stratify": True, "duplicates": "together", "seed": 0},
+            split={
+                "val": 0.3,
+                "test": 0.3,
+                "stratify": True,
+                "duplicates": "together",
+                "groups": "shuffled",
+                "seed": 0,
+            },
         )
     )
 

@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from tests.components.data.listed import Listed, row, rows
 from tl.components.data.base import Data
 from tl.components.data.splits import label_index, load_data, target_array
-from tl.components.sample import Samples
+from tl.components.sample import Sample, Samples
 from tl.errors import TLError
 from tl.space import Space
 
@@ -81,6 +81,33 @@ def test_groups_stay_together(seed: int) -> None:
     for name in "abc":
         share = counts(data, "val")[name] / len(data.splits["val"])
         assert share == pytest.approx(sum(s.target == name for s in samples) / 440, abs=0.08)
+
+
+def uneven_groups() -> list[Sample]:
+    """25 groups of 1 to 25 samples of two classes, 325 samples in all."""
+    sizes = [size for size in range(1, 26) for _ in range(size)]
+    return [row(i, "ab"[i % 2], group=f"g{size}") for i, size in enumerate(sizes)]
+
+
+def test_large_groups_are_tested_on_too_and_splits_keep_their_sizes_and_classes() -> None:
+    samples = uneven_groups()
+    tested = Counter[str]()
+    for seed in range(60):
+        data = load_data(Listed(samples, split={"val": 0.2, "test": 0.2, "seed": seed}))
+        sizes = {name: len(split) for name, split in data.splits.items()}
+        assert all(abs(sizes[name] - 65) <= 13 for name in ("val", "test")), sizes  # the mean group has 13 samples
+        for name in ("train", "val", "test"):
+            ones = sum(s.target == "a" for s in data.splits[name])
+            assert 0.35 < ones / sizes[name] < 0.65
+        tested.update({str(s.group) for s in data.splits["test"]})
+    largest = sum(tested[f"g{size}"] for size in range(19, 26))
+    assert largest / (60 * 7) == pytest.approx(0.2, abs=0.06)  # each group is tested on in a fifth of the divisions
+
+
+def test_by_size_the_largest_groups_are_always_in_train() -> None:
+    for seed in range(5):
+        data = load_data(Listed(uneven_groups(), split={"val": 0.2, "test": 0.2, "groups": "by_size", "seed": seed}))
+        assert {"g25", "g24", "g23"} <= {s.group for s in data.splits["train"]}
 
 
 def test_a_class_in_one_group_only_is_learnt() -> None:

@@ -30,13 +30,15 @@ class Division:
 
     With `test: val`, the split that the data calls val is the test, and val is cut from train. With `stratify`, each
     class is divided in these shares. A group of samples always stays together, and samples with the same input do
-    unless `duplicates` says apart.
+    unless `duplicates` says apart. Groups are dealt in a random order, or by size, the largest first: then these are
+    always in train, as in older runs.
     """
 
     val: Annotated[float, "0 to below 1"]
     test: Annotated[float, "0 to below 1"] | Literal["val"]
     stratify: bool
     duplicates: Literal["together", "apart"]
+    groups: Literal["shuffled", "by_size"]
     seed: Annotated[int, "any"]
 
 

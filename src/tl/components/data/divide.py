@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -18,21 +19,24 @@ from tl.components.columns import Codes, Rows
 from tl.components.data.order import in_order, random_keys
 from tl.components.sample import Samples
 
+_MOST_ORDERS, _MOST_DEALT = 50, 50_000
 Strata = Codes[str]
 """The stratum of each sample. A stratum is a set of samples that is divided like the whole, such as a class."""
 
 
-def assign_splits(samples: Samples, strata: Strata, shares: Mapping[str, float], seed: int) -> Codes[str]:
+def assign_splits(
+    samples: Samples, strata: Strata, shares: Mapping[str, float], seed: int, *, shuffled: bool = True
+) -> Codes[str]:
     """The split of each sample: every split in `shares` gets its share of the samples, `train` gets the rest.
 
     Without groups, a split gets round(share * n) of n samples; of each stratum it gets the share rounded down or up, up
-    where the remainder is largest. With groups, whole groups are assigned, the largest first, each to the split whose
-    wanted counts it fits best. Each stratum keeps at least one training sample.
+    where the remainder is largest. With groups, whole groups are assigned, in a random order or, where `shuffled` is
+    False, the largest first; each to the split whose wanted counts it fits best. Each stratum keeps a training sample.
     """
     exact = {split: Fraction(str(share)) for split, share in shares.items() if share > 0}
     names = ("train", *exact)
     if (samples.groups.codes >= 0).any():
-        return Codes(names, _assign_groups(samples, strata, exact, seed))
+        return Codes(names, _assign_groups(samples, strata, exact, seed, shuffled=shuffled))
     given = np.zeros(len(samples), dtype=np.int32)
     pools = _pools(samples, strata, seed)
     totals = {stratum: len(rows) for stratum, rows in pools.items()}
@@ -65,34 +69,96 @@ def _apportion(totals: Mapping[str, int], room: Mapping[str, int], share: Fracti
     return counts
 
 
-def _assign_groups(
-    samples: Samples, strata: Strata, shares: Mapping[str, Fraction], seed: int
-) -> npt.NDArray[np.int32]:
-    members: dict[str, list[int]] = defaultdict(list)
-    for row, (name, group) in enumerate(zip(samples.ids, samples.groups, strict=True)):
-        members[f"sample {name}" if group is None else f"group {group}"].append(row)
-    chance = {unit: hashlib.sha256(f"{seed}:{unit}".encode()).digest() for unit in members}
-    stratum = [strata.values[code] for code in strata.codes.tolist()]
-    content = {unit: Counter(stratum[row] for row in rows) for unit, rows in members.items()}
-    totals = Counter(stratum)
-    all_shares = {"train": 1 - sum(shares.values(), Fraction(0)), **shares}
-    wanted = {split: {stratum: share * n for stratum, n in totals.items()} for split, share in all_shares.items()}
-    have: dict[str, Counter[str]] = {split: Counter() for split in all_shares}
-    place: dict[str, str] = {}
-    for unit in sorted(members, key=lambda u: (-len(members[u]), chance[u])):
-        place[unit] = min(
-            all_shares, key=lambda split: _added_distance(content[unit], have[split], wanted[split], totals)
+@dataclass
+class _Units:
+    """Groups, and samples without one, as units that stay whole: their rows, and how many rows of each stratum."""
+
+    rows: dict[str, list[int]]
+    content: dict[str, Counter[str]]
+    totals: Counter[str]
+    wanted: dict[str, dict[str, Fraction]]
+
+    @classmethod
+    def of(cls, samples: Samples, strata: Strata, shares: Mapping[str, Fraction]) -> _Units:
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row, (name, group) in enumerate(zip(samples.ids, samples.groups, strict=True)):
+            rows[f"sample {name}" if group is None else f"group {group}"].append(row)
+        stratum = [strata.values[code] for code in strata.codes.tolist()]
+        content = {unit: Counter(stratum[row] for row in found) for unit, found in rows.items()}
+        totals = Counter(stratum)
+        all_shares = {"train": 1 - sum(shares.values(), Fraction(0)), **shares}
+        return cls(
+            rows,
+            content,
+            totals,
+            {split: {s: share * n for s, n in totals.items()} for split, share in all_shares.items()},
         )
-        have[place[unit]].update(content[unit])
-    for lacking in sorted(set(totals) - set(+have["train"])):
-        unit = min((u for u in members if content[u][lacking]), key=lambda u: (len(members[u]), chance[u]))
-        place[unit] = "train"
-        have["train"].update(content[unit])
-    numbers = {split: number for number, split in enumerate(all_shares)}
+
+    def dealt(self, order: Iterable[str], chance: Mapping[str, bytes]) -> dict[str, str]:
+        """The split of each unit, dealt in this order, each to the split whose wanted counts it fits best."""
+        have: dict[str, Counter[str]] = {split: Counter() for split in self.wanted}
+        place: dict[str, str] = {}
+        for unit in order:
+            place[unit] = min(
+                self.wanted,
+                key=lambda split: _added_distance(self.content[unit], have[split], self.wanted[split], self.totals),
+            )
+            have[place[unit]].update(self.content[unit])
+        for lacking in sorted(set(self.totals) - set(+have["train"])):
+            unit = min((u for u in self.rows if self.content[u][lacking]), key=lambda u: (len(self.rows[u]), chance[u]))
+            place[unit] = "train"
+            have["train"].update(self.content[unit])
+        return place
+
+    def excess(self, place: Mapping[str, str]) -> float:
+        """The largest difference of a split's size from the wanted one, in units of what is tolerated.
+
+        Tolerated is a tenth of the wanted size, or the mean size of a unit where that is more.
+        """
+        sizes = Counter(dict.fromkeys(self.wanted, 0))
+        for unit, split in place.items():
+            sizes[split] += len(self.rows[unit])
+        mean = self.totals.total() / len(self.rows)
+        asked = {split: float(sum(counts.values())) for split, counts in self.wanted.items()}
+        return max(abs(sizes[split] - n) / max(n / 10, mean) for split, n in asked.items())
+
+
+def _assign_groups(
+    samples: Samples, strata: Strata, shares: Mapping[str, Fraction], seed: int, *, shuffled: bool
+) -> npt.NDArray[np.int32]:
+    units = _Units.of(samples, strata, shares)
+    chance = {unit: _chance(seed, unit) for unit in units.rows}
+    if shuffled:
+        place = _shuffled(units, chance, seed)
+    else:
+        place = units.dealt(sorted(units.rows, key=lambda u: (-len(units.rows[u]), chance[u])), chance)
+    numbers = {split: number for number, split in enumerate(units.wanted)}
     given = np.zeros(len(samples), dtype=np.int32)
-    for unit, rows in members.items():
+    for unit, rows in units.rows.items():
         given[rows] = numbers[place[unit]]
     return given
+
+
+def _shuffled(units: _Units, chance: Mapping[str, bytes], seed: int) -> dict[str, str]:
+    """The first of some random orders that gives splits of the wanted sizes, within what is tolerated; else the best.
+
+    In an order by size, the largest groups would always go to train, and the test would have small ones only.
+    """
+    best: tuple[float, dict[str, str]] | None = None
+    for number in range(max(1, min(_MOST_ORDERS, _MOST_DEALT // len(units.rows)))):
+        keys = {unit: _chance(f"{seed}.{number}", unit) for unit in units.rows}
+        place = units.dealt(sorted(units.rows, key=keys.__getitem__), chance)
+        excess = units.excess(place)
+        if best is None or excess < best[0]:
+            best = excess, place
+        if excess <= 1:
+            break
+    assert best is not None
+    return best[1]
+
+
+def _chance(seed: object, unit: str) -> bytes:
+    return hashlib.sha256(f"{seed}:{unit}".encode()).digest()
 
 
 def _added_distance(

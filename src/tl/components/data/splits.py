@@ -175,7 +175,9 @@ def _assigned(pool: Samples, shares: Mapping[str, float], split: Division, notes
     by = strata(pool) if split.stratify else one_value("", len(pool))
     equal = clusters(pool) if shares and split.duplicates == "together" else []
     grouped = (pool.groups.codes >= 0).any()
-    given = assign_splits(merged_groups(pool, equal) if grouped else pool, by, shares, split.seed)
+    given = assign_splits(
+        merged_groups(pool, equal) if grouped else pool, by, shares, split.seed, shuffled=split.groups == "shuffled"
+    )
     if copies := sum(len(rows) - 1 for rows in equal):
         what = "1 sample has" if copies == 1 else f"{copies} samples have"
         notes.append(
