@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tl.components.sample import Sample
+from tl.components.sample import Sample, Samples
 from tl.evaluation.outcome import Outcome, with_caution
 from tl.evaluation.prior import prior
 from tl.evaluation.verdict import never_answered, verdict_of, versus_guessing
 from tl.metrics.catalogue import compute_metrics
+from tl.metrics.guessing import Prior
 from tl.metrics.intervals import intervals
 from tl.metrics.jackknife import independent_units
 from tl.space import Space
@@ -28,6 +29,10 @@ def of(target: Any, group: str | None = None) -> Sample:
     return Sample("id", "text", target, "t.csv:2", group=group)
 
 
+def known_from(space: Space, *samples: Sample) -> Prior:
+    return prior(space, Samples.of(samples))
+
+
 def judged(space: Space, scores: Any, targets: Any, groups: list[str] | None = None, split: str = "test") -> Outcome:
     samples = [Sample(f"s{i}", "text", None, "t.csv:2", group=groups and groups[i]) for i in range(len(targets))]
     found, truth = np.array(scores, float), np.array(targets)
@@ -39,16 +44,16 @@ def judged(space: Space, scores: Any, targets: Any, groups: list[str] | None = N
 
 def test_what_other_samples_tell() -> None:
     seen = [*[of("dog")] * 3, of("cat"), of(None)]
-    assert prior(SINGLE, seen).shares == pytest.approx(np.array([1.5, 3.5, 0.5]) / 5.5)
-    assert prior(SINGLE, []).shares == pytest.approx([1 / 3] * 3)
-    assert prior(MULTI, [of(("red",)), of(("red", "big")), of(())]).shares == pytest.approx([2.5 / 4, 1.5 / 4])
-    numbers = prior(NUMBER, [of((1.0,)), of((2.0,)), of((6.0,))])
+    assert known_from(SINGLE, *seen).shares == pytest.approx(np.array([1.5, 3.5, 0.5]) / 5.5)
+    assert prior(SINGLE).shares == pytest.approx([1 / 3] * 3)
+    assert known_from(MULTI, of(("red",)), of(("red", "big")), of(())).shares == pytest.approx([2.5 / 4, 1.5 / 4])
+    numbers = known_from(NUMBER, of((1.0,)), of((2.0,)), of((6.0,)))
     assert (numbers.mean, numbers.median) == (3.0, 2.0)
 
 
 def test_the_verdict_of_a_class() -> None:
     y = [0] * 30 + [1] * 20
-    known = prior(SINGLE, [*[of("cat")] * 6, *[of("dog")] * 4])
+    known = known_from(SINGLE, *[of("cat")] * 6, *[of("dog")] * 4)
     found = verdict_of("accuracy", judged(SINGLE, np.eye(3)[y], y), known)
     assert (found.value, found.n, found.caution, found.never, found.missing) == (1.0, 50, "", (), "")
     assert found.versus is not None
@@ -58,7 +63,7 @@ def test_the_verdict_of_a_class() -> None:
 
 def test_a_metric_without_a_best_guess_is_judged_by_the_default_one() -> None:
     y = [0] * 30 + [1] * 20
-    known = prior(SINGLE, [*[of("cat")] * 6, *[of("dog")] * 4])
+    known = known_from(SINGLE, *[of("cat")] * 6, *[of("dog")] * 4)
     found = verdict_of("ece", judged(SINGLE, np.eye(3)[y], y), known)
     assert (found.metric, found.low, found.missing) == ("ece", None, "its bias depends on the sample")
     assert found.versus is not None
@@ -73,7 +78,7 @@ def test_the_groups_of_samples_are_minded() -> None:
     y = [0] * 120 + [1] * 80
     answers = [1 - true if i // 20 % 5 == 4 else true for i, true in enumerate(y)]
     groups = [f"g{i // 20}" for i in range(200)]
-    known = prior(SINGLE, [*[of("cat")] * 6, *[of("dog")] * 4])
+    known = known_from(SINGLE, *[of("cat")] * 6, *[of("dog")] * 4)
     alone, together = (judged(SINGLE, np.eye(3)[answers], y, some) for some in (None, groups))
     versus = [versus_guessing("accuracy", one, known) for one in (alone, together)]
     assert [one.says for one in versus if one] == ["better", "same"]
@@ -106,7 +111,7 @@ def test_a_gate_on_what_is_not_defined_says_so() -> None:
 
 def test_the_validation_split_is_not_taken_at_its_word() -> None:
     y = [0] * 30 + [1] * 20
-    known = prior(SINGLE, [of("cat")])
+    known = known_from(SINGLE, of("cat"))
     val = with_caution(judged(SINGLE, np.eye(3)[y], y, split="val"))
     assert val.caution == "the checkpoint was chosen on this split, so its values are likely too good"
     assert verdict_of("accuracy", val, known).caution == val.as_json()["caution"] == val.caution

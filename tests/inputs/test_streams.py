@@ -97,3 +97,9 @@ def test_even_spans_cover_everything_once_in_pieces_of_nearly_one_size(n: int, m
     sizes = {b - a for a, b in spans}
     assert len(spans) == -(-n // most)
     assert not sizes or (max(sizes) <= most and max(sizes) - min(sizes) <= 1)
+
+
+def test_numbers_are_those_of_the_draws() -> None:
+    order = Order(7, 0, 3, None, [5, 1, 4, 2, 2, 9, 1])
+    for first, last in ((0, 7), (3, 9), (6, 23), (7, 14), (5, 5)):
+        assert order.numbers(first, last).tolist() == [draw.number for draw in order.draws(first, last)]

@@ -90,8 +90,8 @@ def _unsaid(notes: Sequence[str], found: Sequence[str]) -> list[str]:
 
 def _verdict(metric: str, judged: Outcome, assembly: Assembly) -> Verdict:
     splits = assembly.data.splits
-    others = [sample for name in ("train", "val") if name != judged.split for sample in splits.get(name, ())]
-    return verdict_of(metric, judged, prior(assembly.data.space, others))
+    others = [splits[name] for name in ("train", "val") if name != judged.split and name in splits]
+    return verdict_of(metric, judged, prior(assembly.data.space, *others))
 
 
 def _temperature(meta: Mapping[str, Any], assembly: Assembly) -> tuple[float | None, str]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 
-from tl.components.data.labels import names_of
-from tl.components.sample import Sample
+from tl.components.columns import Numbers
+from tl.components.data.labels import class_counts, has_target
+from tl.components.sample import Samples
 from tl.metrics.guessing import Prior
 from tl.space import Space
 
 
-def prior(space: Space, samples: Sequence[Sample]) -> Prior:
+def prior(space: Space, *parts: Samples) -> Prior:
     """From the targets of labelled samples; with no sample at all, classes are taken to be equally frequent."""
-    known = [sample.target for sample in samples if sample.target is not None]
     if space.kind == "number":
-        return Prior.of_numbers(np.array(known, np.float64).reshape(-1, space.dim))
-    found = Counter(name for target in known for name in names_of(target))
-    return Prior.of_counts(np.array([float(found[name]) for name in space.names]), len(known), space.kind)
+        columns = [part.targets for part in parts]
+        known = [numbers.values[numbers.known] for numbers in columns if isinstance(numbers, Numbers)]
+        return Prior.of_numbers(np.concatenate([np.zeros((0, space.dim)), *known]))
+    found: Counter[str] = sum(map(class_counts, parts), Counter())
+    samples = sum(int(has_target(part).sum()) for part in parts)
+    return Prior.of_counts(np.array([float(found[name]) for name in space.names]), samples, space.kind)

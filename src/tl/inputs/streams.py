@@ -29,6 +29,8 @@ _WINDOW = 50
 # the pairs in a batch meet again in the next pass, not two thirds and more, for less than a tenth more padding.
 _SPREAD = 0.2
 _CPU = torch.device("cpu")
+Numbers = npt.NDArray[np.int64]
+"""The numbers of samples (n,)."""
 
 
 class Draw(NamedTuple):
@@ -125,7 +127,7 @@ class Order:
         self.n, self.seed, self.batch, self.balance, self.lengths = n, seed, batch, balance, lengths
         self._pass = lru_cache(maxsize=2)(self._draw_pass)
 
-    def _draw_pass(self, number: int) -> npt.NDArray[np.int64]:
+    def _draw_pass(self, number: int) -> Numbers:
         generator = torch.Generator().manual_seed(derive(self.seed, "pass", number))
         if self.balance is None:
             drawn = torch.randperm(self.n, generator=generator)
@@ -133,9 +135,9 @@ class Order:
             drawn = torch.multinomial(self.balance, self.n, replacement=True, generator=generator)
         if self.lengths is None:
             return drawn.numpy()
-        return np.array(self._bucketed(drawn.tolist(), -(number * self.n) % self.batch, generator))
+        return self._bucketed(drawn.numpy(), -(number * self.n) % self.batch, generator)
 
-    def _bucketed(self, numbers: list[int], first: int, generator: torch.Generator) -> list[int]:
+    def _bucketed(self, numbers: Numbers, first: int, generator: torch.Generator) -> Numbers:
         """A pass whose whole batches, the first of which begins at `first`, hold samples of similar length.
 
         Samples are sorted by length within each window, cut into batches, and the batches are shuffled. Where a pass
@@ -145,14 +147,21 @@ class Order:
         batch = self.batch
         windows = max(1.0, self.n / (_WINDOW * batch))
         factors = ((2 * torch.rand(self.n, generator=generator) - 1) * (_SPREAD / windows)).exp()
-        lengths = (torch.as_tensor(self.lengths) * factors).tolist()
+        lengths = (torch.as_tensor(self.lengths) * factors).numpy()
         last = first + (len(numbers) - first) // batch * batch
-        batches: list[list[int]] = []
+        bucketed = numbers.copy()
         for begin in range(first, last, _WINDOW * batch):
-            window = sorted(numbers[begin : min(begin + _WINDOW * batch, last)], key=lengths.__getitem__)
-            batches += [window[i : i + batch] for i in range(0, len(window), batch)]
-        shuffled = torch.randperm(len(batches), generator=generator).tolist()
-        return [*numbers[:first], *(number for i in shuffled for number in batches[i]), *numbers[last:]]
+            window = numbers[begin : min(begin + _WINDOW * batch, last)]
+            bucketed[begin : begin + len(window)] = window[np.argsort(lengths[window], kind="stable")]
+        batches = bucketed[first:last].reshape(-1, batch)
+        bucketed[first:last] = batches[torch.randperm(len(batches), generator=generator).numpy()].reshape(-1)
+        return bucketed
+
+    def numbers(self, first: int, last: int) -> Numbers:
+        """The sample numbers at positions first..last-1."""
+        turns = range(first // self.n, -(-last // self.n))
+        parts = [self._pass(t)[max(first - t * self.n, 0) : last - t * self.n] for t in turns]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
     def draws(self, first: int, last: int, views: int | None = None) -> list[Draw]:
         """The draws at positions first..last-1; where samples have `views` fixed views, the views take turns."""
@@ -194,9 +203,12 @@ class Stream:
 
     def plan(self, step: int) -> list[list[Draw]]:
         """This process's pieces of a step's batch, as draws: at least one piece, of at most `device_batch` draws."""
+        return evenly(self.order.draws(*self._span(step), self.views), self.device_batch)
+
+    def _span(self, step: int) -> tuple[int, int]:
+        """The position of this process's first sample of a step's batch, and the position after its last one."""
         lo, hi = ((self.batch * (self.share.rank + i)) // self.share.world for i in (0, 1))
-        draws = self.order.draws(step * self.batch + lo, step * self.batch + hi, self.views)
-        return evenly(draws, self.device_batch)
+        return step * self.batch + lo, step * self.batch + hi
 
     def ids(self, step: int) -> list[str]:
         """The ids of all samples of a step's batch, over all processes."""
@@ -223,10 +235,15 @@ class Stream:
 
     def padding(self) -> float:
         """The share of an epoch's tokens that only pad texts to the longest text of their piece; 0 for pictures."""
-        if not any(self.source.lengths or ()):
+        lengths = np.array(self.source.lengths or ())
+        if not lengths.any():
             return 0.0
-        sizes = [self._sizes(piece) for step in range(math.ceil(self.epoch)) for piece in self.plan(step)]
-        return 1 - sum(map(sum, sizes)) / sum(max(piece) * len(piece) for piece in sizes)
+        real = padded = 0
+        for step in range(math.ceil(self.epoch)):
+            sizes = lengths[self.order.numbers(*self._span(step))]
+            real += int(sizes.sum())
+            padded += sum(int(sizes[a:b].max()) * (b - a) for a, b in even_spans(len(sizes), self.device_batch))
+        return 1 - real / padded
 
 
 def evenly(draws: list[Draw], most: int) -> list[list[Draw]]:
@@ -245,7 +262,7 @@ def forward_batch(device: torch.device) -> int:
     return 256 if device.type == "cuda" else 32
 
 
-def by_length(source: Source, batch: int, share: Share) -> tuple[npt.NDArray[np.int64], Iterator[Batch]]:
+def by_length(source: Source, batch: int, share: Share) -> tuple[Numbers, Iterator[Batch]]:
     """The numbers of this process's samples (rank, rank + world, ...) and their batches; texts are sorted by length."""
     numbers = np.arange(share.rank, len(source), share.world)
     if source.lengths is not None:
