@@ -74,10 +74,15 @@ class GateError(TLError):
     exit_code = 3
 
 
-class Unwritable(TLError):
-    """The disk refused to write. Earlier files are whole, and the run can be resumed when there is room."""
+class MachineFault(TLError):
+    """The machine refused: no memory, files or threads are left, or a disk fails. It says nothing of what files hold,
+    so that no sample is left out for it."""
 
     exit_code = 1
+
+
+class Unwritable(MachineFault):
+    """The disk refused to write. Earlier files are whole, and the run can be resumed when it writes again."""
 
 
 class Stopped(TLError):

@@ -160,7 +160,7 @@ def test_a_run_on_a_full_disk_says_so_and_goes_on_when_there_is_room(
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "write", full)
         with pytest.raises(
-            Unwritable, match=r"cannot be written \(File too large\): make room, then: tl finetune --re"
+            Unwritable, match=r"cannot be written \(File too large\): allow larger files with ulimit -f, then: tl fi"
         ):
             train(*recipe)
     (halted,) = (path for path in whole.parent.iterdir() if path != whole)

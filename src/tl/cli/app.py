@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import sys
+import traceback
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from tl.cli.printing.mistakes import with_code
 from tl.errors import TLError
+from tl.foreign import machine_fault
 
 # The file of each command in this folder, in the order in which `tl --help` shows the commands.
 COMMAND_FILES = (
@@ -19,6 +22,7 @@ COMMAND_FILES = (
 )
 # Errors of the file system that a path from the user may cause: forbidden, a name too long, links in a circle.
 _PATH_ERRORS = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
+_DEBUG = "--debug"
 # Typer brings a copy of click, or depends on click: the base class is taken from whichever it uses.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -34,29 +38,56 @@ for file in COMMAND_FILES:
     import_module(f"tl.cli.{file}").register(app)
 
 
+@app.callback()
+def _for_all_commands(
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Before an error's sentence, show what raised it.")] = False,
+) -> None:
+    """`--debug` may stand anywhere, so `run_command` takes it from the command line; here it is part of `--help`."""
+
+
 def run_command() -> tuple[int, str]:
     """Run the command of sys.argv: its exit code, and the message for standard error ('' where there is none)."""
+    debug, arguments = _without_debug(sys.argv[1:])
     try:
-        code = app(standalone_mode=False)
+        code = app(arguments, standalone_mode=False)
     except TLError as error:
-        return error.exit_code, "\n".join(map(with_code, error.mistakes))
+        return error.exit_code, _trace(error, debug) + "\n".join(map(with_code, error.mistakes))
     except UsageError as error:
         return 2, _usage_message(error)
     except BrokenPipeError:
         return 0, ""
-    except OSError as error:
-        if error.errno not in _PATH_ERRORS or error.filename is None:
-            raise
-        return 2, f"'{error.filename}': {error.strerror}: give a path that can be read here."
     except (KeyboardInterrupt, typer.Abort):
         return 130, ""
-    except RuntimeError as error:
+    except (OSError, MemoryError, RuntimeError, ImportError) as error:
+        found = _of_the_machine(error)
+        if found is None:
+            raise
+        return found[0], _trace(error, debug) + found[1]
+    return (code if isinstance(code, int) else 0), ""
+
+
+def _without_debug(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Whether `--debug` stands among the arguments before a `--`, and the arguments without it."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    kept = [argument for argument in options if argument != _DEBUG]
+    return len(kept) < len(options), kept + arguments[len(options) :]
+
+
+def _trace(error: BaseException, debug: bool) -> str:
+    return "".join(traceback.format_exception(error)) if debug else ""
+
+
+def _of_the_machine(error: OSError | MemoryError | RuntimeError | ImportError) -> tuple[int, str] | None:
+    """The exit code and the sentence for an error that is no bug: a path, a lost worker, or a limit of the machine."""
+    if isinstance(error, OSError) and error.errno in _PATH_ERRORS and error.filename is not None:
+        return 2, f"'{error.filename}': {error.strerror}: give a path that can be read here."
+    if isinstance(error, RuntimeError):
         from tl.inputs.workers import lost_worker
 
-        if (message := lost_worker(error)) is None:
-            raise
-        return 1, message
-    return (code if isinstance(code, int) else 0), ""
+        if (message := lost_worker(error)) is not None:
+            return 1, message
+    fault = machine_fault(error)
+    return None if fault is None else (fault.exit_code, str(fault))
 
 
 def _usage_message(error: Any) -> str:

@@ -67,7 +67,7 @@ class AnswerFile:
             self._finish()
 
     def _naming_errors(self) -> AbstractContextManager[None]:
-        return disk.writing(self.to, "make room, and give the same command again, which goes on.")
+        return disk.writing(self.to, ", and give the same command again, which goes on.")
 
     def _lock(self, lock: IO[str]) -> None:
         try:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from tl.components import picture, preprocess
 from tl.components.picture import hash_contents
 from tl.errors import TLError
+from tl.foreign import advice
 from tl.inputs.cache import GB, Cache, default_folder
 from tl.inputs.filling import Filling, RowMaker, RowRequest
 from tl.inputs.items import Items
@@ -43,7 +44,7 @@ class Keeper:
             if not self.agreed(found is not None):
                 return compute()
         except OSError as error:
-            trouble = f"{self.cache.folder}: {error.strerror or error}; make room, or set cache.folder"
+            trouble = f"{self.cache.folder}: {error.strerror or error}; {advice(error.errno)}, or set cache.folder"
             if self.share.world > 1:
                 raise TLError(f"cache: {trouble}, or cache.use=never.") from error
             self.tell(f"cache: not used for {name}: {trouble}.")

@@ -10,18 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tl.errors import TLError, Unwritable
+from tl.foreign import advice
 from tl.recipe.unicode import is_unicode
 
 _GB, _CHUNK = 1024**3, 1 << 22
 
 
 @contextmanager
-def writing(place: Path, remedy: str) -> Iterator[None]:
-    """A context in which an error of the disk becomes one sentence with a remedy."""
+def writing(place: Path, after: str) -> Iterator[None]:
+    """A context in which an error of the disk becomes one sentence: what it calls for, then `after`."""
     try:
         yield
     except OSError as error:
-        raise Unwritable(f"{place} cannot be written ({error.strerror or error}): {remedy}") from error
+        what = f"{place} cannot be written ({error.strerror or error})"
+        raise Unwritable(f"{what}: {advice(error.errno)}{after}") from error
 
 
 def write_whole(target: Path, content: bytes) -> None:

@@ -70,7 +70,7 @@ class Run:
             except OSError as error:
                 raise TLError(f"{path}: cannot be made ({error.strerror}): give another folder with --runs.") from error
             try:
-                with writing(path, "make room, or give another folder with --runs."):
+                with writing(path, ", or give another folder with --runs."):
                     write_whole(path / RECIPE, _utf8(dump(dict(recipe))))
                     created = {"created": now.isoformat(timespec="seconds"), "status": "running"}
                     write_whole(path / META, _utf8(_json({**meta, **created})))
@@ -100,7 +100,7 @@ class Run:
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
-        with writing(self.path / name, f"make room, then: tl finetune --resume {self.path}"):
+        with writing(self.path / name, f", then: tl finetune --resume {self.path}"):
             yield
 
     def write_json(self, name: str, content: Any) -> None:
