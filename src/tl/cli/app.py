@@ -50,6 +50,7 @@ def run_command() -> tuple[int, str]:
     debug, arguments = _without_debug(sys.argv[1:])
     try:
         code = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
     except TLError as error:
         return error.exit_code, _trace(error, debug) + "\n".join(map(with_code, error.mistakes))
     except UsageError as error:

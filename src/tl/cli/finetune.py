@@ -82,11 +82,13 @@ def _train(recipe: Recipe, resume: Path | None, root: Path, as_json: bool) -> No
 
     from tl.cli.printing.finetune import print_run, run_as_json
     from tl.cli.printing.json_output import print_json
+    from tl.cli.printing.output import not_worth_a_run
     from tl.cli.printing.progress import choose_listener
     from tl.commands.finetune import Request, finetune
     from tl.run.run import Run
 
-    with choose_listener(quiet=as_json or not _is_first_process()) as listener:
+    quiet = as_json or not _is_first_process()
+    with not_worth_a_run(), choose_listener(quiet) as listener:
         path = finetune(Request(recipe, root, resume, shlex.join(["tl", *sys.argv[1:]])), listener)
     if not _is_first_process():
         return

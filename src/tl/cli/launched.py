@@ -10,6 +10,7 @@ import sys
 from types import TracebackType
 
 from tl.cli.app import run_command
+from tl.cli.printing.output import prepare_streams
 from tl.cli.printing.terminal import say
 from tl.commands.launch import another_prints, leave_message, prints_first, watch_launcher
 
@@ -36,6 +37,7 @@ class _UncaughtErrors:
 
 
 def main() -> None:
+    prepare_streams()
     watch_launcher()
     with _UncaughtErrors():  # sys.excepthook would not do: torch puts its own in that place
         code, message = run_command()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 
 from tl.cli.app import run_command
+from tl.cli.printing.output import prepare_streams
 from tl.cli.printing.terminal import say
 
 
 def main() -> None:
     """Exit codes: 0 done, 1 a bug, 2 the user's mistake, 3 a gate that failed, 130/142/143 stopped, can go on."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A file name may hold bytes that are no text, and a terminal may lack a letter: neither may be an error.
-            stream.reconfigure(errors="backslashreplace")
+    prepare_streams()
     if "TORCHELASTIC_RUN_ID" in os.environ:
         from tl.cli import launched
         from tl.commands.launch import under_torchrun

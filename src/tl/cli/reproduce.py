@@ -24,10 +24,11 @@ def reproduce(
 ) -> None:
     """Train a run again as it was, and compare losses, weights and metrics bit for bit; exit 3 if they differ."""
     from tl.cli.printing.comparison import print_comparison
+    from tl.cli.printing.output import not_worth_a_run
     from tl.cli.printing.progress import choose_listener
     from tl.commands.reproduce import reproduce as reproduce_run
 
-    with choose_listener(quiet=json) as listener:
+    with not_worth_a_run(), choose_listener(quiet=json) as listener:
         comparison = reproduce_run(named_run(run), runs, listener)
     print_comparison(comparison, as_json=json)
     say(f"run     {comparison.other}", file=sys.stderr if json else sys.stdout)

@@ -24,5 +24,9 @@ class Screen(Console):
         if not self.is_terminal and "COLUMNS" not in os.environ:
             self.width = _ANY_LENGTH
 
+    def on_broken_pipe(self) -> None:
+        """Leave a reader that is gone to the command line, which ends the command as for every other print."""
+        raise BrokenPipeError
+
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(visible(text), **options)
