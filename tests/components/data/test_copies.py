@@ -117,6 +117,9 @@ def test_equal_picture_files_stay_together_and_equal_sizes_do_not_matter(tmp_pat
         ("a" * 100, "a" * 101, False),
         ("the same", "thesame", False),
         ("", " ", False),
+        ("a\x1cb" * 30, "A B" * 30, True),
+        (" " * 44 + "a" * 19 + "e\u0301 end", "a" * 19 + "\u00e9 end", True),  # the accent is the 65th letter
+        ("\uff21" * 30, "a" * 30, True),  # wide letters
         (("a", "b"), ("A", "b "), True),
         (("a", "b"), ("a", "c"), False),
         (("ab", "c"), ("a", "bc"), False),

@@ -17,6 +17,7 @@ from tl.components.picture import file_bytes
 from tl.components.sample import Picture, Raw, Sample, Samples
 
 _LOOKED_AT, _LETTERS = 64, 20
+_ASCII_SPACES = bytes(code for code in range(128) if chr(code).isspace())
 SamplesBySplit = Mapping[str, Samples]
 Inputs = Texts | Pairs | Objects[Raw]
 
@@ -116,26 +117,40 @@ def _rows_of_equal_hash(values: Iterable[Hashable]) -> list[int]:
 
 def _rough_keys(column: Inputs) -> Iterator[Hashable]:
     """For each input a value that is quick to find and the same for equal inputs; most have one of their own."""
-    for one in column.first if isinstance(column, Pairs) else column:
-        match one:
-            case str():
-                yield _beginning(one)
-            case Path():
-                yield one.stat().st_size
-            case Picture():
-                yield -1
-            case (first, _):
-                yield _beginning(first)
+    match column:
+        case Pairs():
+            return _beginnings(column.first)
+        case Texts():
+            return _beginnings(column)
+    return map(_rough_key, column)
 
 
-def _beginning(text: str) -> str:
+def _rough_key(one: Raw) -> Hashable:
+    match one:
+        case str():
+            return _beginning(one)
+        case Path():
+            return one.stat().st_size
+        case Picture():
+            return -1
+        case (first, _):
+            return _beginning(first)
+
+
+def _beginnings(texts: Texts) -> Iterator[bytes]:
+    """What `_beginning` gives for each text; ASCII texts, which are most, need not become strings."""
+    data, lowered = texts.data, bytes(range(256)).lower()
+    for row, (start, stop) in enumerate(zip(texts.starts.tolist(), texts.stops.tolist(), strict=True)):
+        piece = data[start : min(stop, start + _LOOKED_AT)]
+        letters = piece.translate(lowered, _ASCII_SPACES) if piece.isascii() else b""
+        yield bytes(letters[:_LETTERS]) if len(letters) > _LETTERS else _beginning(texts.at(row))
+
+
+def _beginning(text: str) -> bytes:
     """The first letters of a text, alike for all texts that `_input_hash` takes for equal: quick, and most differ."""
-    start = text[:_LOOKED_AT]
-    letters = "".join((start.lower() if start.isascii() else _plain(start)).split())
-    if len(letters) >= _LETTERS and start.isascii():
-        return letters[:_LETTERS]
-    whole = "".join(_plain(text).split()) if len(letters) < _LETTERS else letters
-    return whole.casefold()[:_LETTERS]
+    letters = "".join(_plain(text[:_LOOKED_AT]).split())  # an accent may still join the last of them
+    whole = letters if len(letters) > _LETTERS else "".join(_plain(text).split())
+    return whole.casefold()[:_LETTERS].encode(errors="surrogatepass")
 
 
 def _input_hash(one: Raw, read: bool) -> bytes | None:
