@@ -15,8 +15,8 @@ from tl.recipe.registry import GROUPS, RECIPES
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "tl"
 WINGS = {
-    "recipe": 2, "metrics": 2, "report": 2, "run": 3, "components": 4, "inputs": 5, "training": 6, "evaluation": 6,
-    "commands": 7, "cli": 8,
+    "disk": 2, "recipe": 2, "metrics": 2, "report": 2, "run": 3, "components": 4, "inputs": 5,
+    "training": 6, "evaluation": 6, "commands": 7, "cli": 8,
 }  # fmt: skip
 ANYONES = ("errors", "foreign", "batch", "space", "place", "rng", "functional")
 # Storeys within components/: columns, what a sample is, the groups, the model they make, what knows the model.
@@ -27,7 +27,7 @@ COMPONENTS = {
 HEAVY = {"torch", "torchvision", "transformers", "accelerate", "hydra", "omegaconf", "sklearn", "scipy", "datasets"}
 # What `tl check`, `tl show` and the like import: quick, so nothing heavy at the top of the file.
 LIGHT = (
-    *("errors", "foreign", "space", "rng", "recipe/", "metrics/", "run/", "report/"),
+    *("errors", "foreign", "space", "rng", "disk/", "recipe/", "metrics/", "run/", "report/"),
     *("components/columns", "components/sample", "components/picture", "components/preprocess"),
     *("components/data/", "components/freeze/", "components/optimizer/"),
     *(
