@@ -32,6 +32,12 @@ def ranks(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return sorted(psutil.Process(process.pid).children(), key=lambda child: int(child.environ()["RANK"]))
 
 
+def listening(processes: list[psutil.Process]) -> list[str]:
+    """The addresses at which the processes accept connections or datagrams."""
+    sockets = [one for process in processes for one in process.net_connections(kind="inet")]
+    return [one.laddr.ip for one in sockets if one.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)]
+
+
 def gone(processes: list[psutil.Process]) -> bool:
     """Whether all have ended, within the time that they are given."""
     _, alive = psutil.wait_procs(processes, timeout=SECONDS)
@@ -92,16 +98,19 @@ def test_a_process_killed_while_the_cache_is_filled_ends_the_job(rank: int, trai
     assert meta(train(resume=run))["status"] == "done"
 
 
-def test_when_the_launcher_is_killed_its_processes_stop_too(tmp_path: Path) -> None:
+def test_processes_listen_on_loopback_alone_and_stop_when_their_launcher_is_killed(tmp_path: Path) -> None:
     process = launch("base", *LONG, *SLOW, "--runs", tmp_path, "--processes", 2)
     children: list[psutil.Process] = []
+    addresses: list[str] = []
 
     def kill(number: int) -> None:
         children.extend(ranks(process))
+        addresses.extend(listening([psutil.Process(process.pid), *children]))
         process.send_signal(number)
 
     run = stop_once_it_trains(process, tmp_path, signal.SIGKILL, rows=5, send=kill)
     process.communicate(timeout=SECONDS)
+    assert addresses == ["127.0.0.1", "127.0.0.1"], "one socket of gloo for each process, and no rendezvous"
     assert gone(children)
     assert meta(run)["status"] == "stopped"
     assert (run / "checkpoints").is_dir()

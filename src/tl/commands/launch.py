@@ -1,5 +1,8 @@
 """`--processes N`: the same command in several processes on this machine.
 
+The processes find each other by a file in the launcher's folder, which no other user may open, and talk over the
+loopback interface: torch would listen on every interface, and what it reads there it unpickles.
+
 The processes tell themselves apart by the environment variables that torch reads. torch's own launcher is not used: it
 answers any failure with a traceback and exit code 1, and on a signal it kills processes before they have written their
 checkpoint. This launcher passes signals on. A process that ends by a mistake or a signal writes its message into a
@@ -23,11 +26,14 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
+from typing import Literal
 
 from tl.errors import TLError
 
-# Environment variables that a child gets: the folder for its message, and the process id of the launcher.
-_MESSAGES, _LAUNCHER = "TL_MESSAGE_FOLDER", "TL_LAUNCHER"
+# Environment variables that a child gets: the folder for its message, the file by which the processes find each other,
+# and the process id of the launcher.
+_MESSAGES, _MEETING, _LAUNCHER = "TL_MESSAGE_FOLDER", "TL_MEETING_FILE", "TL_LAUNCHER"
+_LOOPBACK = ("lo", "lo0")  # its name on Linux, and on macOS
 _PRINTED = "tl_printed"
 _KILL_AFTER, _MESSAGE_WAIT, _ORPHAN_TIME, _POLL = 10.0, 3.0, 60.0, 0.5  # seconds
 _PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
@@ -44,11 +50,13 @@ class Ended(TLError):
 
 def relaunch(processes: int) -> None:
     """Run the present command in `processes` processes; raises Ended where one of them did not come to its end."""
+    loopback = _loopback(processes)
     with TemporaryDirectory(prefix="tl_launch_") as name:
-        folder = Path(name)
+        folder = Path(name, "messages")
+        folder.mkdir()
         children: list[subprocess.Popen[bytes]] = []
         with _passing_signals_on(children, folder) as sent:
-            children.extend(_start(environment) for environment in _environments(processes, folder))
+            children.extend(_start(environment) for environment in _environments(processes, folder, loopback))
             rank, code = _wait(children, folder)
         messages = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("[0-9]*"))]
     if messages:
@@ -67,6 +75,15 @@ def relaunch(processes: int) -> None:
 def launched() -> bool:
     """True in a process that `relaunch` started."""
     return _MESSAGES in os.environ
+
+
+def meet(*, backend: Literal["gloo", "nccl"], timeout: timedelta) -> None:
+    """In a process that `relaunch` started: join the others, before Accelerate would look for them at a port."""
+    from torch.distributed import FileStore, init_process_group  # type: ignore[attr-defined]
+
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = FileStore(os.environ[_MEETING], size)
+    init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
 
 
 def under_torchrun() -> bool:
@@ -131,15 +148,26 @@ def watch_launcher() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _environments(processes: int, folder: Path) -> Iterator[dict[str, str]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), _MESSAGES: str(folder), _LAUNCHER: str(os.getpid())}
+def _loopback(processes: int) -> str:
+    """The name of the loopback interface; TLError where nothing can be sent over it."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), _MESSAGE_WAIT).close()
+        return next(name for _, name in socket.if_nameindex() if name in _LOOPBACK)
+    except (OSError, StopIteration) as error:
+        raise TLError(
+            f"--processes {processes}: processes talk over the loopback interface (127.0.0.1), which this machine "
+            "does not offer: bring it up (ip link set lo up), or leave --processes out."
+        ) from error
+
+
+def _environments(processes: int, folder: Path, loopback: str) -> Iterator[dict[str, str]]:
+    talk = {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
+    meeting = {_MEETING: str(folder.parent / "meeting"), _MESSAGES: str(folder), _LAUNCHER: str(os.getpid())}
     size = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)}
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     for rank in range(processes):
-        yield {**os.environ, **place, **size, **threads, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        yield {**os.environ, **talk, **meeting, **size, **threads, "RANK": str(rank), "LOCAL_RANK": str(rank)}
 
 
 def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:

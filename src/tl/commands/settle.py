@@ -14,6 +14,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
 
+from tl.commands.launch import launched, meet
 from tl.commands.machine import missing_hardware, missing_software
 from tl.errors import Mistakes, TLError
 from tl.recipe.recipe import Recipe
@@ -57,9 +58,12 @@ def start_accelerator(recipe: Recipe) -> Accelerator:
     """Accelerate, set up as the settled recipe says; TLError where this machine cannot do what the recipe asks for."""
     loop = recipe.loop
     _refuse_what_is_not_here(recipe)
+    cpu = loop.device == "cpu" or (not _uses_gpu(recipe) and int(os.environ.get("WORLD_SIZE", "1")) > 1)
+    if launched():
+        meet(backend="gloo" if cpu else "nccl", timeout=_WAITING)
     accelerator = Accelerator(
         mixed_precision=loop.precision,
-        cpu=loop.device == "cpu" or (not _uses_gpu(recipe) and int(os.environ.get("WORLD_SIZE", "1")) > 1),
+        cpu=cpu,
         log_with=tracker_names(loop.trackers) or None,
         project_config=ProjectConfiguration(logging_dir="."),  # a tracker wants a folder before the run has one
         kwargs_handlers=[InitProcessGroupKwargs(timeout=_WAITING)],
