@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Self
 
+# Finding what is alike takes time in proportion to the words and to the square of their length.
+_LONGEST, _MOST = 200, 2000
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -102,6 +105,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A clause that suggests the nearest known word; '' where no word is near."""
-    folded = {choice.lower(): choice for choice in known}
+    folded = {choice.lower(): choice for choice in known if len(choice) <= _LONGEST}
+    if len(folded) > _MOST or len(word) > _LONGEST:
+        folded = {choice: folded[choice] for choice in [word.lower()] if choice in folded}
     near = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
     return f" Did you mean '{folded[near[0]]}'?" if near else ""

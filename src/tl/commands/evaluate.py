@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tl.commands.open_run import Trained, open_run, own_splits
+from tl.commands.open_run import Trained, check_kind, open_run, own_splits
 from tl.commands.open_run import evaluator as evaluator_of
 from tl.commands.other_data import data_node, open_other
 from tl.components.data.bad_samples import check_texts
@@ -57,6 +57,7 @@ def _own_samples(trained: Trained, judged: Judged, say: Callable[[str], None]) -
 
 def _other_samples(trained: Trained, path: Path, judged: Judged, say: Callable[[str], None]) -> Samples:
     source = open_other(trained, path, judged.overrides, "evaluation", "--data")
+    check_kind(trained, source.kind, f"--data '{path}'")
     samples = Samples.of(source.read())
     samples = replace(samples, splits=samples.splits.mapped(lambda _: None))
     for line in source.notes:

@@ -23,8 +23,10 @@ from tl.recipe.recipe import Node, Recipe
 from tl.recipe.recipe import load as load_recipe
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, RUN_SPACE, Weights
 from tl.run.run import RECIPE, Run
-from tl.run.schema import SPACE, check_hashes, check_shape, damaged_error, model_files
-from tl.space import Space
+from tl.run.schema import SPACE, check_hashes, check_shape, damaged_error, model_files, read_json
+from tl.space import Kind, Space
+
+_KINDS: dict[Kind, str] = {"single": "one class", "multi": "several labels", "number": "numbers"}
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,7 @@ def open_run(path: Path) -> Trained:
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
     recipe = without_cache_folder(replace(recipe, backbone=backbone))
     check_hashes(path, model_files(path))
-    facts = run.read_json(RUN_SPACE)
-    check_shape(path / RUN_SPACE, SPACE, facts)
-    if facts["temperature"] <= 0:
-        raise damaged_error(path / RUN_SPACE, f"its temperature is {facts['temperature']:g}")
-    space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
+    space, temperature = _space(path / RUN_SPACE)
     model = build_model(recipe, space)
     try:
         model.load_state_dict(read_weights(Weights("file", path / RUN_MODEL)))
@@ -63,12 +61,44 @@ def open_run(path: Path) -> Trained:
     now, then = fingerprint(model.backbone.preprocess), run.meta["preprocess"]["fingerprint"]
     if now != then:
         raise TLError(f"'{path / RUN_PREPROCESS}' is not the preprocessing it was trained with ({now}, not {then}).")
-    return Trained(run, recipe, model.eval(), facts["temperature"])
+    return Trained(run, recipe, model.eval(), temperature)
+
+
+def _space(file: Path) -> tuple[Space, float]:
+    """The output space of a run and its temperature; TLError where they contradict themselves."""
+    facts = read_json(file)
+    check_shape(file, SPACE, facts)
+    space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
+    scales = space.dim if space.kind == "number" else 0
+    wrong = [
+        (facts["temperature"] <= 0, f"its temperature is {facts['temperature']:g}"),
+        (not space.names, "it names nothing to predict"),
+        (len({*space.names}) < space.dim, "it names something twice"),
+        ((len(space.mean), len(space.std)) != (scales, scales), "mean and std do not belong to its kind and names"),
+        (any(std <= 0 for std in space.std), "a std is not above 0"),
+        (len(space.class_weights) not in (0, space.dim), "it has not one class weight for each class"),
+        (any(weight < 0 for weight in space.class_weights), "a class weight is below 0"),
+    ]
+    for is_so, what in wrong:
+        if is_so:
+            raise damaged_error(file, what)
+    return space, facts["temperature"]
+
+
+def check_kind(trained: Trained, kind: Kind, data: str) -> None:
+    """TLError where `data` gives another kind of target than the run's model predicts."""
+    predicted = trained.model.head.space.kind
+    if kind != predicted:
+        raise TLError(
+            f"{data} gives {_KINDS[kind]} for each sample, but the model of '{trained.run.path}' predicts "
+            f"{_KINDS[predicted]}: name the right data or run."
+        )
 
 
 def own_splits(trained: Trained, node: Node) -> Mapping[str, Samples]:
     """The splits of the run's own data, as `node` reads it; TLError where it is not what the run was trained on."""
     data = load_data(build(node))
+    check_kind(trained, data.space.kind, "Its data")
     change = change_of_data(trained.run, data)
     if change is not None:
         raise TLError(

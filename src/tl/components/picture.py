@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tl.components.sample import Picture, Raw
 from tl.errors import TLError
+from tl.foreign import reading
 from tl.recipe.yamlfile import short_path
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ SUFFIXES = (
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "AVIF", "TIFF", "PPM")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _WHITE_16 = 65_535
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error, zlib.error)
 
 
 def open_image(source: Raw, min_side: int | None = None) -> Image:
@@ -95,16 +93,16 @@ def _heif(source: Raw) -> tuple[str, ...]:
 @contextmanager
 def _naming_errors(source: Raw) -> Iterator[None]:
     """Turn the errors of a picture that cannot be read into a TLError that names the picture."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise TLError(f"{picture_name(source)}: there is no such picture.") from error
-    except UnidentifiedImageError as error:
-        raise TLError(f"{picture_name(source)}: is no picture that can be read: replace or remove it.") from error
-    except (*_BROKEN, Image.DecompressionBombError) as error:
-        raise TLError(f"{picture_name(source)}: the picture cannot be read ({error}): replace or remove it.") from error
+    name = picture_name(source)
+    with reading(name, "the picture cannot be read", "replace or remove it"):
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise TLError(f"{name}: there is no such picture.") from error
+        except UnidentifiedImageError as error:
+            raise TLError(f"{name}: is no picture that can be read: replace or remove it.") from error
 
 
 def image_to_row(image: Image) -> ndarray:
@@ -126,14 +124,10 @@ def row_to_image(row: ndarray) -> Image:
 
 
 def file_bytes(source: Raw) -> bytes:
-    """The bytes of a picture's file, not decoded."""
-    match source:
-        case Path():
-            return source.read_bytes()
-        case Picture():
-            return source.read()
-        case _:
-            raise TypeError("a text has no picture")
+    """The bytes of a picture's file, not decoded; TLError where it cannot be read."""
+    assert isinstance(source, (Path, Picture)), "a text has no picture"
+    with _naming_errors(source):
+        return source.read_bytes() if isinstance(source, Path) else source.read()
 
 
 def hash_contents(inputs: Sequence[Raw]) -> str:
@@ -142,7 +136,7 @@ def hash_contents(inputs: Sequence[Raw]) -> str:
     for one in inputs:
         match one:
             case Path():
-                part = readable_bytes(one)
+                part = file_bytes(one)
             case Picture():
                 part = one.content_key.encode()
             case _:
@@ -150,14 +144,6 @@ def hash_contents(inputs: Sequence[Raw]) -> str:
         total.update(len(part).to_bytes(8, "little"))
         total.update(part)
     return total.hexdigest()
-
-
-def readable_bytes(file: Path) -> bytes:
-    """The bytes of a picture's file; TLError where it cannot be read."""
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise TLError(f"{short_path(file)}: the picture cannot be read ({error.strerror}).") from error
 
 
 def picture_name(source: Raw) -> str:

@@ -6,13 +6,14 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tl.errors import TLError
+from tl.foreign import reading
 from tl.recipe.shape import Choice, ListOf, Record, Scalar
 from tl.run.schema import check_shape, damaged_error, read_json
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Modality = Literal["image", "text"]
 _CHANNELS = 3
 _MAX_SIDE = 1 << 14
+_MOST_TOKENS = 1 << 20
 # An image whose long side is so many times the short one is cut to its middle before it is resized.
 _THIN = 16
 
@@ -117,16 +119,6 @@ class ImagePreprocess:
         return [f"resize {self.resize} ({self.interpolation}), centre crop {self.size}", f"mean and std {numbers}"]
 
 
-class _TokenizerErrors:
-    """Turns errors of the tokenizers library into TLError. That library raises plain Exception, and no subclass."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if kind is Exception or kind is OverflowError:
-            raise TLError(f"The tokenizer of these weights cannot be read: {error}. Copy their files again.") from error
-
-
 @dataclass(frozen=True)
 class TextPreprocess:
     """Tokenise with the tokenizer of the weights, and cut to `max_length` tokens.
@@ -140,25 +132,50 @@ class TextPreprocess:
 
     modality = "text"
 
+    def __post_init__(self) -> None:
+        """TLError where no text can be prepared so."""
+        if not 1 <= self.max_length <= _MOST_TOKENS:
+            raise TLError(f"max_length={self.max_length}, but a text has 1 to {_MOST_TOKENS} tokens")
+        if self.pad_id < 0:
+            raise TLError(f"pad_id={self.pad_id}, but tokens are numbered from 0")
+
     @cached_property
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        with _TokenizerErrors():
+        with _tokenizer_boundary():
             tokenizer = Tokenizer.from_str(self.tokenizer)
             tokenizer.no_padding()
             tokenizer.enable_truncation(self.max_length)
         return tokenizer
 
+    @cached_property
+    def _largest_id(self) -> int:
+        return max(self._tokenizer.get_vocab().values(), default=-1)
+
     def ids(self, text: str | tuple[str, str]) -> tuple[list[int], list[int]]:
         """Token ids and segment ids of a text or a pair of texts."""
-        encoded = self._tokenizer.encode(*((text,) if isinstance(text, str) else text))
-        return encoded.ids, encoded.type_ids
+        tokenizer = self._tokenizer
+        with _tokenizer_boundary():
+            encoded = tokenizer.encode(*((text,) if isinstance(text, str) else text))
+        return self._within_range(encoded)
 
     def all_ids(self, texts: Sequence[str | tuple[str, str]]) -> tuple[list[tuple[list[int], list[int]]], int]:
         """What `ids` gives for each text, computed on all cores; and how many texts were cut."""
-        found = self._tokenizer.encode_batch(list(texts))
-        return [(encoded.ids, encoded.type_ids) for encoded in found], sum(bool(one.overflowing) for one in found)
+        tokenizer = self._tokenizer
+        with _tokenizer_boundary():
+            found = tokenizer.encode_batch(list(texts))
+        return [self._within_range(encoded) for encoded in found], sum(bool(one.overflowing) for one in found)
+
+    def _within_range(self, encoded: Any) -> tuple[list[int], list[int]]:
+        """The token and segment ids; TLError where one has no embedding, as in what a file says is added to texts."""
+        ids, segments = encoded.ids, encoded.type_ids
+        if max(ids, default=0) > self._largest_id or max(segments, default=0) > 1:
+            raise TLError(
+                f"The tokenizer of these weights gives token {max(ids)} in segment {max(segments)}, but has 0 to "
+                f"{self._largest_id} and segments 0 and 1: copy their files again."
+            )
+        return ids, segments
 
     def fewest_tokens(self, *, pair: bool) -> int:
         """How many tokens a text or a pair has at least: those that the tokenizer adds to each, and one of its own.
@@ -179,14 +196,27 @@ class TextPreprocess:
         """The number of tokens in the tokenizer's vocabulary."""
         return int(self._tokenizer.get_vocab_size())
 
-    @property
-    def largest_id(self) -> int:
-        """The largest number of a token that the tokenizer can give."""
-        return max(self._tokenizer.get_vocab().values(), default=-1)
+    def check_embeddings(self, rows: int) -> None:
+        """TLError where a token that the tokenizer gives, or that pads texts, has none of so many embeddings."""
+        tokens = self._largest_id + 1
+        if tokens > rows:
+            raise TLError(
+                f"The tokenizer numbers {tokens} tokens, but the model has embeddings for {rows}: they do not belong "
+                "together. Copy the tokenizer that the model was saved with, or save the model with resized embeddings."
+            )
+        if self.pad_id >= rows:
+            raise TLError(
+                f"Texts are padded with token {self.pad_id}, but the model has embeddings for {rows}: copy its files "
+                "again."
+            )
 
     def lines(self) -> list[str]:
         """The preprocessing in one or two lines, for the terminal and the report."""
         return [f"tokenizer with {self.vocab_size} tokens, at most {self.max_length} a text"]
+
+
+def _tokenizer_boundary() -> AbstractContextManager[None]:
+    return reading("The tokenizer of these weights", "cannot be used", "copy their files again")
 
 
 Preprocess = ImagePreprocess | TextPreprocess
@@ -229,9 +259,7 @@ def from_json(file: Path) -> Preprocess:
     check_shape(file, shape, facts)
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
     known: dict[str, Any] = {key: values[key] for key in shape.fields}
-    if facts["modality"] == "text":
-        return TextPreprocess(**known)
     try:
-        return ImagePreprocess(**known)
+        return TextPreprocess(**known) if facts["modality"] == "text" else ImagePreprocess(**known)
     except TLError as error:
         raise damaged_error(file, str(error)) from error

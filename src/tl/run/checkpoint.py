@@ -17,6 +17,7 @@ from pickle import PickleError
 from typing import Any, BinaryIO
 
 from tl.errors import TLError
+from tl.foreign import reading
 from tl.run.disk import hash_of, sync_folder, write_whole
 
 MANIFEST = "manifest"
@@ -34,7 +35,15 @@ class Checkpoint:
         """One of the states: tensors and plain values; nothing else is ever unpickled."""
         import torch
 
-        state: dict[str, Any] = torch.load(self.folder / f"{name}.pt", map_location="cpu", weights_only=True)
+        file = self.folder / f"{name}.pt"
+        with reading(str(file), "holds no state that can be read", "start a new run"):
+            try:
+                state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            except PickleError as error:
+                raise TLError(
+                    f"{file} holds more than tensors and plain values, and nothing else is ever unpickled: start a new "
+                    "run."
+                ) from error
         return state
 
 
@@ -47,11 +56,6 @@ def restoring(run: Path) -> Iterator[None]:
     """A context for restoring a checkpoint: TLError where it does not fit the run's recipe, or is made up."""
     try:
         yield
-    except PickleError as error:
-        raise TLError(
-            f"The checkpoints in '{run}' hold more than tensors and plain values, and nothing else is ever unpickled: "
-            "start a new run."
-        ) from error
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise TLError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tl.errors import TLError
+from tl.foreign import reading
 from tl.recipe.shape import Choice, ListOf, MapOf, Maybe, Record, Scalar, Shape
 from tl.recipe.weights import RUN_ASSETS, RUN_META, RUN_MODEL, RUN_PREPROCESS, RUN_SPACE
 from tl.run.disk import hash_of
@@ -80,12 +81,15 @@ def damaged_error(file: Path, why: str = "", of: str = "run") -> TLError:
 
 def read_json(file: Path, of: str = "run") -> Any:
     """The content of a JSON file; TLError where it is missing or damaged."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise TLError(f"'{file}' is missing: copy the {of} again as a whole.") from error
-    except (ValueError, RecursionError, IsADirectoryError) as error:
-        raise damaged_error(file, of=of) from error
+    with reading(f"'{file}'", "cannot be read", f"copy the {of} again as a whole"):
+        try:
+            if not stat.S_ISREG(file.stat().st_mode):  # a pipe would be waited for
+                raise damaged_error(file, "it is no file", of)
+            return json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise TLError(f"'{file}' is missing: copy the {of} again as a whole.") from error
+        except (ValueError, RecursionError) as error:
+            raise damaged_error(file, of=of) from error
 
 
 def check_shape(file: Path, shape: Shape, content: Any, of: str = "run") -> None:

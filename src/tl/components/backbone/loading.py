@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ from typing import TypeVar, cast
 from zipfile import is_zipfile
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tl.components.preprocess import ImagePreprocess, TextPreprocess, from_json
 from tl.errors import TLError
+from tl.foreign import reading
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, Weights
 from tl.run.schema import check_hashes
 
@@ -31,7 +30,13 @@ WRAPPERS = re.compile(r"^(?:(?:module|model|backbone|net|_orig_mod)\.)+")
 
 _NESTED = ("state_dict", "model", "model_state_dict", "model_ema", "net")
 _SHOWN = 4
-_READ_ERRORS = (RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError, TypeError, struct.error)
+_ODD_TENSORS: Mapping[str, Callable[[Tensor], bool]] = {
+    "without memory (torch's meta device)": lambda value: value.is_meta,
+    "nested": lambda value: value.is_nested,
+    "sparse": lambda value: value.layout is not torch.strided,
+    "quantised": lambda value: value.is_quantized,
+    "of complex numbers": lambda value: value.is_complex(),
+}
 
 
 @dataclass(frozen=True)
@@ -137,9 +142,10 @@ def load(module: nn.Module, state: State, source: str, dropped: Sequence[str] = 
     misshaped = {name for name, value in kept.items() if name in own and own[name].shape != value.shape}
     fitting = OrderedDict((name, value) for name, value in kept.items() if name not in misshaped)
     bare = any(tensor.is_meta for tensor in own.values())
-    if bare:
-        fitting = OrderedDict((n, _copied(value, own[n].dtype) if n in own else value) for n, value in fitting.items())
-    outcome = module.load_state_dict(fitting, strict=False, assign=bare)
+    with reading(source, "its tensors cannot be taken over", "copy the file again, or choose the backbone it is for"):
+        if bare:
+            fitting = OrderedDict((n, _copied(v, own[n].dtype) if n in own else v) for n, v in fitting.items())
+        outcome = module.load_state_dict(fitting, strict=False, assign=bare)
     missing = set(outcome.missing_keys) - misshaped
     filled = tuple(name for name in own if name not in missing and name not in misshaped)
     if not any(name in filled for name in fitting):
@@ -170,26 +176,36 @@ def nothing_fits(source: str, there: Sequence[str], here: Sequence[str]) -> TLEr
 def _read_tensors(path: Path) -> State:
     if not path.is_file():
         raise TLError(f"There are no weights at {path}: name a file, a run, or a folder that holds {RUN_MODEL}.")
-    try:
-        if path.suffix == ".safetensors":
-            found: Mapping[str, object] = load_file(path)
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        raise TLError(
-            f"{path} is no file of plain tensors, and nothing else is ever unpickled: save 'model.state_dict()' alone, "
-            "best as .safetensors."
-        ) from error
-    except (SafetensorError, *_READ_ERRORS) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise TLError(f"{path} cannot be read as weights, it may be cut short or none: {reason}") from error
-    nested = next((found[name] for name in _NESTED if isinstance(found.get(name), Mapping)), found)
-    assert isinstance(nested, Mapping)
-    tensors = OrderedDict((name, value) for name, value in nested.items() if isinstance(value, Tensor))
+    with reading(str(path), "cannot be read as weights, it may be cut short or none", "copy it again"):
+        try:
+            if path.suffix == ".safetensors":
+                found: object = load_file(path)
+            else:
+                found = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
+        except pickle.UnpicklingError as error:
+            raise TLError(
+                f"{path} is no file of plain tensors, and nothing else is ever unpickled: save 'model.state_dict()' "
+                "alone, best as .safetensors."
+            ) from error
+    if not isinstance(found, Mapping):
+        raise TLError(f"{path} holds no tensors by name, but a {type(found).__name__}: save 'model.state_dict()'.")
+    nested = next((inner for name in _NESTED if isinstance(inner := found.get(name), Mapping)), found)
+    tensors = OrderedDict(
+        (name, value) for name, value in nested.items() if isinstance(name, str) and isinstance(value, Tensor)
+    )
     if not tensors:
         there = _listed(tuple(map(str, found)))
         raise TLError(f"{path} holds no tensors by name, only {there}: save 'model.state_dict()'.")
+    check_plain(tensors, str(path))
     return tensors
+
+
+def check_plain(tensors: State, source: str) -> None:
+    """TLError where a tensor has no memory or is stored in a way that only the program that made it computes with."""
+    for name, value in tensors.items():
+        odd = next((what for what, is_so in _ODD_TENSORS.items() if is_so(value)), None)
+        if odd is not None:
+            raise TLError(f"{source}: the tensor '{name}' is {odd}: save plain numbers, as model.float() has them.")
 
 
 def wrapper_prefix(names: Iterable[str]) -> str:

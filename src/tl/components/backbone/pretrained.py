@@ -8,14 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from pickle import PickleError
 from typing import Any
-
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 
 from tl.components.backbone.loading import WRAPPERS, LoadReport, nothing_fits, wrapper_prefix
 from tl.errors import TLError
+from tl.foreign import reading
 from tl.recipe.weights import RUN_ASSETS, Weights
 from tl.run.schema import read_facts
 
@@ -25,12 +22,6 @@ _HUB_FILES += ["model.safetensors", "model.safetensors.index.json", "model-*.saf
 _PICKLED = ["pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin"]
 _HEADS = ("pooler.", "classifier.", "cls.", "lm_head.", "head.", "vocab_", "qa_outputs.", "mask_token", "decoder.")
 
-
-# The errors that Transformers raises for folders without a model, of an unknown type, with code, made up or cut short.
-_BUILD_ERRORS: tuple[type[Exception], ...] = (
-    *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError),
-    *(PickleError, SafetensorError, StrictDataclassError),
-)
 _MOST_LAYERS = 1000
 
 
@@ -67,13 +58,11 @@ class ModelFolder:
     @contextmanager
     def explaining_errors(self) -> Iterator[None]:
         """A TLError with the reason in place of an error in the context; Python code in the folder is never run."""
-        try:
+        wrong = "holds no model that Transformers can build here"
+        if "auto_map" in self.facts("config.json"):
+            wrong += "; it brings Python code of its own (auto_map), and that is never run"
+        with reading(self.name, wrong, "copy the folder again as a whole, or name a model of another type"):
             yield
-        except _BUILD_ERRORS as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            if "auto_map" in self.facts("config.json"):
-                reason = "it brings Python code of its own (auto_map), and that is never run"
-            raise TLError(f"{self.name} holds no model that Transformers can build here: {reason}") from error
 
 
 def build(source: ModelFolder) -> tuple[Any, LoadReport | None]:

@@ -14,6 +14,7 @@ from tl.components.backbone.loading import run_preprocess
 from tl.components.backbone.pretrained import ModelFolder
 from tl.components.preprocess import TextPreprocess
 from tl.errors import TLError
+from tl.foreign import reading
 from tl.functional import mean_pool
 from tl.recipe.weights import Weights
 
@@ -55,8 +56,12 @@ class TextEncoder(Encoder):
             else:
                 tokenizer, longest = _tokenizer(source), self._trained_length(source)
                 pad = self._config.pad_token_id or 0
-            made = TextPreprocess(tokenizer, self._max_length(max_length, longest), pad)
-            self._check_vocabulary(made)
+            length = self._max_length(max_length, longest)
+            try:
+                made = TextPreprocess(tokenizer, length, pad)
+            except TLError as error:
+                raise TLError(f"{source.name} prepares no text: {error}. Copy its files again.") from error
+            made.check_embeddings(len(self.net.get_input_embeddings().weight))
             self.preprocess = made
 
     def pool(self, x: Inputs) -> Tensor:
@@ -78,15 +83,6 @@ class TextEncoder(Encoder):
         skipped = max((padding + 1 for padding in paddings if padding is not None), default=0)
         return int(self._config.max_position_embeddings) - skipped
 
-    def _check_vocabulary(self, preprocess: TextPreprocess) -> None:
-        """TLError where the tokenizer gives tokens that the model has no embedding for."""
-        rows, tokens = len(self.net.get_input_embeddings().weight), preprocess.largest_id + 1
-        if tokens > rows:
-            raise TLError(
-                f"The tokenizer numbers {tokens} tokens, but the model has embeddings for {rows}: they do not belong "
-                "together. Copy the tokenizer that the model was saved with, or save the model with resized embeddings."
-            )
-
     def _trained_length(self, source: ModelFolder) -> int:
         """How many tokens the weights were made for: the smallest number in the folder's files."""
         numbers = [
@@ -105,7 +101,8 @@ class TextEncoder(Encoder):
 def _tokenizer(source: ModelFolder) -> str:
     path = source.folder / "tokenizer.json"
     if path.is_file():
-        return path.read_text(encoding="utf-8")
+        with reading(str(path), "cannot be read", "copy the folder again"):
+            return path.read_text(encoding="utf-8")
     return _converted_tokenizer(source.folder, source.name)
 
 
@@ -113,9 +110,7 @@ def _converted_tokenizer(folder: Path, name: str) -> str:
     """The tokenizer that Transformers makes of an older folder, which holds a vocabulary only."""
     from transformers import AutoTokenizer
 
-    try:
+    with reading(name, "holds no tokenizer that can be read", "add its tokenizer.json to the folder"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (ImportError, LookupError, OSError, TypeError, ValueError) as error:
-        raise TLError(f"{name} holds no tokenizer: add its tokenizer.json to the folder.") from error
-    text: str = tokenizer.backend_tokenizer.to_str()
+        text: str = tokenizer.backend_tokenizer.to_str()
     return text

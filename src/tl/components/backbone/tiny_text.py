@@ -38,6 +38,7 @@ class TinyText(Backbone):
         if weights.kind == "run" and weights.path is not None:
             found = run_preprocess(weights.path, TextPreprocess)
         self.preprocess = replace(found, max_length=max_length)
+        self.preprocess.check_embeddings(found.vocab_size)
         self.net = TinyTextNet(found.vocab_size)
         if weights.kind != "none":
             self.report = load(self.net, read_weights(weights), str(weights.path))

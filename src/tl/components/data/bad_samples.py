@@ -15,7 +15,7 @@ from tl.components.data.base import DataSource
 from tl.components.data.labels import class_counts, holding, names_of, not_finite, unlabelled
 from tl.components.picture import open_image
 from tl.components.sample import Picture, Raw, Sample, Samples, texts_of
-from tl.errors import TLError
+from tl.errors import MachineFault, TLError
 from tl.recipe.unicode import is_unicode
 
 _CONTROLS = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
@@ -69,6 +69,8 @@ def _picture_problem(picture: Raw) -> str | None:
     assert isinstance(picture, (Path, Picture))
     try:
         open_image(picture)
+    except MachineFault:
+        raise
     except TLError as error:
         return str(error)
     return None

@@ -14,7 +14,7 @@ import numpy as np
 from tl.components.data.order import natural_order
 from tl.components.preprocess import Modality
 from tl.components.sample import Picture, Sample, Samples
-from tl.errors import TLError
+from tl.errors import MachineFault, TLError
 from tl.space import Kind, Space
 
 LABELLED_SPLITS = ("train", "val", "test")
@@ -108,10 +108,13 @@ class DataSource(ABC):
     ) -> Iterator[Sample]:
         """The sample that `make` makes; no sample where `make` raises TLError and the recipe says data.on_error=skip.
 
+        A fault of the machine is raised all the same, since the sample may be sound.
         `classes` then gives the classes of the skipped sample, as far as they can be told; the default gives none.
         """
         try:
             made = make()
+        except MachineFault:
+            raise
         except TLError as error:
             if self.common["on_error"] == "stop":
                 raise

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tl.components.picture import readable_bytes
+from tl.components.picture import file_bytes
 from tl.components.sample import Sample
 
 CONTENTS, STAMPS = "contents", "stamps"
@@ -48,7 +48,7 @@ def _stamps(files: Sequence[tuple[str, Path]]) -> str:
 
 def _contents(files: Sequence[tuple[str, Path]]) -> str:
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # reading and hashing let other threads run
-        digests = pool.map(lambda each: hashlib.blake2b(readable_bytes(each[1])).digest(), files)
+        digests = pool.map(lambda each: hashlib.blake2b(file_bytes(each[1])).digest(), files)
         return _hash(repr(name).encode() + digest for (name, _), digest in zip(files, digests, strict=True))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, final
@@ -11,9 +11,11 @@ from tl.components.data.base import Common, DataSource
 from tl.components.data.cells import name_of, text_of
 from tl.components.sample import Picture, Raw, Sample
 from tl.errors import TLError, did_you_mean, nearest
+from tl.foreign import reading
 from tl.recipe.yamlfile import short_path
 
 T = TypeVar("T")
+_AGAIN = "save or copy the data set again"
 
 
 @final
@@ -71,12 +73,16 @@ class HuggingFace(DataSource):
     def _cells(self, rows: Any, split: str, column: str, meaning: Callable[[Any, str, Collection[str]], T]) -> list[T]:
         """What the cells of a column mean; TLError with the place of a cell that means nothing."""
         missing, found = frozenset(self.common["missing"]), []
-        for number, cell in enumerate(rows[column], start=1):
+        for number, cell in enumerate(self._column(rows, split, column), start=1):
             try:
                 found.append(meaning(cell, column, missing))
             except TLError as error:
                 raise TLError(f"{self._place(split)}:{number}: {error}") from error
         return found
+
+    def _column(self, rows: Any, split: str, column: str) -> Sequence[Any]:
+        with reading(self._place(split), f"column '{column}' cannot be read", _AGAIN):
+            return [*rows[column]]
 
     def _texts(self, rows: Any, split: str) -> list[Raw]:
         first, *second = (
@@ -99,7 +105,12 @@ class HuggingFace(DataSource):
 
         match rows.features[self.label]:
             case ClassLabel() as feature:
-                return [None if v is None or v < 0 else feature.names[v] for v in rows[self.label]]
+                numbers = self._column(rows, split, self.label)
+                odd = next((n for n, v in enumerate(numbers, 1) if v is not None and v >= len(feature.names)), None)
+                if odd is not None:
+                    what = f"label {numbers[odd - 1]}, but names labels 0 to {len(feature.names) - 1}"
+                    raise TLError(f"{self._place(split)}:{odd}: column '{self.label}' holds {what}: {_AGAIN}.")
+                return [None if v is None or v < 0 else feature.names[v] for v in numbers]
             case Value(dtype=dtype) if not dtype.startswith(("float", "double")):
                 return self._cells(rows, split, self.label, name_of)
         raise TLError(
@@ -118,10 +129,11 @@ def _load_splits(root: Path) -> Mapping[str, Any]:
     if not root.is_dir():
         near = [p.name for p in root.parent.iterdir() if p.is_dir()] if root.parent.is_dir() else []
         raise TLError(f"data.root={short_path(root)}: there is no such folder.{did_you_mean(root.name, near)}")
-    try:
-        found = load_from_disk(str(root))
-    except FileNotFoundError as error:
-        raise TLError(f"data.root={short_path(root)}: is no folder written by save_to_disk.") from error
+    with reading(f"data.root={short_path(root)}", "is no data set that can be read", _AGAIN):
+        try:
+            found = load_from_disk(str(root))
+        except FileNotFoundError as error:
+            raise TLError(f"data.root={short_path(root)}: is no folder written by save_to_disk.") from error
     return {str(k): v for k, v in found.items()} if isinstance(found, DatasetDict) else {"": found}
 
 
@@ -129,11 +141,14 @@ def _load_splits(root: Path) -> Mapping[str, Any]:
 def _undecoded_column(root: Path, split: str, column: str) -> Any:
     from datasets import Image
 
-    return _load_splits(root)[split].select_columns([column]).cast_column(column, Image(decode=False))
+    with reading(short_path(root), f"column '{column}' cannot be read", _AGAIN):
+        return _load_splits(root)[split].select_columns([column]).cast_column(column, Image(decode=False))
 
 
 def _bytes(root: Path, split: str, column: str, i: int) -> bytes:
-    cell = _undecoded_column(root, split, column)[i][column]
+    undecoded = _undecoded_column(root, split, column)
+    with reading(f"{short_path(root)}/{split}:{i + 1}", f"column '{column}' cannot be read", _AGAIN):
+        cell = undecoded[i][column]
     if cell is None:
         raise TLError(f"{short_path(root)}/{split}:{i + 1}: column '{column}' is empty: remove the row.")
     data: bytes = cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()

@@ -16,7 +16,7 @@ from tl.components.data.labels import class_counts, has_target
 from tl.components.data.split_doubts import split_doubts
 from tl.components.picture import decoded, is_animated, picture_name
 from tl.components.sample import Raw, Sample, Samples
-from tl.errors import Mistake, TLError
+from tl.errors import MachineFault, Mistake, TLError
 
 _UNEVEN = 10  # a warning where the largest class has so many times the samples of the smallest
 _SHOWN = 3
@@ -83,6 +83,8 @@ def _open_pictures(pictures: Iterable[Raw]) -> tuple[list[str], list[str]]:
                 thin.append(f"{picture_name(picture)} ({image.width} x {image.height} pixels)")
             if is_animated(picture):
                 moving.append(picture_name(picture))
+        except MachineFault:
+            raise
         except TLError as error:
             wrong.append(str(error))
     odd = [f"{_many(len(thin), 'picture')} only one pixel wide or high: {_some(thin)}."] if thin else []

@@ -5,19 +5,20 @@ from __future__ import annotations
 import gzip
 import lzma
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
 from tl.errors import TLError
+from tl.foreign import machine_fault, reading
 from tl.recipe.yamlfile import short_path
 
 PACKED = (".gz", ".xz", ".zip")
-# A packed table takes a tenth or a twentieth of its bytes. A file that unpacks to more than _MAX_UNPACKED bytes and to
-# more than _MAX_RATIO times its size was made to fill the memory.
-_MAX_UNPACKED, _MAX_RATIO, _CHUNK = 1 << 24, 100, 1 << 20
+MOST_UNPACKED, MOST_RATIO = 1 << 24, 100
+"""A packed table takes a tenth or a twentieth of its bytes. A file that unpacks to more than MOST_UNPACKED bytes and to
+more than MOST_RATIO times its size was made to fill the memory."""
+_CHUNK = 1 << 20
 
 
 def refuse_packed(file: Path, what: str) -> None:
@@ -39,14 +40,15 @@ def inner_name(file: Path) -> str:
 @contextmanager
 def unpacked(file: Path) -> Iterator[IO[bytes]]:
     """The bytes of a file, unpacked; TLError where it cannot be unpacked, or holds far more than a table would."""
-    try:
+    with reading(short_path(file), "cannot be unpacked", "copy the file again"):
         if file.suffix.lower() in PACKED:
             with _opened(file) as stream:
                 _check_size(file, stream)
-        with _opened(file) as stream:
+    with _opened(file) as stream:
+        try:
             yield stream
-    except (gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile, EOFError, zlib.error) as error:
-        raise TLError(f"{short_path(file)}: cannot be unpacked ({error}): copy the file again.") from error
+        except OSError as error:
+            raise machine_fault(error, short_path(file)) or error from error
 
 
 @contextmanager
@@ -68,19 +70,21 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
 
 def _check_size(file: Path, stream: IO[bytes]) -> None:
     """TLError where a packed file unpacks to far more than a table would. It is read in chunks, and none is kept."""
-    left = max(_MAX_UNPACKED, _MAX_RATIO * file.stat().st_size)
+    left = max(MOST_UNPACKED, MOST_RATIO * file.stat().st_size)
     while piece := stream.read(_CHUNK):
         left -= len(piece)
-        if left < 0:
-            raise TLError(f"{short_path(file)}: unpacks to far more than a table would: unpack it and look at it.")
+        check_unpacked(file, left)
+
+
+def check_unpacked(file: Path, left: int) -> None:
+    """TLError where what a file may unpack to is used up."""
+    if left < 0:
+        raise TLError(f"{short_path(file)}: unpacks to far more than a table would: unpack it and look at it.")
 
 
 def _member(file: Path) -> str:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            found = [one for one in archive.infolist() if not one.is_dir() and not _by_the_system(one.filename)]
-    except zipfile.BadZipFile as error:
-        raise TLError(f"{short_path(file)}: cannot be unpacked ({error}): copy the file again.") from error
+    with reading(short_path(file), "cannot be unpacked", "copy the file again"), zipfile.ZipFile(file) as archive:
+        found = [one for one in archive.infolist() if not one.is_dir() and not _by_the_system(one.filename)]
     if len(found) != 1:
         listed = ", ".join(one.filename for one in found[:3]) + (" and others" if len(found) > 3 else "")
         what = f"holds {len(found)} files ({listed})" if found else "holds no file"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,7 +22,7 @@ from tl.errors import TLError, did_you_mean, nearest
 from tl.recipe.yamlfile import short_path
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet", *SHEETS)
-_PEEKED = 1000
+_PEEKED, _SHOWN, _MOST_COLUMNS = 1000, 30, 100_000
 Row = tuple[int, Sequence[Any]]
 """The number of a row, which is its line in a text file, and its cells."""
 
@@ -50,7 +51,8 @@ class OpenTable:
         """TLError where the file lacks a column; `wanted` maps the recipe's key to the column that it names."""
         for key, column in wanted.items():
             if same_name(column) not in self.columns:
-                listed = ", ".join(f"'{name}'" for name in self.columns)
+                listed = ", ".join(f"'{name}'" for name in self.columns[:_SHOWN])
+                listed += f" and {len(self.columns) - _SHOWN} more" if len(self.columns) > _SHOWN else ""
                 near = nearest(column, self.columns)
                 raise TLError(f"data.{key}: {short_path(self.file)} has no column '{column}', only {listed}.{near}")
 
@@ -69,7 +71,9 @@ def open_table(file: Path, form: TableForm, wanted: Sequence[str]) -> OpenTable:
         case ".jsonl":
             return _json_lines(file, form, wanted)
         case ".parquet":
-            return OpenTable(file, *parquet_table(file))
+            names, cells = parquet_table(file)
+            _check_columns(file, len(names))
+            return OpenTable(file, names, cells)
         case _ if kind in SHEETS:
             rows, notes = read_sheet(file, form.sheet)
             return _with_header(file, rows, form.columns, notes)
@@ -77,6 +81,15 @@ def open_table(file: Path, form: TableForm, wanted: Sequence[str]) -> OpenTable:
         f"{short_path(file)}: '{kind}' is no table: use {', '.join(FORMATS)}, or .csv.gz, .csv.xz, .csv.zip and the "
         "like."
     )
+
+
+def _check_columns(file: Path, number: int) -> None:
+    """TLError where a table has more columns than any that was made for learning."""
+    if number > _MOST_COLUMNS:
+        raise TLError(
+            f"{short_path(file)}: has {number} columns, more than the {_MOST_COLUMNS} that are read: keep those that "
+            "the recipe names."
+        )
 
 
 def same_name(name: str) -> str:
@@ -100,8 +113,9 @@ def _with_header(
     if first is None:
         raise TLError(f"{short_path(file)}: holds no rows.")
     header = tuple(same_name(str(cell)) for cell in (first[1] if columns is None else columns))
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
+    _check_columns(file, len(header))
+    twice, often = Counter(header).most_common(1)[0]
+    if often > 1:
         raise TLError(f"{short_path(file)}:{first[0]}: two columns are called '{twice}': rename one.")
     repeated = columns is not None and tuple(same_name(str(cell)) for cell in first[1]) == header
     if repeated:
@@ -120,6 +134,7 @@ def _json_lines(file: Path, form: TableForm, wanted: Sequence[str]) -> OpenTable
     there: dict[str, None] = {}
     for read, (_, values) in enumerate(_objects(file, encoding)):
         there.update(dict.fromkeys(values))
+        _check_columns(file, len(there))
         if read >= _PEEKED and all(name in there for name in wanted):
             break
     if not there:
