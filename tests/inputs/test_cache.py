@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +14,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.conftest import IMAGE, SHORT, TEXT
 from tests.training.test_trainer import equal, interrupt
+from tl.disk.folder import Folder, NotOurs
+from tl.disk.lock import NoLocks
 from tl.errors import Stopped
-from tl.inputs.cache import Cache
+from tl.inputs.cache import GB, Cache
+from tl.inputs.filling import writing_rows
+from tl.inputs.rows import DONE, LAYOUT, ROWS, Layout
 from tl.inputs.supply import reads_of
 
 Train = Callable[..., Path]
@@ -329,3 +338,70 @@ def test_the_prefix_gives_what_the_whole_model_computes(kind: list[str]) -> None
             assert ready.start == cut
             assert torch.equal(ready.y, batch.y)
             torch.testing.assert_close(model.features(ready.x, ready.start), whole, rtol=1e-4, atol=1e-5)
+
+
+def entry_of(cache: Cache, name: str) -> Path:
+    """A finished entry, made as training makes one."""
+    with cache.writing(name, "rows", 4, pytest.fail) as part:
+        assert part is not None
+        (part / "rows.bin").write_bytes(b"rows")
+    return cache.folder / name
+
+
+def test_a_planted_unfinished_entry_is_begun_anew(folder: Path, tmp_path: Path) -> None:
+    """rows.bin of a stranger's unfinished entry was a link: the pixels went into the file that it named."""
+    name, victim = "0" * 32, tmp_path / "victim"
+    victim.write_text("precious")
+    (folder / f"{name}.part").mkdir(parents=True)
+    for planted in (ROWS, DONE, LAYOUT, "what.json"):
+        (folder / f"{name}.part" / planted).symlink_to(victim)
+    layout = Layout(2, "float32", (3,))
+    with writing_rows(Cache(folder, GB), name, "rows", layout, 1, pytest.fail) as writer:
+        assert writer is not None
+        with writer.writing():
+            writer.write(0, [0, 1], list(torch.arange(6.0).view(2, 3)))
+    assert victim.read_text() == "precious"
+    assert (folder / name / ROWS).read_bytes() == torch.arange(6.0).numpy().tobytes()
+
+
+def test_an_unfinished_entry_that_is_a_link_or_another_users_is_begun_anew(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, theirs = "0" * 32, tmp_path / "theirs"
+    (theirs / "deep").mkdir(parents=True)
+    folder.mkdir()
+    (folder / f"{name}.part").symlink_to(theirs)
+    assert entry_of(Cache(folder, GB), name).is_dir()
+    assert [file.name for file in theirs.iterdir()] == ["deep"]
+    (folder / f"{'1' * 32}.part").mkdir()
+    (folder / f"{'1' * 32}.part" / ROWS).write_bytes(b"poison")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with Folder.at(folder) as place:
+        assert not place.is_ours(f"{'1' * 32}.part", stat.S_IFDIR)
+
+
+def test_a_planted_lock_is_refused_wherever_an_entry_is_locked(folder: Path, tmp_path: Path) -> None:
+    name, cache, victim = "0" * 32, Cache(folder, GB), tmp_path / "victim"
+    victim.write_text("precious")
+    entry_of(cache, name)
+    assert not list((folder / "locks").iterdir())
+    (folder / "locks" / name).symlink_to(victim)
+    with pytest.raises(NotOurs, match=f"locks/{name}' is a link"):
+        cache.clear()
+    with pytest.raises(NotOurs, match="is a link"):
+        entry_of(cache, name)
+    assert victim.read_text() == "precious"
+
+
+def test_without_locks_nothing_is_written_but_all_can_be_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = Cache(folder, GB)
+    entry_of(cache, "0" * 32)
+
+    def refuse(descriptor: int, kind: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(NoLocks, match="knows no locks"):
+        entry_of(cache, "1" * 32)
+    assert cache.clear() >= 0
+    assert not cache.entries()

@@ -108,12 +108,15 @@ class Folder:
             os.close(descriptor)
             raise NotOurs(f"'{self.path / name}' {wrong}: remove it, or put a copy in its place.")
 
-    def is_ours(self, name: str) -> bool:
-        """True where a name is that of a regular file of our own user, with no other name."""
+    def is_ours(self, name: str, kind: int = stat.S_IFREG) -> bool:
+        """True where a name is that of our own user's regular file, with no other name, or with S_IFDIR of a folder."""
         try:
-            return not why_not_ours(os.stat(name, dir_fd=self.descriptor, follow_symlinks=False))
+            found = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
         except FileNotFoundError:
             return False
+        if kind == stat.S_IFDIR:
+            return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        return not why_not_ours(found)
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[BinaryIO]:

@@ -7,18 +7,21 @@ removed meanwhile keeps the file that it has mapped.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tl.disk.folder import Folder
+from tl.disk.lock import NoLocks, take, wait_for
 
 if TYPE_CHECKING:
     from tl.inputs.rows import Rows
@@ -96,39 +99,34 @@ class Cache:
 
         None where another process finished the entry meanwhile. `waits` is called before waiting for such a process.
         """
-        part = self.folder / f"{name}{_PART}"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._locked(name, waits):
+        part = f"{name}{_PART}"
+        with Folder.at(self.folder, make=True) as folder, self._locks(folder) as locks, wait_for(locks, name, waits):
             if self.find(name) is not None:
                 yield None
                 return
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-            self._make_room(size, part)
-            part.mkdir(exist_ok=True)
-            told = {"what": what, "recipe": self.recipe, "backbone": self.backbone}
-            (part / _WHAT).write_text(json.dumps(told), encoding="utf-8")
+            folder.remove(name)
+            self._make_room(size, self.folder / part)
+            self._begin(folder, part, what)
             try:
-                yield part
+                yield self.folder / part
             except OSError:
-                shutil.rmtree(part, ignore_errors=True)  # the disk may be full: the run needs the room
+                folder.remove(part)  # the disk may be full: the run needs the room
                 raise
-            part.rename(self.folder / name)
+            folder.rename(part, name)
+
+    def _begin(self, folder: Folder, part: str, what: str) -> None:
+        """Make the folder of an unfinished entry, or keep one that our own user began."""
+        if not folder.is_ours(part, stat.S_IFDIR):
+            folder.remove(part)
+        with folder.within(part, make=True) as entry:
+            told = {"what": what, "recipe": self.recipe, "backbone": self.backbone}
+            entry.write_whole(_WHAT, json.dumps(told).encode())
 
     @contextmanager
-    def _locked(self, name: str, waits: Callable[[], None]) -> Iterator[None]:
-        """Hold the entry's lock, so that it has one writer at a time; a killed writer's lock ends with its process."""
-        with self._lock(name).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                waits()
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-    def _lock(self, name: str) -> Path:
-        locks = self.folder / _LOCKS
-        locks.mkdir(exist_ok=True)
-        return locks / name
+    def _locks(self, folder: Folder) -> Iterator[Folder]:
+        """The folder of the entries' locks: an entry has one writer at a time."""
+        with folder.within(_LOCKS, make=True) as locks:
+            yield locks
 
     def _make_room(self, size: int, own: Path) -> None:
         """Remove the least recently used entries until the new one fits into `max_bytes` and on the disk."""
@@ -142,13 +140,23 @@ class Cache:
 
     def _remove(self, entry: CacheEntry) -> bool:
         """Remove an entry; False where another process is writing it."""
-        with self._lock(entry.folder.stem).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with Folder.at(self.folder) as folder, ExitStack() as held:
+            lock = self._lock_now(folder, entry.folder.stem)
+            if lock is None:
                 return False
-            shutil.rmtree(entry.folder, ignore_errors=True)
-            return not entry.folder.exists()
+            held.enter_context(lock)
+            folder.remove(entry.folder.name)
+        return not os.path.lexists(entry.folder)
+
+    def _lock_now(self, folder: Folder, name: str) -> AbstractContextManager[object] | None:
+        """The lock of an entry, without waiting; None where another process or another user has it."""
+        try:
+            with self._locks(folder) as locks:
+                return take(locks, name)
+        except NoLocks:  # then no entry is ever unfinished (`wait_for` fails), and whole ones have no writer
+            return nullcontext()
+        except PermissionError:
+            return None
 
     def entries(self) -> list[CacheEntry]:
         """All entries, the most recently used first; files of other names in the folder are not the cache's."""

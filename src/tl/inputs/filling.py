@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tl.disk.folder import Folder
 from tl.inputs.cache import Cache
 from tl.inputs.items import Items
 from tl.inputs.pace import Pace
@@ -38,20 +39,28 @@ class RowWriter:
 
     def begin(self) -> None:
         """Make the files, or keep those that an earlier writer of the same layout left."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        there = self.folder / LAYOUT
-        if self._continues():
-            return
-        there.unlink(missing_ok=True)
-        for name, size in ((ROWS, self.layout.bytes), (DONE, self.chunks)):
-            with (self.folder / name).open("wb") as file:
-                file.truncate(size)
-        with there.open("w", encoding="utf-8") as file:
-            json.dump(asdict(self.layout), file)
-            file.flush()
-            os.fsync(file.fileno())
+        with self._opened(make=True) as place:
+            if self._continues(place):
+                return
+            for name in (LAYOUT, ROWS, DONE):
+                place.remove(name)
+            for name, size in ((ROWS, self.layout.bytes), (DONE, self.chunks)):
+                with place.create(name) as file:
+                    file.truncate(size)
+            place.write_whole(LAYOUT, json.dumps(asdict(self.layout)).encode())
 
-    def _continues(self) -> bool:
+    @contextmanager
+    def _opened(self, *, make: bool = False) -> Iterator[Folder]:
+        """The entry's folder, which is no link."""
+        with (
+            Folder.at(self.folder.parent, make=make) as cache,
+            cache.within(self.folder.name, make=make) as place,
+        ):
+            yield place
+
+    def _continues(self, place: Folder) -> bool:
+        if not all(place.is_ours(name) for name in (LAYOUT, ROWS, DONE)):
+            return False
         try:
             same = Layout.read(self.folder) == self.layout
         except (OSError, ValueError, KeyError):
@@ -70,14 +79,14 @@ class RowWriter:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Open the files; inside the context `write` may be called."""
-        self._rows = os.open(self.folder / ROWS, os.O_RDWR)
-        self._done = os.open(self.folder / DONE, os.O_RDWR)
-        try:
+        with (
+            self._opened() as place,
+            place.proceed(ROWS, make=False) as rows,
+            place.proceed(DONE, make=False) as done,
+        ):
+            self._rows, self._done = rows.fileno(), done.fileno()
             yield
             self._sync()
-        finally:
-            os.close(self._rows)
-            os.close(self._done)
 
     def write(self, chunk: int, numbers: Sequence[int], rows: Sequence[Tensor]) -> None:
         """Write a chunk: the rows with these numbers, in the layout's type, on the CPU."""
@@ -101,7 +110,8 @@ class RowWriter:
 
     def finish(self) -> None:
         """All chunks are done: leave the files that `Rows` reads."""
-        (self.folder / DONE).unlink()
+        with self._opened() as place:
+            place.remove(DONE)
 
 
 @contextmanager
