@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -14,6 +15,18 @@ class Inputs(NamedTuple):
     values: Tensor
     mask: Tensor | None = None
     segments: Tensor | None = None
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Inputs:
+        """The inputs with `change` made to each of their tensors."""
+        return Inputs(*(None if tensor is None else change(tensor) for tensor in self))  # type: ignore[arg-type]
+
+    def to(self, device: torch.device) -> Inputs:
+        """The inputs on a device."""
+        return self.changed(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def take(self, rows: Sequence[int]) -> Inputs:
+        """The inputs of these samples of the batch, in their order; a sample may come more than once."""
+        return self.changed(lambda tensor: tensor[rows])
 
 
 class Batch(NamedTuple):
@@ -28,6 +41,11 @@ class Batch(NamedTuple):
     y: Tensor
     start: int = 0
     teacher_outputs: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        answers = None if self.teacher_outputs is None else self.teacher_outputs.to(device, non_blocking=True)
+        return Batch(self.x.to(device), self.y.to(device, non_blocking=True), self.start, answers)
 
 
 Streams = Mapping[str, Batch]

@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 
 from tl.commands.collector import Collector
 from tl.commands.parts import class_literal, config_file, modality, stored_preprocess
-from tl.components.augment.rules import mixing_mistake
 from tl.components.data.base import Data
-from tl.components.head.rules import start_mistake
 from tl.errors import Mistakes, TLError
+from tl.family import family_of
 from tl.recipe.recipe import Node, PartialRecipe
 from tl.recipe.registry import options
 from tl.recipe.shape import Scalar
@@ -33,7 +32,7 @@ def check_fit(reading: PartialRecipe, data: Data, collector: Collector) -> None:
         if wanted not in (None, data.modality):
             text = f"augment '{nodes['augment'].option}' is for {wanted}s, but the data holds {data.modality}s."
             collector.add("augment=", text, "E051")
-        if mistake := mixing_mistake(nodes["augment"].values.get("cutmix"), data.space.kind):
+        if mistake := family_of(data.space.kind).mixing_mistake(nodes["augment"].values.get("cutmix")):
             collector.add("augment.cutmix", mistake, "E064")
     if loop is not None and loop.best != "auto":
         from tl.metrics.catalogue import check_metric
@@ -82,7 +81,7 @@ def _check_head(head: Node, data: Data, collector: Collector) -> None:
     if starts and head.values["init"] not in ("auto", *starts):
         text = f"head.init: '{head.values['init']}' is no start of head '{head.option}': take {' or '.join(starts)}."
         collector.add("head.init", text, "E054")
-    elif mistake := start_mistake(head.values.get("init", ""), kind, head.values.get("focal_gamma", 0)):
+    elif mistake := family_of(kind).start_mistake(head.values.get("init", ""), head.values.get("focal_gamma", 0)):
         collector.add("head.init", mistake, "E054")
 
 

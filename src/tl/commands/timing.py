@@ -12,7 +12,7 @@ from tl.commands.assemble import Assembly, assemble
 from tl.commands.prepare import measure_capacity
 from tl.commands.settle import device_of, settle
 from tl.components.optimizer.groups import groups
-from tl.inputs.streams import in_order, to_device
+from tl.inputs.streams import in_order
 from tl.place import Place, Share
 from tl.recipe.recipe import Recipe
 from tl.run.environment import machine, peak_memory_mb
@@ -71,7 +71,7 @@ def _seconds_of_step(assembly: Assembly, device: torch.device) -> float:
     times = []
     for pieces in zip(*(stream.steps(0, _STEPS + 1) for stream in streams.values()), strict=True):
         for together in zip(*pieces, strict=True):
-            batch = {name: to_device(piece.batch, device) for name, piece in zip(streams, together, strict=True)}
+            batch = {name: piece.batch.to(device) for name, piece in zip(streams, together, strict=True)}
             with Place(device, loop.precision).context():
                 loss = torch.stack(list(step(batch).values())).sum()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -86,7 +86,7 @@ def _seconds_of_sample(assembly: Assembly, device: torch.device) -> float:
     items = assembly.items("val") if assembly.data.splits.get("val") else assembly.items("train")
     model, began, seen = assembly.model.eval(), _now(device), 0
     for batch in in_order(items, max(_SAMPLES, assembly.recipe.loop.known_device_batch)):
-        model(to_device(batch, device).x)
+        model(batch.to(device).x)
         seen += len(batch.y)
         break
     return (_now(device) - began) / seen

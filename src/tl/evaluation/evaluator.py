@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tl.batch import Inputs
 from tl.components.model import Model
-from tl.inputs.streams import Source, by_length, to_device
+from tl.inputs.streams import Source, by_length
 from tl.metrics import catalogue as metrics
 from tl.place import Share
 from tl.space import Space
@@ -60,7 +60,7 @@ class Evaluator:
         places = (torch.from_numpy(order) - self.share.rank) // self.share.world
         outputs, targets, done = *_nothing(model), 0
         for batch in batches:
-            moved = to_device(batch, self.device)
+            moved = batch.to(self.device)
             found = forward(moved.x, moved.start).float().cpu()
             if not done:  # only the first batch tells how wide the rows are
                 outputs, targets = (one.new_empty((len(order), *one.shape[1:])) for one in (found, batch.y))
@@ -92,8 +92,7 @@ class _Features(torch.nn.Module):
 
 def _nothing(model: Model) -> Sequence[Tensor]:
     space = model.head.space
-    targets = torch.empty(0, dtype=torch.long) if space.kind == "single" else torch.empty(0, space.dim)
-    return torch.empty(0, space.dim), targets
+    return torch.empty(0, space.dim), model.head.family.no_target(space.dim)
 
 
 def best_metric(name: str, space: Space) -> str:

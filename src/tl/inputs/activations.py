@@ -27,7 +27,7 @@ from tl.inputs.items import Items
 from tl.inputs.keeper import Keeper, versions
 from tl.inputs.pictures import Pictures
 from tl.inputs.rows import CachedActivations, Rows
-from tl.inputs.streams import Draw, EachOnce, Source, fixed_view, to_device
+from tl.inputs.streams import Draw, EachOnce, Source, fixed_view
 from tl.place import Place
 from tl.recipe.recipe import CacheRules
 
@@ -132,7 +132,7 @@ class Activations:
         frozen = FrozenStages(model.backbone, [rounded.start], place)
         (exact,) = ComputedActivations(items, frozen).batches(iter([draws]))
         with torch.no_grad(), place.context():
-            moved = [to_device(batch, place.device) for batch in (rounded, exact)]
+            moved = [batch.to(place.device) for batch in (rounded, exact)]
             losses = [float(model.head.loss(model(batch.x, batch.start), batch.y)) for batch in moved]
         where = _depth_in_words(rounded.start, model)
         text = f"the loss of {len(draws)} samples is {losses[0]:.6g} with it and {losses[1]:.6g} without"
@@ -168,7 +168,7 @@ class Activations:
     def _worth_storing(self, request: RowRequest, reads: Reads) -> list[int]:
         """The cuts whose activations one pass is to store: those that fit into the cache and save time."""
         probe = next(request.items.batches(iter([_typical(request)])))
-        stages = cost.stage_costs(self.model.eval().backbone, to_device(probe, self.place.device).x)
+        stages = cost.stage_costs(self.model.eval().backbone, probe.to(self.place.device).x)
         chosen: list[int] = []
         total = 0
         for cut, count in reads.counts.items():
@@ -241,7 +241,7 @@ def _rows_of(source: Source, rows: Callable[[Batch], list[list[Tensor]]]) -> Row
 @torch.inference_mode()
 def _outputs(teacher: Model, place: Place, batch: Batch) -> list[list[Tensor]]:
     with place.context():
-        return [list(teacher(to_device(batch, place.device).x))]
+        return [list(teacher(batch.to(place.device).x))]
 
 
 def _typical(request: RowRequest) -> list[Draw]:

@@ -10,6 +10,7 @@ in batches below sixteen pictures, equal means equal up to rounding.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from tl.batch import Batch, Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.preprocess import Preprocess, TextPreprocess
 from tl.inputs.rows import joined
-from tl.inputs.streams import Draw, Source, to_device
+from tl.inputs.streams import Draw, Source
 from tl.place import Place
 
 _MULTIPLE = 8
@@ -35,7 +36,7 @@ class FrozenStages:
     def rows(self, batch: Batch) -> list[list[Tensor]]:
         """For each cut the activations of the samples, one row for each sample; rows of texts hold real tokens only."""
         found: list[list[Tensor]] = [[torch.empty(0)] * len(batch.y) for _ in self.cuts]
-        moved = to_device(batch, self.place.device).x
+        moved = batch.to(self.place.device).x
         with self.place.context():
             for numbers, x in _groups(moved, _longest(self.backbone.preprocess)):
                 for place, values in zip(found, self._through(x, batch.start), strict=True):
@@ -85,7 +86,7 @@ def _groups(x: Inputs, longest: int) -> Iterator[tuple[list[int], Inputs]]:
     sizes = [min(-(-length // _MULTIPLE) * _MULTIPLE, longest) for length in lengths]
     for size in sorted(set(sizes)):
         numbers = [number for number, each in enumerate(sizes) if each == size]
-        yield numbers, Inputs(*(None if t is None else _fitted(t[numbers], size) for t in x))  # type: ignore[arg-type]
+        yield numbers, x.take(numbers).changed(partial(_fitted, size=size))
 
 
 def _fitted(values: Tensor, size: int) -> Tensor:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tl.batch import Batch, Inputs
+from tl.batch import Batch
 from tl.components.sample import Samples
 from tl.place import Share
 from tl.rng import derive, seeded
@@ -223,7 +223,7 @@ class Stream:
             yield [self._piece(next(batches), draws, step, number) for number, draws in enumerate(pieces)]
 
     def _piece(self, batch: Batch, draws: list[Draw], step: int, number: int) -> Piece:
-        moved = to_device(batch, self.device)
+        moved = batch.to(self.device)
         if self.source.mixes_samples:
             with seeded(derive(self.order.seed, "mix", step, self.share.rank, number)):
                 moved = self.source.mixed(moved)
@@ -275,10 +275,3 @@ def in_order(source: Source, batch: int) -> Iterator[Batch]:
     """Batches of every sample once, in the order of the samples."""
     draws = EachOnce(len(source))
     return source.batches(draws[a:b] for a, b in even_spans(len(draws), batch))
-
-
-def to_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch on a device."""
-    moved = Inputs(*(None if t is None else t.to(device, non_blocking=True) for t in batch.x))  # type: ignore[arg-type]
-    teacher_outputs = None if batch.teacher_outputs is None else batch.teacher_outputs.to(device, non_blocking=True)
-    return Batch(moved, batch.y.to(device, non_blocking=True), batch.start, teacher_outputs)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from tl.batch import Batch, Inputs
+from tl.batch import Batch
 from tl.components.freeze.base import Phase
 from tl.errors import TLError
-from tl.inputs.streams import Draw, Source, Stream, to_device
+from tl.inputs.streams import Draw, Source, Stream
 from tl.place import Place
 from tl.rng import derive, seed_device, seeded
 from tl.training.step import Step
@@ -90,10 +90,9 @@ def _forward(trial: Trial, singles: Mapping[str, tuple[Source, Batch]], samples:
     streams = {}
     for name, (source, single) in singles.items():
         many = [0] * samples
-        x = Inputs(*(None if values is None else values[many] for values in single.x))  # type: ignore[arg-type]
         with seeded(samples):
-            mixed = source.mixed(Batch(x, single.y[many]))
-        streams[name] = to_device(mixed, trial.place.device)
+            mixed = source.mixed(Batch(single.x.take(many), single.y[many]))
+        streams[name] = mixed.to(trial.place.device)
     with trial.place.context():
         return torch.stack(list(trial.step(streams).values())).sum()
 

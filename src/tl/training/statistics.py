@@ -15,7 +15,7 @@ from tl.batch import Batch
 from tl.components.freeze.base import Phase
 from tl.components.model import Model
 from tl.errors import TLError
-from tl.inputs.streams import Draw, Source, Stream, evenly, forward_batch, to_device
+from tl.inputs.streams import Draw, Source, Stream, evenly, forward_batch
 from tl.rng import derive
 from tl.training.step import Step
 from tl.training.untouched import untouched
@@ -35,7 +35,7 @@ def estimate(model: Model, names: Collection[str], batches: Iterator[Batch], dev
         norm.reset_running_stats()  # type: ignore[operator]
         norm.momentum = None  # type: ignore[assignment]
     for batch in batches:
-        moved = to_device(batch, device)
+        moved = batch.to(device)
         model.features(moved.x, moved.start)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
@@ -54,7 +54,7 @@ def refuse_lone_samples(step: Step, stream: Stream, phases: Sequence[Phase], dev
     if all(len(piece) > 1 for piece in stream.plan(0)):
         return
     with untouched(step.to(device), device):
-        single = to_device(next(stream.source.batches(iter([[Draw(0, 0)]]))), device)
+        single = next(stream.source.batches(iter([[Draw(0, 0)]]))).to(device)
         step.train()
         for phase in phases:
             step.model.learn(phase.train)

@@ -7,14 +7,13 @@ from typing import Annotated, Any, ClassVar, Literal, cast, final
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 from torchvision.transforms import v2
 
 from tl.batch import Batch
 from tl.components.augment.base import Augment
-from tl.components.augment.rules import mixing_mistake
 from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
 from tl.errors import TLError
+from tl.family import family_of
 from tl.space import Space
 
 Transform = Callable[[Any], Any]
@@ -69,7 +68,7 @@ class ImageAugment(Augment):
 
     def mistake_for(self, space: Space) -> str:
         """A mistake where cutmix meets numbers to predict."""
-        return mixing_mistake(self.cutmix, space.kind)
+        return family_of(space.kind).mixing_mistake(self.cutmix)
 
     def sample(self, value: Any, preprocess: Preprocess) -> Any:
         """A PIL image (RGB), augmented and cropped to size x size pixels."""
@@ -124,11 +123,12 @@ class ImageAugment(Augment):
 
         A batch with unknown labels is returned as it is.
         """
-        if not self._mixers or (space.kind == "single" and bool((batch.y < 0).any())):
+        if not self._mixers:
             return batch
         if mistake := self.mistake_for(space):
             raise TLError(mistake)
+        if (soft := family_of(space.kind).mixable(batch.y, space.dim)) is None:
+            return batch
         mixer = self._mixers[int(torch.randint(len(self._mixers), ()))]
-        y = one_hot(batch.y, space.dim).float() if space.kind == "single" else batch.y
-        values, y = mixer(batch.x.values, y)
+        values, y = mixer(batch.x.values, soft)
         return batch._replace(x=batch.x._replace(values=values), y=y)

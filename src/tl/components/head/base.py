@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from tl import functional
-from tl.components.head.rules import start_mistake
 from tl.errors import TLError
+from tl.family import Figures, LossOptions, family_of
 from tl.recipe.registry import options
 from tl.recipe.signature import literal
 from tl.space import Space
@@ -47,6 +47,7 @@ class Head(nn.Module, ABC):
     def __init__(self, dim_in: int, space: Space, common: Common) -> None:
         super().__init__()
         self.dim_in, self.space, self.common = dim_in, space, common
+        self.family = family_of(space.kind)
         self._resolve_auto(standardize=True, init=self.starts[-1])
         self._check_options()
         # In float64, as the targets are: dates and money have more digits than float32.
@@ -103,31 +104,17 @@ class Head(nn.Module, ABC):
 
         The sum is divided by the number of samples, not of weights, so that the losses of a batch's pieces add up.
         """
-        match self.space.kind:
-            case "single":
-                return functional.cross_entropy(output, target, self.class_weights, **self._loss_options())
-            case "multi":
-                weights = self.class_weights.unsqueeze(1) * self.label_weights
-                return functional.binary_cross_entropy(output, target, weights, **self._loss_options())
-            case "number":
-                return functional.squared_error(output, self.standardised(target))
+        options = LossOptions(self.common["label_smoothing"], self.common["focal_gamma"])
+        return self.family.loss(output, target, self.figures, options)
 
     def scores(self, output: Tensor, temperature: float = 1.0) -> Tensor:
         """Probabilities (B, C) from logits divided by the temperature, or numbers (B, K) in raw units, in float64."""
-        match self.space.kind:
-            case "single":
-                return (output.float() / temperature).softmax(-1)
-            case "multi":
-                return (output.float() / temperature).sigmoid()
-            case "number":
-                return output.double() * self.std + self.mean
+        return self.family.scores(output, temperature, self.figures)
 
-    def standardised(self, target: Tensor) -> Tensor:
-        """Numbers (B, K) in raw units as training standard deviations from the training mean."""
-        return ((target - self.mean) / self.std).float()
-
-    def _loss_options(self) -> dict[str, float]:
-        return {"smoothing": self.common["label_smoothing"], "gamma": self.common["focal_gamma"]}
+    @property
+    def figures(self) -> Figures:
+        """The figures of the space, where the head is."""
+        return Figures(self.mean, self.std, self.class_weights, self.label_weights)
 
     def _check_options(self) -> None:
         name, kind, init = type(self).__module__.rpartition(".")[2], self.space.kind, self.init
@@ -140,7 +127,7 @@ class Head(nn.Module, ABC):
                 f"head.init: '{init}' is no start of head '{name}': set head.init to "
                 f"{' or '.join(self.starts)}, or take {_heads_with('starts', init)}."
             )
-        if mistake := start_mistake(init, kind, self.common["focal_gamma"]):
+        if mistake := self.family.start_mistake(init, self.common["focal_gamma"]):
             raise TLError(mistake, code="E054")
 
 

@@ -55,7 +55,7 @@ class Linear(Head):
         strength = self.common["ridge_strength"] or 1.0
         exact = features.double()
         pair = (self.linear.weight, self.linear.bias)
-        problems = self.space.dim if self.space.kind == "multi" else 1
+        problems = self.family.separate_problems(self.space.dim)
         weight, bias = (torch.zeros_like(one, dtype=torch.float64, requires_grad=True) for one in pair)
 
         def objective() -> Tensor:
@@ -75,47 +75,20 @@ class Linear(Head):
         return means * scale, bias * scale
 
     def _ridge(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        spread = float(features.var(0, correction=0).mean())
+        variance = float(features.var(0, correction=0).mean())
         given = self.common["ridge_strength"]
         # Where all features are alike, any penalty gives the mean of the targets.
-        strengths = [(spread or 1.0) * one for one in ([given] if given is not None else STRENGTHS)]
-        wanted = self._regression_targets(target)
-        rows = self._rows_to_leave_out(target)
+        strengths = [(variance or 1.0) * one for one in ([given] if given is not None else STRENGTHS)]
+        wanted = self.family.regression_target(target, self.space.dim, self.figures)
+        # Not those that are alone in their class, of which nothing is left.
+        spread = functional.spread_rows(len(target), max(self.space.dim, self.dim_in)).to(target.device)
+        rows = self.family.repeated(spread, target)
         if not len(rows):
             weight, bias = functional.ridge(features, wanted, strengths[-1])
             scale = functional.calibrated_scale(features @ weight.T + bias, target)
             return weight * scale, bias * scale
         answers = functional.leave_one_out(features, wanted, strengths, rows)
-        rated = [self._losses_and_scale(one, wanted[rows], target[rows]) for one in answers]
+        rated = [self.family.rate_left_out(one, wanted[rows], target[rows]) for one in answers]
         chosen = functional.simplest([losses for losses, _ in rated])
         weight, bias = functional.ridge(features, wanted, strengths[chosen])
-        return self._as_logits(weight, bias, rated[chosen][1], wanted.mean(0, dtype=torch.float32))
-
-    def _rows_to_leave_out(self, target: Tensor) -> Tensor:
-        """The samples on which ridge is rated: not those that are alone in their class, of which nothing is left."""
-        rows = functional.spread_rows(len(target), max(self.space.dim, self.dim_in)).to(target.device)
-        return rows[torch.bincount(target)[target[rows]] > 1] if self.space.kind == "single" else rows
-
-    def _as_logits(self, weight: Tensor, bias: Tensor, scale: float, mean: Tensor) -> tuple[Tensor, Tensor]:
-        """The weight and bias of a regression as those of logits; `mean` (C,) are the means of its targets."""
-        if self.space.kind != "multi":
-            return weight * scale, bias * scale
-        slope, logit = functional.logit_at(mean)
-        return weight * slope.unsqueeze(1), (bias - mean) * slope + logit
-
-    def _regression_targets(self, target: Tensor) -> Tensor:
-        match self.space.kind:
-            case "single":
-                ones = torch.full((len(target), self.space.dim), -1, dtype=torch.int8, device=target.device)
-                return ones.scatter_(1, target.unsqueeze(1), 1)
-            case "multi":
-                return 2 * target - 1
-            case "number":
-                return self.standardised(target)
-
-    def _losses_and_scale(self, left_out: Tensor, wanted: Tensor, target: Tensor) -> tuple[Tensor, float]:
-        """The losses (N,) of the predictions for samples left out, and the scale for the logits."""
-        if self.space.kind != "single":
-            return (left_out - wanted).square().mean(1), 1.0
-        scale = functional.calibrated_scale(left_out, target)
-        return nn.functional.cross_entropy(left_out * scale, target, reduction="none"), scale
+        return self.family.as_logits(weight, bias, rated[chosen][1], wanted.mean(0, dtype=torch.float32))

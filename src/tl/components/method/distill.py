@@ -9,7 +9,6 @@ from typing import Annotated, final
 import torch
 from torch import Tensor
 
-from tl import functional
 from tl.batch import Batch, Streams
 from tl.components.method.base import Method
 from tl.components.model import Model
@@ -68,10 +67,5 @@ class Distill(Method):
         return answer
 
     def _divergence(self, model: Model, output: Tensor, answer: Tensor) -> Tensor:
-        match model.head.space.kind:
-            case "single":
-                return functional.distillation(output, answer, self.temperature)
-            case "multi":
-                return functional.binary_distillation(output, answer, self.temperature)
-            case "number":
-                return model.head.loss(output, self._teacher[0].head.scores(answer))
+        head, teacher = model.head, self._teacher[0].head
+        return head.family.divergence(output, answer, self.temperature, head.figures, teacher.figures)
