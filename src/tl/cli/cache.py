@@ -28,7 +28,8 @@ def cache(
         raise TLError(f"--older-than {older_than:g} says what to remove: give --clear too.")
     from tl.cli.printing.cache import entries_as_json, megabytes, print_entries
     from tl.cli.printing.json_output import print_json
-    from tl.inputs.cache import Cache, default_folder
+    from tl.inputs.cache import Cache
+    from tl.recipe.cache_folder import default_folder
 
     known = Cache(folder or default_folder(), max_bytes=0)  # nothing is added, so the limit does not matter
     if clear:

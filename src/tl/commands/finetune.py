@@ -15,6 +15,7 @@ from tl.commands.assemble import Assembly
 from tl.commands.prepare import Prepared, prepare
 from tl.commands.report import write_report
 from tl.commands.same_data import change_of_data, data_facts
+from tl.commands.settle import without_cache_folder
 from tl.components.preprocess import fingerprint, to_json
 from tl.errors import TLError
 from tl.evaluation.evaluator import Outputs
@@ -109,7 +110,7 @@ def _finish(run: Run, ready: Prepared, supply: Supply, cursor: Cursor) -> None:
 
 def find_rates(recipe: Recipe, listener: Listener) -> dict[str, RateSweep]:
     """A learning-rate sweep for each phase, over the parts that learn in it, from the weights training starts with."""
-    ready = prepare(recipe)
+    ready = prepare(without_cache_folder(recipe))
     supply = ready.supply(listener.note)
     job = ready.job(supply)
     ready.start_head(supply)

@@ -17,6 +17,7 @@ from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
 from tl.commands.launch import launched, meet
 from tl.commands.machine import missing_hardware, missing_software
 from tl.errors import Mistakes, TLError
+from tl.recipe.overrides import COMMAND_LINE
 from tl.recipe.recipe import Recipe
 from tl.run.run import Run
 from tl.training.trackers import tracker_names
@@ -45,8 +46,9 @@ def with_device_batch(recipe: Recipe, samples: int) -> Recipe:
 
 
 def without_cache_folder(recipe: Recipe) -> Recipe:
-    """The recipe without the cache folder that it names: a stranger's run could name any folder."""
-    return replace(recipe, cache=replace(recipe.cache, folder=None))
+    """The recipe without a cache folder that one of its files names: only training uses that, and only of a recipe."""
+    named = recipe.origins.get("cache.folder") == COMMAND_LINE
+    return recipe if named else replace(recipe, cache=replace(recipe.cache, folder=None))
 
 
 def device_of(recipe: Recipe) -> torch.device:

@@ -37,12 +37,6 @@ def key(*facts: object) -> str:
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
 
-def default_folder() -> Path:
-    """The cache's folder unless a recipe names another: $TL_CACHE, or `tl` in the user's cache folder."""
-    named = os.environ.get("TL_CACHE")
-    return Path(named or os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / ("" if named else "tl")
-
-
 @dataclass(frozen=True)
 class CacheEntry:
     """A finished or unfinished entry: its contents in words, its bytes, and when it was last read (Unix seconds).

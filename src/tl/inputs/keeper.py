@@ -14,11 +14,12 @@ from tl.components import picture, preprocess
 from tl.components.picture import hash_contents
 from tl.errors import TLError
 from tl.foreign import advice
-from tl.inputs.cache import GB, Cache, default_folder
+from tl.inputs.cache import GB, Cache
 from tl.inputs.filling import Filling, RowMaker, RowRequest
 from tl.inputs.items import Items
 from tl.inputs.rows import Rows
 from tl.place import Share
+from tl.recipe.cache_folder import default_folder
 from tl.recipe.recipe import CacheRules
 
 T = TypeVar("T")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from tl.errors import Mistake, Mistakes
 from tl.recipe.binding import absolute, absolute_path, bind, plain, run_path
+from tl.recipe.cache_folder import why_not_counted
 from tl.recipe.compose import Composition, compose
 from tl.recipe.duration import Duration
 from tl.recipe.registry import GROUPS, SETTINGS, options
@@ -191,6 +192,9 @@ def read_recipe(reference: str, overrides: list[str]) -> PartialRecipe:
     settings = {k: bind(shapes[k], absolute(shapes[k], values[k], absolute_path)) for k in SETTINGS if k in sound}
     loop = Loop(**settings["loop"]) if "loop" in settings else None
     cache = CacheRules(**settings["cache"]) if "cache" in settings else None
+    if cache is not None and (note := why_not_counted(cache.folder, composition.origin_of("cache.folder"))):
+        notes.append(note)
+        cache = replace(cache, folder=None)
     for key, text in loop.mistakes().items() if loop is not None else ():
         report(f"loop.{key}", Mistake(text, code="E034"))
     if absent:
