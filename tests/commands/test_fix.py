@@ -43,12 +43,26 @@ def fixed(folder: Path, text: str) -> str:
         ("loop:\n  batch: '8'\n", "loop:\n  batch: 8\n"),
         ("data:\n  classes: [no, 01, 12:30, 1e5]  # as they are\n",
          "data:\n  classes: ['no', '01', '12:30', '1e5']  # as they are\n"),
+        ("loop:\n  batch:8  # small\n", "loop:\n  batch: 8  # small\n"),
+        ("loop:\n  batch:8\n  length:3ep\n", "loop:\n  batch: 8\n  length: 3ep\n"),
         ("loop:\n\tbatch: 8\n", "loop:\n  batch: 8\n"),
         ("loop:\r\n  log_every: 10 steps\r\n", "loop:\r\n  log_every: 10step\r\n"),
     ],
 )  # fmt: skip
 def test_what_is_certain_is_written_and_all_else_stays(wrong: str, right: str, tmp_path: Path) -> None:
     assert fixed(tmp_path, HEAD + wrong) == HEAD + right
+
+
+def test_a_mistake_has_the_column_of_its_key_or_of_its_value(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"{HEAD}loop: {{batch: 0}}\nhead:\n    bais: 1\n    init:\n      - auto\n")
+    found = {mistake.key: mistake.column for mistake in read_recipe(str(file), ["seed=x"]).mistakes}
+    assert found == {"loop.batch": 15, "head.bais": 5, "head.init": 5, "seed": None}
+
+
+def test_a_word_with_a_colon_is_no_setting(tmp_path: Path) -> None:
+    for text in ("loop: http://x\n", "loop: fast\n", "loop: other:8\n"):
+        assert fixed(tmp_path, HEAD + text) == HEAD + text
 
 
 def test_the_choice_of_options_is_fixed_in_defaults(tmp_path: Path) -> None:

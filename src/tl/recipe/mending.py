@@ -16,6 +16,7 @@ from tl.recipe.edits import lines_of, offset
 from tl.recipe.yamlfile import Mark, YamlFile, flow, short_path
 
 Fix = tuple[Edit, ...]
+_TIGHT = re.compile(r"(\w+):[^\s:#]+")
 _CERTAIN = 0.8  # how alike a misspelt word and the only word that is like it must be
 
 
@@ -50,6 +51,24 @@ class Layers:
         """The bare value of a key as it stands in its file; None for a value in quotes, and for one of no file."""
         mark = self.mark(key)
         return mark.written if mark is not None else None
+
+    def column(self, key: str, *, of_value: bool) -> int | None:
+        """The column of a key in its line, or of the value that stands in the key's line; None for one of no file."""
+        mark = self.mark(key)
+        if mark is None:
+            return None
+        return mark.value[1] if of_value and mark.value[0] == mark.key[0] else mark.key[1]
+
+    def spaced(self, key: str, fields: Iterable[str]) -> Fix:
+        """A space after each colon of `batch:8`, which YAML reads as a text, where it names one of the fields."""
+        file, mark = self.by_key.get(key), self.mark(key)
+        if file is None or mark is None:
+            return ()
+        old = _between(file, mark.value, mark.value_end)
+        words = [_TIGHT.fullmatch(line.strip()) for line in lines_of(old)]
+        if not all(word is not None and word[1] in fields for word in words):
+            return ()
+        return (_edit(file, mark.value, old, re.sub(r"(?m)^(\s*\w+):", r"\1: ", old)),)
 
     def renamed(self, key: str, name: str) -> Fix:
         """Another name for a key in its place; () where that name is there already."""

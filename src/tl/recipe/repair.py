@@ -39,7 +39,13 @@ class Repairs:
     layers: Layers
 
     def repaired(self, mistake: Mistake, key: str) -> Mistake:
-        """The mistake with better words where they are known, and with its fix where that is certain."""
+        """The mistake with better words where they are known, its column, and its fix where that is certain."""
+        found = self._repaired(mistake, key)
+        of_key = found.code in ("E017", "E025")  # else the mistake is in the value
+        found.column = self.layers.column(key, of_value=not of_key) if found.column is None else found.column
+        return found
+
+    def _repaired(self, mistake: Mistake, key: str) -> Mistake:
         match mistake.code:
             case "E017":
                 return self._unknown_key(mistake, key)
@@ -47,6 +53,10 @@ class Repairs:
                 return _with(mistake, self.layers.moved(key, key, self._value(key)))
             case "E029":
                 return self._as_written(mistake, key)
+            case "E033" if (shape := self._shape(key)) and (fix := self.layers.spaced(key, fields_of(shape))):
+                right, wrong = fix[0].new.splitlines()[0], as_text(self._value(key))
+                text = f"'{wrong}' has a colon without a space after it: write '{right}'."
+                return _with(_reworded(mistake, text), fix)
             case "E027" | "E028" | "E030" | "E031" | "E032":
                 meant = self._meant(mistake.code, key)
                 if mistake.code == "E030" and meant is not None:
