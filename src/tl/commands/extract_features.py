@@ -13,7 +13,7 @@ from torch import Tensor
 from tl.commands.assemble import assemble, provenance
 from tl.commands.open_run import evaluator as evaluator_of
 from tl.commands.open_run import open_run, own_splits
-from tl.commands.settle import without_cache_folder
+from tl.commands.settle import without_cache_folder, without_download
 from tl.components.data.labels import has_target
 from tl.components.sample import Samples
 from tl.errors import TLError
@@ -54,7 +54,7 @@ def extract_features(
         recipe, model = trained.recipe, trained.model
         splits = own_splits(trained, recipe.data)
     else:
-        recipe = without_cache_folder(load_recipe(reference, overrides))
+        recipe = without_cache_folder(without_download(load_recipe(reference, overrides)))
         assembly = assemble(recipe)
         model, splits = assembly.model, assembly.data.splits
     evaluator, workers = evaluator_of(recipe), processes(recipe.loop)

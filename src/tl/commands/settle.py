@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
 
 from tl.commands.launch import launched, meet
-from tl.commands.machine import missing_hardware, missing_software
+from tl.commands.machine import missing_hardware, missing_software, missing_weights
 from tl.errors import Mistakes, TLError
 from tl.recipe.overrides import COMMAND_LINE
 from tl.recipe.recipe import Recipe
@@ -49,6 +49,17 @@ def without_cache_folder(recipe: Recipe) -> Recipe:
     """The recipe without a cache folder that one of its files names: only training uses that, and only of a recipe."""
     named = recipe.origins.get("cache.folder") == COMMAND_LINE
     return recipe if named else replace(recipe, cache=replace(recipe.cache, folder=None))
+
+
+def without_download(recipe: Recipe) -> Recipe:
+    """The recipe for a command that trains nothing, and so fetches nothing: TLError where weights are not here."""
+    if recipe.backbone.values.get("download") is not True:
+        return recipe
+    local = replace(recipe.backbone, values={**recipe.backbone.values, "download": False})
+    for mistake in missing_weights(local):
+        named = local.values[mistake.key.removeprefix("backbone.")]
+        raise TLError(f"{mistake.key}: '{named}' is not on this machine, and only training fetches it: tl finetune.")
+    return replace(recipe, backbone=local)
 
 
 def device_of(recipe: Recipe) -> torch.device:

@@ -10,7 +10,7 @@ from torch import nn
 
 from tl.commands.assemble import Assembly, assemble
 from tl.commands.prepare import measure_capacity
-from tl.commands.settle import device_of, settle
+from tl.commands.settle import device_of, settle, without_download
 from tl.components.optimizer.groups import groups
 from tl.inputs.streams import in_order
 from tl.place import Place, Share
@@ -43,7 +43,7 @@ class Timing:
 
 def measure(recipe: Recipe) -> Timing:
     """Assemble the recipe, run one step to warm up and three to measure; nothing is written."""
-    assembly = assemble(settle(recipe))
+    assembly = assemble(settle(without_download(recipe)))
     device = device_of(recipe)
     return Timing(
         device=machine(device),

@@ -9,6 +9,7 @@ from typing import cast
 from tl.cli.printing.json_output import print_json
 from tl.cli.printing.terminal import say
 from tl.commands.contact_sheet import augmented_images, augmented_texts, contact_sheet
+from tl.commands.settle import without_download
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
 from tl.components.data.base import Data
@@ -26,7 +27,7 @@ _SAMPLES, _VIEWS = 6, 6
 
 def print_augmented(reference: str, overrides: list[str], to: Path, as_json: bool) -> None:
     """Write pictures of the training split, and what augmentation makes of them, as a contact sheet; print texts."""
-    recipe = load(reference, overrides)
+    recipe = without_download(load(reference, overrides))
     data: Data = load_data(build(recipe.data))
     backbone: Backbone = build(recipe.backbone)
     augment: Augment = build(recipe.augment)
