@@ -18,7 +18,7 @@ WINGS = {
     "disk": 2, "recipe": 2, "metrics": 2, "report": 2, "run": 3, "components": 4, "inputs": 5,
     "training": 6, "evaluation": 6, "commands": 7, "cli": 8,
 }  # fmt: skip
-ANYONES = ("errors", "foreign", "batch", "space", "family", "place", "rng", "functional")
+ANYONES = ("errors", "foreign", "batch", "space", "family", "place", "rng", "functional", "visible")
 # Storeys within components/: columns, what a sample is, the groups, the model they make, what knows the model.
 COMPONENTS = {
     "columns": 0, "sample": 1, "picture": 2, "preprocess": 2, **dict.fromkeys(GROUPS, 3), "model": 4,
@@ -27,7 +27,7 @@ COMPONENTS = {
 HEAVY = {"torch", "torchvision", "transformers", "accelerate", "hydra", "omegaconf", "sklearn", "scipy", "datasets"}
 # What `tl check`, `tl show` and the like import: quick, so nothing heavy at the top of the file.
 LIGHT = (
-    *("errors", "foreign", "space", "family", "rng", "disk/", "recipe/", "metrics/", "run/", "report/"),
+    *("errors", "foreign", "visible", "space", "family", "rng", "disk/", "recipe/", "metrics/", "run/", "report/"),
     *("components/columns", "components/sample", "components/picture", "components/preprocess"),
     *("components/data/", "components/freeze/", "components/optimizer/"),
     *(

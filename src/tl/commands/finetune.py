@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import asdict, dataclass
@@ -35,6 +34,7 @@ from tl.training.finder import RateSweep, Sweep, find_rate
 from tl.training.signals import StopSignals
 from tl.training.trackers import start_trackers
 from tl.training.trainer import Trainer
+from tl.visible import visible_line
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _train(request: Request, listener: Listener) -> Path:
     for line in ready.lines():
         say(line)
     if assembly.data.skipped:
-        run.write("skipped.txt", "".join(f"{text}\n" for text in assembly.data.skipped))
+        run.write("skipped.txt", "".join(f"{visible_line(text)}\n" for text in assembly.data.skipped))
     supply = ready.supply(say)
     job = ready.job(supply)
     with run.recording_status(), start_trackers(accelerator, run.path, recipe):
@@ -176,7 +176,7 @@ def _temperature(assembly: Assembly, validated: Outputs | None) -> float:
 def _write_model(run: Run, assembly: Assembly, temperature: float) -> None:
     backbone = assembly.model.backbone
     run.save_model(assembly.model.state_dict())
-    run.write(RUN_SPACE, json.dumps({**asdict(assembly.data.space), "temperature": temperature}, ensure_ascii=False))
+    run.write_json(RUN_SPACE, {**asdict(assembly.data.space), "temperature": temperature})
     run.write(RUN_PREPROCESS, to_json(backbone.preprocess))
     for name, content in backbone.assets().items():
         run.write(f"{RUN_ASSETS}/{name}", content)

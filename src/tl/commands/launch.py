@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Literal
 
-from tl.errors import TLError
+from tl.errors import Mistake, TLError
 
 # Environment variables that a child gets: the folder for its message, the file by which the processes find each other,
 # and the process id of the launcher.
@@ -45,6 +45,7 @@ class Ended(TLError):
 
     def __init__(self, text: str, exit_code: int) -> None:
         super().__init__(text)
+        self.mistakes = tuple(map(Mistake, text.split("\n")))
         self.exit_code = exit_code
 
 

@@ -16,6 +16,7 @@ from tl.errors import Edit, Mistake, Mistakes, TLError
 from tl.recipe.edits import lines_of
 from tl.recipe.syntax import silent_mistake, syntax_mistake
 from tl.recipe.tree import compose_tree
+from tl.visible import visible
 
 _MOST_BYTES = 1 << 20  # far above what any recipe needs
 
@@ -118,8 +119,13 @@ def _text(path: Path) -> str:
 def dump(values: dict[str, Any]) -> str:
     """YAML that `read` gives back as it was: texts that YAML would read as numbers (1e5) or dates are quoted."""
     from omegaconf import OmegaConf
+    from omegaconf._utils import get_omega_conf_dumper
 
-    return OmegaConf.to_yaml(OmegaConf.create(values))
+    text = OmegaConf.to_yaml(OmegaConf.create(values))
+    if visible(text) == text:
+        return text
+    dumper = get_omega_conf_dumper()
+    return yaml.dump(values, Dumper=dumper, allow_unicode=False, sort_keys=False, default_flow_style=False)
 
 
 def flow(value: Any) -> str:

@@ -6,14 +6,16 @@ import html
 import math
 import unicodedata
 
+from tl.visible import visible
+
 _SPLITS = {"train": "training", "val": "validation"}
 DASH = "–"
 LEVEL = "95\u00a0%\u00a0interval"
 
 
 def clean(text: object) -> str:
-    """The text with a replacement for what HTML or UTF-8 cannot hold: control characters and lone surrogates."""
-    return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else "\ufffd" for c in str(text))
+    """The text with its control characters visible, and a replacement for lone surrogates, which UTF-8 cannot hold."""
+    return visible(str(text)).encode("utf-8", "replace").decode("utf-8")
 
 
 def esc(text: object) -> str:

@@ -18,6 +18,7 @@ from tl.run.checkpoint import Checkpoint, Checkpoints
 from tl.run.disk import check_unicode, write_whole, writing
 from tl.run.schema import META as SHAPES
 from tl.run.schema import FileValues, check_links, damaged_error, read_facts, read_json
+from tl.visible import visible, visible_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -172,11 +173,11 @@ class Run:
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append a row to metrics.jsonl."""
-        self._append(METRICS, json.dumps(dict(row), ensure_ascii=False))
+        self._append(METRICS, visible_line(json.dumps(dict(row), ensure_ascii=False)))
 
     def note(self, text: str) -> None:
         """Append a line with the time to the log."""
-        self._append(LOG, f"{datetime.now(UTC):%H:%M:%S} {text}")
+        self._append(LOG, f"{datetime.now(UTC):%H:%M:%S} {visible_line(text)}")
 
     def _append(self, name: str, line: str) -> None:
         if self.writes:
@@ -194,7 +195,7 @@ class Run:
 
     def forget_rows_after(self, step: int) -> None:
         """Drop the rows that a resumed run will write again."""
-        kept = [json.dumps(row, ensure_ascii=False) for row in self.rows() if row["step"] <= step]
+        kept = [visible_line(json.dumps(row, ensure_ascii=False)) for row in self.rows() if row["step"] <= step]
         self.write(METRICS, "".join(f"{line}\n" for line in kept))
 
     def checkpoint(self, step: int, states: Mapping[str, Mapping[str, Any] | None]) -> None:
@@ -221,7 +222,7 @@ class Run:
 
 
 def _json(content: Any) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return visible(json.dumps(content, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _utf8(text: str) -> bytes:

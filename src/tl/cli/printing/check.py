@@ -13,6 +13,7 @@ from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import plain_table
 from tl.commands.check import Checked
 from tl.commands.forecast import Forecast
+from tl.visible import visible_line
 
 if TYPE_CHECKING:
     from tl.commands.timing import Timing
@@ -44,7 +45,7 @@ def print_checked(checked: Checked, timing: Timing | None, command: str) -> None
     for note in (*checked.recipe.notes, *checked.data.notes):
         if any(warning.startswith(note.rstrip(".")) for warning in said):
             continue
-        console.print(f"[dim]note[/]     {escape(note)}", soft_wrap=True)
+        console.print(f"[dim]note[/]     {escape(visible_line(note))}", soft_wrap=True)
     for warning in checked.warnings:
         console.print(f"[yellow]warning[/]  {escape(with_code(warning))}", soft_wrap=True)
     for line in _forecast_lines(checked, checked.need):

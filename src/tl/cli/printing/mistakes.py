@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tl.cli.printing.terminal import say
 from tl.errors import Mistake
+from tl.visible import visible_line
 
 if TYPE_CHECKING:
     from tl.commands.fix import Fixed
@@ -18,8 +19,8 @@ _PLACE = re.compile(r"(?P<file>[^\s:][^:\n]*):(?:(?P<line>\d+):)?(?:(?P<column>\
 
 
 def with_code(mistake: Mistake) -> str:
-    """The sentence, followed by its code where it has one: `tl explain CODE` tells more."""
-    return f"{mistake} [{mistake.code}]" if mistake.code else str(mistake)
+    """The sentence on one line, followed by its code where it has one: `tl explain CODE` tells more."""
+    return visible_line(f"{mistake} [{mistake.code}]" if mistake.code else mistake)
 
 
 def as_json(mistake: Mistake) -> dict[str, Any]:

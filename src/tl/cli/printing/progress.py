@@ -12,9 +12,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from tl.cli.printing.screen import Screen
-from tl.cli.printing.terminal import say, visible
+from tl.cli.printing.terminal import say
 from tl.inputs.pace import Pace
 from tl.report.words import brief_count
+from tl.visible import visible_line
 
 
 class Quiet:
@@ -64,7 +65,7 @@ class Lines(Quiet):
             self.loss = ""
 
     def note(self, text: str) -> None:
-        say(text, flush=True)
+        say(visible_line(text), flush=True)
 
 
 class Live(Quiet):
@@ -93,7 +94,7 @@ class Live(Quiet):
 
     def phase(self, name: str, first: int, last: int, learning: list[str]) -> None:
         self.console.print(_phase_line(name, first, last, learning), highlight=False, markup=False)
-        self.task = self.progress.add_task(escape(visible(name)), total=last - first, loss="", metric="", speed="")
+        self.task = self.progress.add_task(escape(visible_line(name)), total=last - first, loss="", metric="", speed="")
         self.first, self.began, self.size = first, time.monotonic(), 0
 
     def step(self, step: int, size: int) -> None:
@@ -111,7 +112,7 @@ class Live(Quiet):
             self.progress.update(self.task, metric=f"{self.metric} {values[self.metric]:.3f}")
 
     def note(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, style="dim")
+        self.console.print(visible_line(text), highlight=False, markup=False, style="dim")
 
 
 def choose_listener(quiet: bool) -> Quiet:

@@ -12,13 +12,13 @@ from rich.text import Text
 
 from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import plain_table
-from tl.cli.printing.terminal import visible
 from tl.commands.parts import stored_preprocess
 from tl.components.freeze.base import Phase
 from tl.recipe.compose import option_files
 from tl.recipe.recipe import Recipe
 from tl.recipe.registry import RECIPES, options
 from tl.recipe.yamlfile import flow, short_path
+from tl.visible import visible
 
 _MOST_COLUMNS = 4
 
