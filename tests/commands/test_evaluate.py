@@ -75,6 +75,12 @@ def test_a_class_that_was_not_learnt_is_named(runs: Runs, tl: Command, tmp_path:
     assert said.mistake == f"{strange}:3: The class 'midle' is none that was learnt. Did you mean 'middle'?"
 
 
+def test_a_word_for_missing_is_no_class_of_other_data(runs: Runs, tl: Command, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "new.csv", ("text", "class"), [("good", "long"), ("bad", "n/a")])
+    said = tl("evaluate", runs("text"), "--data", table, "data.missing=[n/a]")
+    assert (said.code, "new.csv:3: the sample has no label" in said.mistake) == (2, True)
+
+
 def test_other_data_that_cannot_be_used(runs: Runs, tl: Command, tmp_path: Path) -> None:
     run = runs("text")
     assert tl("evaluate", run, "--data", tmp_path / "no.csv").mistake == (

@@ -10,7 +10,7 @@ from tl.commands.open_run import Trained, check_kind, open_run, own_splits
 from tl.commands.open_run import evaluator as evaluator_of
 from tl.commands.other_data import data_node, open_other
 from tl.components.data.bad_samples import check_texts
-from tl.components.data.labels import check_targets, class_counts, has_target, holding
+from tl.components.data.labels import check_targets, class_counts, has_target, holding, with_missing
 from tl.components.data.splits import label_index
 from tl.components.sample import Samples
 from tl.errors import TLError, did_you_mean
@@ -59,7 +59,7 @@ def _other_samples(trained: Trained, path: Path, judged: Judged, say: Callable[[
     source = open_other(trained, path, judged.overrides, "evaluation", "--data")
     check_kind(trained, source.kind, f"--data '{path}'")
     samples = Samples.of(source.read())
-    samples = replace(samples, splits=samples.splits.mapped(lambda _: None))
+    samples = with_missing(replace(samples, splits=samples.splits.mapped(lambda _: None)), source.common["missing"])
     for line in source.notes:
         say(line)
     if not has_target(samples).any():
