@@ -1,4 +1,4 @@
-"""Single bytes changed in the files of checkpoints and finished runs: all are found, none gives another result."""
+"""Single bytes changed in checkpoints, finished runs and the cache: all are found, none gives another result."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SHORT, TEXT
+from tests.conftest import IMAGE, SHORT, TEXT
 from tests.training.test_trainer import interrupt
 from tl.commands.open_run import open_run
 from tl.errors import Stopped, TLError
+from tl.inputs.cache import Cache
+from tl.inputs.layout import Wanted, parse_layout
 from tl.run.checkpoint import Checkpoints
 
 Train = Callable[..., Path]
@@ -87,3 +89,35 @@ def test_a_changed_byte_in_what_a_run_answers_by_is_found(train: Train, tmp_path
         change(copy / name, draw)
         with pytest.raises(TLError, match=rf"{name}' is damaged \(it differs from its checksum\)"):
             open_run(copy)
+
+
+@pytest.mark.parametrize("trained", [2, pytest.param(25, marks=pytest.mark.slow)])
+def test_200_changed_bytes_of_the_caches_rows_layouts_and_checksums_are_found(
+    trained: int, train: Train, tmp_path: Path
+) -> None:
+    """Entries of all kinds of rows: of texts (ragged), pooled, crops (bytes). `trained` of the changes meet a run."""
+    cache, draw = tmp_path / "cache", random.Random(trained)
+    recipe = [*TEXT, *SHORT, "freeze=gradual", "freeze.every=3step", "cache.use=always", f"cache.folder={cache}"]
+    pictures = [*IMAGE, *SHORT, "freeze=top_k", "freeze.stages=1", "augment=image", *recipe[-2:]]
+    expected = results(train(*recipe))
+    kept = {entry.folder.name for entry in Cache(cache, 0).entries()}
+    train(*pictures)
+    files = sorted(file for file in cache.glob("*/*.*") if file.name != "what.json")
+    assert {file.name for file in files} == {"layout.json", "rows.bin", "digests.bin"}
+    whole, told = tmp_path / "whole", list[str]()
+    shutil.copytree(cache, whole)
+    for number in range(200):
+        file = files[number % len(files)]
+        name, layout = file.parent.name, parse_layout((file.parent / "layout.json").read_bytes())
+        assert Cache(cache, 0).find(name, Wanted.exactly(layout)) is not None
+        change(file, draw)
+        if name in kept and trained:
+            trained -= 1
+            run = train(*recipe)
+            assert results(run) == expected
+            assert f"{name} is not used: " in (run / "log.txt").read_text()
+        else:
+            assert Cache(cache, 0, tell=told.append).find(name, Wanted.exactly(layout)) is None
+            assert told.pop().startswith(f"cache: {file.parent} is not used: ")
+        shutil.rmtree(file.parent)
+        shutil.copytree(whole / name, file.parent)

@@ -24,7 +24,7 @@ from tl.disk.lock import NoLocks
 from tl.errors import Stopped
 from tl.inputs.cache import GB, Cache
 from tl.inputs.filling import writing_rows
-from tl.inputs.rows import DONE, LAYOUT, ROWS, Layout
+from tl.inputs.layout import DIGESTS, DONE, LAYOUT, ROWS, Layout
 from tl.inputs.supply import reads_of
 
 Train = Callable[..., Path]
@@ -342,7 +342,7 @@ def test_the_prefix_gives_what_the_whole_model_computes(kind: list[str]) -> None
 
 def entry_of(cache: Cache, name: str) -> Path:
     """A finished entry, made as training makes one."""
-    with cache.writing(name, "rows", 4, pytest.fail) as part:
+    with cache.writing(name, "rows", Layout(1, "float32", (1,)), pytest.fail) as part:
         assert part is not None
         (part / "rows.bin").write_bytes(b"rows")
     return cache.folder / name
@@ -353,7 +353,7 @@ def test_a_planted_unfinished_entry_is_begun_anew(folder: Path, tmp_path: Path) 
     name, victim = "0" * 32, tmp_path / "victim"
     victim.write_text("precious")
     (folder / f"{name}.part").mkdir(parents=True)
-    for planted in (ROWS, DONE, LAYOUT, "what.json"):
+    for planted in (ROWS, DONE, LAYOUT, DIGESTS, "what.json"):
         (folder / f"{name}.part" / planted).symlink_to(victim)
     layout = Layout(2, "float32", (3,))
     with writing_rows(Cache(folder, GB), name, "rows", layout, 1, pytest.fail) as writer:

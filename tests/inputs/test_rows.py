@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import pickle
@@ -13,9 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from tl.errors import TLError
 from tl.inputs.cache import Cache, key
 from tl.inputs.filling import RowWriter, writing_rows
-from tl.inputs.rows import Layout, Rows
+from tl.inputs.layout import Layout, Wanted
+from tl.inputs.rows import Rows
 
 A, B, C = (letter * 32 for letter in "abc")
 MB = 1024**2
@@ -33,7 +36,7 @@ def fill(cache: Cache, name: str, rows: int = 4, width: int = MB // 4) -> Rows:
         with draft.writing():
             for number in range(rows):
                 draft.write(number, [number], [torch.full((width,), float(number))])
-    found = cache.find(name)
+    found = cache.find(name, Wanted(rows))
     assert found is not None
     return found
 
@@ -91,7 +94,7 @@ def test_what_was_least_recently_used_goes_first(tmp_path: Path) -> None:
     for age, name in ((300, A), (200, B)):
         fill(cache, name)
         os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
-    assert cache.find(A) is not None
+    assert cache.find(A, Wanted(4)) is not None
     kept = fill(cache, C)
     assert {entry.folder.name for entry in cache.entries()} == {A, C}
     assert not cache.fits(11 * MB)
@@ -121,7 +124,8 @@ def test_a_second_writer_waits_and_then_reads(tmp_path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
 
         def second() -> None:
-            with writing_rows(Cache(tmp_path, 100 * MB), A, "numbers", RAGGED, 4, told.set) as draft:
+            layout = Layout(4, "float32", (MB // 4,))
+            with writing_rows(Cache(tmp_path, 100 * MB), A, "numbers", layout, 4, told.set) as draft:
                 drafts.append(draft)
 
         thread = threading.Thread(target=second)
@@ -145,7 +149,8 @@ def test_reading_lets_memory_go(tmp_path: Path) -> None:
 import os, resource, torch
 from pathlib import Path
 from tl.inputs.filling import RowWriter, writing_rows
-from tl.inputs.rows import Layout, Rows
+from tl.inputs.layout import Layout, Wanted
+from tl.inputs.rows import Rows
 layout = Layout(600, "uint8", ({MB},))
 draft = RowWriter(Path({str(tmp_path)!r}), layout, 600)
 draft.begin()
@@ -163,14 +168,14 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
     assert int(done.stdout) < 400
 
 
-@pytest.mark.parametrize("name", ["layout.json", "rows.bin", "what.json"])
+@pytest.mark.parametrize("name", ["layout.json", "rows.bin", "digests.bin", "what.json"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00damaged"])
 def test_a_damaged_entry_is_none_and_can_be_written_again(name: str, content: bytes, tmp_path: Path) -> None:
     cache = Cache(tmp_path, 100 * MB)
     fill(cache, A)
     (tmp_path / A / name).write_bytes(content)
     if name != "what.json":
-        assert cache.find(A) is None
+        assert cache.find(A, Wanted(4)) is None
     assert len(cache.entries()) == 1
     assert cache.fits(MB)
     assert fill(cache, B).take([3])[0, 0] == 3
@@ -199,4 +204,75 @@ def test_rows_may_be_more_than_memory_holds(tmp_path: Path) -> None:
     layout = Layout(40, "uint8", (1024 * MB,))
     RowWriter(tmp_path, layout, 1).begin()
     rows = Rows(tmp_path)
-    assert rows._flat[39, ::MB].sum() == 0
+    assert rows.layout.bytes == 40 * 1024 * MB
+    assert len(rows._digests) == 40
+
+
+def changed(file: Path, place: int) -> None:
+    """Another value for one byte."""
+    with file.open("r+b") as opened:
+        opened.seek(place)
+        (value,) = opened.read(1)
+        opened.seek(place)
+        opened.write(bytes([value ^ 0x40]))
+
+
+def test_rows_that_changed_places_are_found(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 100 * MB)
+    fill(cache, A)
+    content = (tmp_path / A / "rows.bin").read_bytes()
+    (tmp_path / A / "rows.bin").write_bytes(content[MB : 2 * MB] + content[:MB] + content[2 * MB :])
+    assert cache.find(A, Wanted(4)) is None
+
+
+def test_a_large_entry_is_checked_row_by_row_when_each_is_first_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tl.inputs.rows.CHECKED_AT_ONCE", 0)
+    cache = Cache(tmp_path, 100 * MB)
+    fill(cache, A)
+    changed(tmp_path / A / "rows.bin", 2 * MB + 5)
+    rows = cache.find(A, Wanted(4))
+    assert rows is not None
+    assert rows.take([0, 3, 1])[:, 0].tolist() == [0, 3, 1]
+    with pytest.raises(TLError, match=r"row 2 differs from its checksum.*Resume the run.*computed anew"):
+        rows.take([3, 2])
+    assert cache.find(A, Wanted(4)) is None
+    assert fill(cache, A).take([2])[0, 0] == 2
+
+
+@pytest.mark.parametrize("size", [0, 4 * MB - 1])
+def test_a_file_that_is_cut_short_while_it_is_read_is_a_sentence(size: int, tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 100 * MB)
+    rows = fill(cache, A)
+    os.truncate(tmp_path / A / "rows.bin", size)
+    with pytest.raises(TLError, match="its rows were cut short"):
+        rows.take([2, 3])
+    assert cache.find(A, Wanted(4)) is None
+
+
+def test_a_disk_that_fails_while_rows_are_read_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = Cache(tmp_path, 100 * MB)
+    rows = fill(cache, A)
+
+    def fails(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "preadv", fails)
+        said: list[str] = []
+        assert Cache(tmp_path, 100 * MB, tell=said.append).find(A, Wanted(4)) is None
+        assert said == [f"cache: {tmp_path / A} is not used: Input/output error."]
+        with pytest.raises(TLError, match="Input/output error"):
+            rows.take([0])
+
+
+def test_damage_to_an_entry_that_was_replaced_meanwhile_leaves_the_new_one(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 100 * MB)
+    rows = fill(cache, A)
+    os.truncate(tmp_path / A / "rows.bin", 0)
+    cache.clear()
+    fill(cache, A)
+    with pytest.raises(TLError):
+        rows.take([0])
+    assert cache.find(A, Wanted(4)) is not None

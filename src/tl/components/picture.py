@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -128,22 +127,6 @@ def file_bytes(source: Raw) -> bytes:
     assert isinstance(source, (Path, Picture)), "a text has no picture"
     with _naming_errors(source):
         return source.read_bytes() if isinstance(source, Path) else source.read()
-
-
-def hash_contents(inputs: Sequence[Raw]) -> str:
-    """A hash over inputs in their order: texts, the bytes of picture files, and the content keys of other pictures."""
-    total = hashlib.blake2b(digest_size=16)
-    for one in inputs:
-        match one:
-            case Path():
-                part = file_bytes(one)
-            case Picture():
-                part = one.content_key.encode()
-            case _:
-                part = repr(one).encode()
-        total.update(len(part).to_bytes(8, "little"))
-        total.update(part)
-    return total.hexdigest()
 
 
 def picture_name(source: Raw) -> str:

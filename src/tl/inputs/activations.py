@@ -7,7 +7,7 @@ backbone stage that still has to run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from heapq import nsmallest
 
@@ -18,13 +18,13 @@ from tl.batch import Batch
 from tl.components.checksum import checksum
 from tl.components.model import Model
 from tl.components.preprocess import fingerprint
-from tl.errors import TLError
 from tl.inputs import cost
 from tl.inputs.cache import key
 from tl.inputs.filling import RowMaker, RowRequest
 from tl.inputs.frozen import ComputedActivations, FrozenStages
 from tl.inputs.items import Items
 from tl.inputs.keeper import Keeper, versions
+from tl.inputs.layout import STORED, Wanted
 from tl.inputs.pictures import Pictures
 from tl.inputs.rows import CachedActivations, Rows
 from tl.inputs.streams import Draw, EachOnce, Source, fixed_view
@@ -110,9 +110,10 @@ class Activations:
 
         def compute() -> Rows | None:
             make_rows = _rows_of(self._samples(name, request), partial(_outputs, teacher, request.place))
-            return self.keeper.fill(request, {0: entry}, make_rows)
+            found = self.keeper.fill(request, {0: entry}, make_rows)
+            return None if found is None else found[0]
 
-        return self.keeper.rows(what, entry, compute)
+        return self.keeper.rows(what, entry, self._wanted(request), compute)
 
     def learnt(self, parts: Iterable[str]) -> None:
         """The weights of these parts may have changed: their checksums are computed anew when they are next needed."""
@@ -163,7 +164,12 @@ class Activations:
                 return None
             return self._compute(request, {cut: entries[cut] for cut in chosen}, reads.cut)
 
-        return self.keeper.rows(request.name, entries[reads.cut], compute)
+        return self.keeper.rows(request.name, entries[reads.cut], self._wanted(request, reads.cut), compute)
+
+    def _wanted(self, request: RowRequest, cut: int = 0) -> Wanted:
+        """What is known of the rows at a cut before they are computed; cut 0 stands for a teacher's outputs."""
+        shape = (self.model.backbone.dim,) if cut == self.model.depth else None
+        return replace(request.wanted, dtypes=STORED[self.rules.dtype], shape=shape)
 
     def _worth_storing(self, request: RowRequest, reads: Reads) -> list[int]:
         """The cuts whose activations one pass is to store: those that fit into the cache and save time."""
@@ -191,23 +197,22 @@ class Activations:
         cuts = sorted(entries)
         frozen = FrozenStages(self.model.eval().backbone, cuts, request.place)
         make_rows = _rows_of(self._nearest(request, cuts[0]), frozen.rows)
-        if self.keeper.fill(request, {each: entries[each] for each in cuts}, make_rows) is None:
-            return None
-        return self.keeper.cache.find(entries[cut])
+        found = self.keeper.fill(request, {each: entries[each] for each in cuts}, make_rows)
+        return None if found is None else found[cut]
 
     def _nearest(self, request: RowRequest, below: int) -> Source:
         """The deepest cached activations below a cut; the samples themselves where none are cached."""
         for cut in range(below - 1, 0, -1) if not self.rounds else ():
-            rows = self.keeper.cache.find(self._entry(cut, request))
+            rows = self.keeper.cache.find(self._entry(cut, request), self._wanted(request, cut))
             if self.keeper.agreed(rows is not None):
                 if rows is None:
-                    raise TLError(f"{self.keeper.cache.folder} was emptied while this run began: start it again.")
+                    raise self.keeper.emptied()
                 return self._cached(request, rows, cut)
         return self._samples(request.name, request)
 
     def _samples(self, name: str, request: RowRequest) -> Source:
         """The samples that one pass over all views reads."""
-        return self.pictures.source(name, request.items, len(request.draws) / len(request.items))
+        return self.pictures.source(name, self.keeper.as_hashed(request.items), len(request.draws) / len(request.items))
 
     def _cached(self, request: RowRequest, rows: Rows, cut: int) -> CachedActivations:
         return CachedActivations(request.items, rows, cut, widen=self.rounds)

@@ -2,11 +2,12 @@
 
 An entry is a folder of rows (rows.py). A finished entry appears by a rename. An unfinished entry is locked by its
 writer; where the writer was killed, the next writer goes on from the last finished chunk. A reader of an entry that is
-removed meanwhile keeps the file that it has mapped.
+removed meanwhile keeps the file that it has open.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -22,13 +23,15 @@ from typing import TYPE_CHECKING
 
 from tl.disk.folder import Folder
 from tl.disk.lock import NoLocks, take, wait_for
+from tl.inputs.layout import PART, Damaged, Layout, Wanted, spoil
+from tl.recipe.yamlfile import short_path
 
 if TYPE_CHECKING:
     from tl.inputs.rows import Rows
 
 GB = 1024**3
 _RESERVE = GB  # of the disk, for checkpoints
-_WHAT, _PART, _LOCKS = "what.json", ".part", "locks"
+_WHAT, _LOCKS = "what.json", "locks"
 _NAME = re.compile(r"[0-9a-f]{32}(\.part)?")
 
 
@@ -54,28 +57,49 @@ class CacheEntry:
     @property
     def finished(self) -> bool:
         """True where all rows are written."""
-        return self.folder.suffix != _PART
+        return self.folder.suffix != PART
 
 
 class Cache:
     """A folder of entries, at most `max_bytes` in all; the least recently used entries are removed first.
 
-    `recipe` and `backbone` are the names that new entries get.
+    `recipe` and `backbone` are the names that new entries get; `tell` gets a line on an entry that is not used.
     """
 
-    def __init__(self, folder: Path, max_bytes: int, recipe: str = "", backbone: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        max_bytes: int,
+        recipe: str = "",
+        backbone: str = "",
+        tell: Callable[[str], object] = str,
+    ) -> None:
         self.folder, self.max_bytes, self.recipe, self.backbone = folder, max_bytes, recipe, backbone
+        self.tell = tell
 
-    def find(self, name: str) -> Rows | None:
-        """The rows of a finished entry, which counts as used now; None where the entry is not there or damaged."""
+    def find(self, name: str, wanted: Wanted) -> Rows | None:
+        """The rows of a finished entry, which counts as used now; None where the entry is not there.
+
+        An entry that is damaged or not what is wanted is none too: `tell` is told, and it can be written anew.
+        """
         from tl.inputs.rows import Rows
 
         place = self.folder / name
         try:
             rows = Rows(place)
-        except (OSError, ValueError, KeyError, TypeError):
+            if not wanted.allows(rows.layout):
+                raise Damaged("its layout is not that of these samples")
+            rows.check()
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        with suppress(OSError):  # the entry may be another user's, or on a read-only disk
+        except Damaged as error:
+            self.tell(f"cache: {short_path(place)} is not used: {error}.")
+            spoil(place)
+            return None
+        except OSError as error:
+            self.tell(f"cache: {short_path(place)} is not used: {error.strerror}.")
+            return None
+        with suppress(OSError):  # the disk may be read-only
             os.utime(place)
         return rows
 
@@ -88,18 +112,20 @@ class Cache:
         return size < free + sum(entry.bytes for entry in self.entries())
 
     @contextmanager
-    def writing(self, name: str, what: str, size: int, waits: Callable[[], None]) -> Iterator[Path | None]:
+    def writing(self, name: str, what: str, layout: Layout, waits: Callable[[], None]) -> Iterator[Path | None]:
         """The folder of an unfinished entry, which becomes the entry `name` when the context ends.
 
         None where another process finished the entry meanwhile. `waits` is called before waiting for such a process.
         """
-        part = f"{name}{_PART}"
+        part = f"{name}{PART}"
         with Folder.at(self.folder, make=True) as folder, self._locks(folder) as locks, wait_for(locks, name, waits):
-            if self.find(name) is not None:
+            if self.find(name, Wanted.exactly(layout)) is not None:
                 yield None
                 return
             folder.remove(name)
-            self._make_room(size, self.folder / part)
+            if os.path.lexists(self.folder / name):
+                raise PermissionError(errno.EPERM, f"{name} there belongs to another user")
+            self._make_room(layout.bytes, self.folder / part)
             self._begin(folder, part, what)
             try:
                 yield self.folder / part

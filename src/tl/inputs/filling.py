@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,21 @@ from torch import Tensor
 from tl.disk.folder import Folder
 from tl.inputs.cache import Cache
 from tl.inputs.items import Items
+from tl.inputs.layout import (
+    DIGEST_BYTES,
+    DIGESTS,
+    DONE,
+    HEAD_BYTES,
+    LAYOUT,
+    ROWS,
+    Layout,
+    Wanted,
+    digest,
+    head,
+    layout_content,
+)
 from tl.inputs.pace import Pace
-from tl.inputs.rows import DONE, LAYOUT, ROWS, Layout, channels_last
+from tl.inputs.rows import channels_last
 from tl.inputs.streams import Draw, even_spans, forward_batch
 from tl.place import Place
 
@@ -35,6 +48,7 @@ class RowWriter:
     def __init__(self, folder: Path, layout: Layout, chunks: int) -> None:
         self.folder, self.layout, self.chunks = folder, layout, chunks
         self._unsynced: list[int] = []
+        self._digests: dict[int, int] = {}
         self._written = 0
 
     def begin(self) -> None:
@@ -42,12 +56,19 @@ class RowWriter:
         with self._opened(make=True) as place:
             if self._continues(place):
                 return
-            for name in (LAYOUT, ROWS, DONE):
+            content = layout_content(self.layout)
+            for name in (LAYOUT, *self._sizes()):
                 place.remove(name)
-            for name, size in ((ROWS, self.layout.bytes), (DONE, self.chunks)):
+            for name, size in self._sizes().items():
                 with place.create(name) as file:
                     file.truncate(size)
-            place.write_whole(LAYOUT, json.dumps(asdict(self.layout)).encode())
+                    if name == DIGESTS:
+                        file.write(head(self.folder, content))
+            place.write_whole(LAYOUT, content)
+
+    def _sizes(self) -> dict[str, int]:
+        """The bytes of the files that are filled chunk by chunk."""
+        return {ROWS: self.layout.bytes, DIGESTS: HEAD_BYTES + DIGEST_BYTES * self.layout.n, DONE: self.chunks}
 
     @contextmanager
     def _opened(self, *, make: bool = False) -> Iterator[Folder]:
@@ -59,13 +80,10 @@ class RowWriter:
             yield place
 
     def _continues(self, place: Folder) -> bool:
-        if not all(place.is_ours(name) for name in (LAYOUT, ROWS, DONE)):
+        if not all(place.is_ours(name) for name in (LAYOUT, *self._sizes())):
             return False
-        try:
-            same = Layout.read(self.folder) == self.layout
-        except (OSError, ValueError, KeyError):
-            return False
-        return same and (self._size(ROWS), self._size(DONE)) == (self.layout.bytes, self.chunks)
+        same = (self.folder / LAYOUT).read_bytes() == layout_content(self.layout)
+        return same and all(self._size(name) == size for name, size in self._sizes().items())
 
     def _size(self, name: str) -> int:
         path = self.folder / name
@@ -82,9 +100,10 @@ class RowWriter:
         with (
             self._opened() as place,
             place.proceed(ROWS, make=False) as rows,
+            place.proceed(DIGESTS, make=False) as sums,
             place.proceed(DONE, make=False) as done,
         ):
-            self._rows, self._done = rows.fileno(), done.fileno()
+            self._rows, self._sums, self._done = rows.fileno(), sums.fileno(), done.fileno()
             yield
             self._sync()
 
@@ -92,6 +111,7 @@ class RowWriter:
         """Write a chunk: the rows with these numbers, in the layout's type, on the CPU."""
         for number, row in zip(numbers, rows, strict=True):
             content = row.contiguous().view(-1).view(torch.uint8).numpy().data
+            self._digests[number] = digest(number, content)
             position = self.layout.span(number)[0] * self.layout.unit * self.layout.itemsize
             while content:
                 written = os.pwrite(self._rows, content, position)
@@ -102,11 +122,14 @@ class RowWriter:
             self._sync()
 
     def _sync(self) -> None:
-        """Mark the chunks as done, after their rows are on the disk."""
+        """Write the checksums and mark the chunks as done, after their rows are on the disk."""
         os.fsync(self._rows)
+        for number, one in self._digests.items():
+            os.pwrite(self._sums, one.to_bytes(DIGEST_BYTES, sys.byteorder), HEAD_BYTES + DIGEST_BYTES * number)
+        os.fsync(self._sums)
         for chunk in self._unsynced:
             os.pwrite(self._done, b"\1", chunk)
-        self._unsynced, self._written = [], 0
+        self._unsynced, self._digests, self._written = [], {}, 0
 
     def finish(self) -> None:
         """All chunks are done: leave the files that `Rows` reads."""
@@ -119,7 +142,7 @@ def writing_rows(
     cache: Cache, name: str, what: str, layout: Layout, chunks: int, waits: Callable[[], None]
 ) -> Iterator[RowWriter | None]:
     """A writer of the rows of the entry `name`, which is finished when the context ends; see `Cache.writing`."""
-    with cache.writing(name, what, layout.bytes, waits) as folder:
+    with cache.writing(name, what, layout, waits) as folder:
         writer = None if folder is None else RowWriter(folder, layout, chunks)
         if writer is not None:
             writer.begin()
@@ -141,6 +164,12 @@ class RowRequest:
     draws: Sequence[Draw]
     place: Place
     lengths: tuple[int, ...] = ()
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is known of an entry's layout before the rows are computed."""
+        known = self.lengths or (self.items.lengths if self.items.fixed else None)
+        return Wanted(len(self.draws), lengths=known or None)
 
 
 class Filling:

@@ -21,6 +21,7 @@ from tl.components.picture import open_image, row_to_image
 from tl.components.preprocess import ImagePreprocess, Preprocess, TextPreprocess
 from tl.components.sample import Picture, Sample, Samples
 from tl.errors import TLError
+from tl.inputs.contents import Contents
 from tl.inputs.rows import Rows, channels_first, length_mask
 from tl.inputs.streams import Draw, Source
 from tl.inputs.tokens import Tokens, tokens_of
@@ -59,6 +60,7 @@ class Items(Reader):
     """
 
     _decoded: Rows | None = None
+    _hashed: Contents | None = None
 
     def __init__(
         self,
@@ -75,6 +77,12 @@ class Items(Reader):
         """The same samples, whose decoded pictures are read from the cache's rows instead of files."""
         other = copy(self)
         other._decoded = rows
+        return other
+
+    def checked(self, hashed: Contents) -> Items:
+        """The same samples, but a picture file that holds something else than when it was hashed is an error."""
+        other = copy(self)
+        other._hashed = hashed
         return other
 
     @property
@@ -136,7 +144,8 @@ class Items(Reader):
             (row,) = self._decoded.ragged([number])
             return row_to_image(row.numpy())
         min_side = cast(ImagePreprocess, self.preprocess).min_side
-        return open_image(cast("Path | Picture", self.samples.inputs[number]), min_side)
+        picture = cast("Path | Picture", self.samples.inputs[number])
+        return open_image(picture if self._hashed is None else self._hashed.read(number, picture), min_side)
 
     def _item(self, number: int) -> Item:
         target = self.targets[number]

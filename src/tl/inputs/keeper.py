@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from tl.components import picture, preprocess
-from tl.components.picture import hash_contents
 from tl.errors import TLError
 from tl.foreign import advice
 from tl.inputs.cache import GB, Cache
+from tl.inputs.contents import Contents
 from tl.inputs.filling import Filling, RowMaker, RowRequest
 from tl.inputs.items import Items
+from tl.inputs.layout import Wanted
 from tl.inputs.rows import Rows
 from tl.place import Share
 from tl.recipe.cache_folder import default_folder
@@ -34,16 +35,18 @@ class Keeper:
 
     def __init__(self, rules: CacheRules, share: Share, say: Callable[[str], None], recipe: str, backbone: str) -> None:
         self.rules, self.share, self.say = rules, share, say
-        self.cache = Cache(rules.folder or default_folder(), int(rules.max_gb * GB), recipe, backbone)
-        self._digests: dict[int, tuple[Items, str]] = {}
         self._said: set[str] = set()
+        self.cache = Cache(rules.folder or default_folder(), int(rules.max_gb * GB), recipe, backbone, self.tell)
+        self._hashed: dict[int, tuple[Items, Contents]] = {}
 
-    def rows(self, name: str, entry: str, compute: Callable[[], Rows | None]) -> Rows | None:
+    def rows(self, name: str, entry: str, wanted: Wanted, compute: Callable[[], Rows | None]) -> Rows | None:
         """The rows of a cache entry, found or computed; None, and a line that says why, where they cannot be kept."""
         try:
-            found = self.cache.find(entry)
+            found = self.cache.find(entry, wanted)
             if not self.agreed(found is not None):
                 return compute()
+            if found is None:  # other processes would wait for this one for ever
+                raise self.emptied()
         except OSError as error:
             trouble = f"{self.cache.folder}: {error.strerror or error}; {advice(error.errno)}, or set cache.folder"
             if self.share.world > 1:
@@ -56,16 +59,21 @@ class Keeper:
 
     def fill(
         self, request: RowRequest, entries: Mapping[int, str], make_rows: RowMaker, dtype: str | None = None
-    ) -> Rows | None:
-        """Compute and keep the rows of all these entries in one pass; gives the rows of the last entry."""
+    ) -> Mapping[int, Rows] | None:
+        """Compute and keep the rows of all these entries in one pass; None where one of them is gone already."""
         began = time.monotonic()
         Filling(self.cache, request, list(entries.values()), dtype or self.rules.dtype, self.tell).fill(make_rows)
-        found = [kept for entry in entries.values() if (kept := self.cache.find(entry)) is not None]
-        sizes = ", ".join(map(_size, found))
+        known = ((number, self.cache.find(entry, request.wanted)) for number, entry in entries.items())
+        found = {number: rows for number, rows in known if rows is not None}
+        sizes = ", ".join(map(_size, found.values()))
         line = f"cache: {request.name} computed once in {time.monotonic() - began:.1f} s ({sizes})."
         self._said.add(f"{request.name} is known")
         self.tell(line)
-        return found[-1] if len(found) == len(entries) else None
+        return found if len(found) == len(entries) else None
+
+    def emptied(self) -> TLError:
+        """The error where another program took an entry away before all processes had opened it."""
+        return TLError(f"{self.cache.folder} was emptied while this run began: start it again.")
 
     def agreed(self, value: T) -> T:
         """The first process's value: all processes must decide alike, though other runs may fill or empty the cache."""
@@ -84,13 +92,17 @@ class Keeper:
 
     def digest(self, items: Items) -> str:
         """A hash of the samples' contents, computed once; the items are kept too, so that their id stays theirs."""
-        if id(items.samples) not in self._digests:
-            self._digests[id(items.samples)] = items, hash_contents(items.samples.inputs)
-        return self._digests[id(items.samples)][1]
+        if id(items.samples) not in self._hashed:
+            self._hashed[id(items.samples)] = items, Contents(items.samples.inputs)
+        return self._hashed[id(items.samples)][1].digest
+
+    def as_hashed(self, items: Items) -> Items:
+        """The same samples, but a picture that no longer is what `digest` was computed from is an error."""
+        return items.checked(self._hashed[id(items.samples)][1]) if self.knows(items) else items
 
     def knows(self, items: Items) -> bool:
         """True where the samples' contents have been hashed already."""
-        return id(items.samples) in self._digests
+        return id(items.samples) in self._hashed
 
 
 @cache

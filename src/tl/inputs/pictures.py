@@ -16,6 +16,7 @@ from tl.inputs.cache import key
 from tl.inputs.filling import RowMaker, RowRequest
 from tl.inputs.items import CachedPictures, CroppedPictures, Items
 from tl.inputs.keeper import Keeper, versions
+from tl.inputs.layout import BYTES, Wanted
 from tl.inputs.rows import Rows
 from tl.inputs.streams import Draw, EachOnce, Source, even_spans
 from tl.inputs.workers import spread
@@ -47,9 +48,11 @@ class Pictures:
         def compute() -> Rows | None:
             if not self.keeper.agreed(reads > 1 and self.keeper.cache.fits(3 * preprocess.size**2 * len(items))):
                 return None
-            return self.keeper.fill(request, {0: entry}, _crops(items), "same")
+            rows = self.keeper.fill(request, {0: entry}, _crops(self.keeper.as_hashed(items)), "same")
+            return None if rows is None else rows[0]
 
-        found = self.keeper.rows(request.name, entry, compute)
+        wanted = Wanted(len(items), BYTES, shape=(preprocess.size, preprocess.size, 3))
+        found = self.keeper.rows(request.name, entry, wanted, compute)
         return items if found is None else CachedPictures(items, found)
 
     def _decoded(self, request: RowRequest, reads: float) -> Source:
@@ -63,18 +66,21 @@ class Pictures:
             return items
         min_side = cast(ImagePreprocess, items.preprocess).min_side
         entry = key("decoded", self.keeper.digest(items), min_side, versions())
-        found = self.keeper.rows(request.name, entry, lambda: self._bitmaps(request, entry) if reads > 1 else None)
+        wanted = Wanted(len(items), BYTES, shape=())
+        compute = partial(self._bitmaps, request, entry) if reads > 1 else lambda: None
+        found = self.keeper.rows(request.name, entry, wanted, compute)
         return items if found is None else items.decoded(found)
 
     def _bitmaps(self, request: RowRequest, entry: str) -> Rows | None:
-        items = request.items
+        items = self.keeper.as_hashed(request.items)
         groups = (request.draws[a:b] for a, b in even_spans(len(request.draws), _AT_ONCE))
         lengths = [n for some in spread(partial(_lengths, items), groups, items.workers) for n in some]
         if not self.keeper.agreed(self.keeper.cache.fits(sum(lengths))):
             self.keeper.tell_size(request.name, sum(lengths))
             return None
         rows = RowRequest(request.name, items, request.draws, request.place, tuple(lengths))
-        return self.keeper.fill(rows, {0: entry}, partial(_bitmaps, items, lengths), "same")
+        found = self.keeper.fill(rows, {0: entry}, partial(_bitmaps, items, lengths), "same")
+        return None if found is None else found[0]
 
 
 def _crops(items: Items) -> RowMaker:

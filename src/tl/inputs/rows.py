@@ -1,116 +1,151 @@
-"""Rows that were computed before: one memory-mapped file, read by number, as batches that start late.
+"""Rows that were computed before: one file, read by number, as batches that start late.
 
-A cache entry is a folder with `rows.bin` (the numbers), `layout.json` (their shape and type) and, while it is written,
-`done.bin` (a byte for each finished chunk). Writing is in filling.py.
+A cache entry is a folder with `rows.bin` (the numbers), `layout.json` (their shape and type), `digests.bin` (checksums,
+see layout.py) and, while it is written, `done.bin` (a byte for each finished chunk). Writing is in filling.py.
 """
 
 from __future__ import annotations
 
-import json
-import mmap
 import os
-import warnings
+import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from functools import cached_property
-from itertools import tee
+from itertools import accumulate, pairwise, tee
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tl.batch import Batch, Inputs
+from tl.errors import TLError
+from tl.inputs.layout import (
+    DIGEST_BYTES,
+    DIGESTS,
+    HEAD_BYTES,
+    LAYOUT,
+    ROWS,
+    Damaged,
+    digest,
+    head,
+    own_entry,
+    own_file,
+    parse_layout,
+    spoil,
+)
 from tl.inputs.streams import Draw, Source
+from tl.recipe.yamlfile import short_path
 
-LAYOUT, ROWS, DONE = "layout.json", "rows.bin", "done.bin"
-# Pages that were read count as this process's memory until they are let go.
-_RESIDENT, _READAHEAD = 256 * 1024**2, 64 * 1024
-
-
-@dataclass(frozen=True)
-class Layout:
-    """`n` rows of `shape`; with `lengths`, row i has the shape (lengths[i], *shape). `dtype` is torch's name."""
-
-    n: int
-    dtype: str
-    shape: tuple[int, ...]
-    lengths: tuple[int, ...] | None = None
-
-    @cached_property
-    def unit(self) -> int:
-        """How many numbers a row holds, or each entry of a row that has a length."""
-        total = 1
-        for size in self.shape:
-            total *= size
-        return total
-
-    @cached_property
-    def itemsize(self) -> int:
-        return int(torch.empty(0, dtype=getattr(torch, self.dtype)).element_size())
-
-    @cached_property
-    def offsets(self) -> npt.NDArray[np.int64] | None:
-        """The entry at which each row begins; None where all rows have the same size."""
-        return None if self.lengths is None else np.cumsum([0, *self.lengths])
-
-    @property
-    def bytes(self) -> int:
-        """The bytes of all rows together."""
-        return (self.n if self.lengths is None else sum(self.lengths)) * self.unit * self.itemsize
-
-    def span(self, number: int) -> tuple[int, int]:
-        """The first entry of a row, and the entry after its last one."""
-        if self.offsets is None:
-            return number, number + 1
-        return int(self.offsets[number]), int(self.offsets[number + 1])
-
-    @classmethod
-    def read(cls, folder: Path) -> Layout:
-        facts = json.loads((folder / LAYOUT).read_text(encoding="utf-8"))
-        lengths = facts["lengths"]
-        return cls(facts["n"], facts["dtype"], tuple(facts["shape"]), None if lengths is None else tuple(lengths))
+# An entry of at most so many bytes is checked whole before a run's first step, when it can still be computed anew; of a
+# larger one, each row is checked when it is first read.
+CHECKED_AT_ONCE = 256 * 1024**2
+_BLOCK = 1024**2
 
 
 class Rows:
-    """The rows of a finished cache entry; ValueError, KeyError or OSError where the folder lacks some of them."""
+    """The rows of a finished cache entry; Damaged or OSError where the folder is none of our own.
+
+    Rows are read, not mapped: where a file is cut short, or its disk fails, a mapped page ends the process (SIGBUS).
+    """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.layout = folder, Layout.read(folder)
-        with (folder / ROWS).open("rb") as file:
-            if os.fstat(file.fileno()).st_size != self.layout.bytes:
-                raise ValueError(f"{folder} does not hold all of its rows")
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        with warnings.catch_warnings():
-            # The buffer is read-only; a private writable map would need as much memory as the file is long.
-            warnings.filterwarnings("ignore", "The given buffer is not writable")
-            flat = torch.frombuffer(self._map, dtype=getattr(torch, self.layout.dtype))
-        self._flat = flat.view(-1, *self.layout.shape)
-        self._touched = 0
+        self.folder = folder
+        with own_entry(folder) as place:
+            with own_file(place, LAYOUT) as file:
+                layout = file.read()
+            with own_file(place, DIGESTS) as file:
+                self._inode = os.fstat(file.fileno()).st_ino
+                self._digests = self._sealed(layout, file.read())
+            self.layout = parse_layout(layout)
+            with own_file(place, ROWS) as file:
+                self._file = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._file)
+        if len(self._digests) != self.layout.n or os.fstat(self._file).st_size != self.layout.bytes:
+            raise Damaged("its files do not have the sizes that its layout says")
+        self._checked = bytearray(self.layout.n)
+        self._row_bytes = self.layout.unit * self.layout.itemsize
+        self._dtype: torch.dtype = getattr(torch, self.layout.dtype)
+
+    def _sealed(self, layout: bytes, content: bytes) -> memoryview:
+        """The rows' checksums; Damaged where the file that holds them is none, or is that of another layout."""
+        if content[:HEAD_BYTES] != head(self.folder, layout) or len(content) % DIGEST_BYTES:
+            raise Damaged("its layout differs from its checksum")
+        return memoryview(content)[HEAD_BYTES:].cast("I")
 
     def __reduce__(self) -> tuple[type[Rows], tuple[Path]]:
-        """A process that is not forked maps the file by itself."""
+        """A process that is not forked opens the files by itself."""
         return Rows, (self.folder,)
+
+    def check(self) -> None:
+        """Check all rows of an entry that is not large; Damaged where one differs from its checksum."""
+        n, total = self.layout.n, self.layout.bytes
+        if total > CHECKED_AT_ONCE:
+            return
+        step = max(1, n * _BLOCK // max(1, total))
+        for first in range(0, n, step):
+            last = min(first + step, n)
+            self._read(first, last, memoryview(bytearray(self._place(last) - self._place(first))))
 
     def take(self, numbers: Sequence[int]) -> Tensor:
         """Rows of one size, stacked: (len(numbers), *shape)."""
-        taken = self._flat[torch.tensor(numbers, dtype=torch.long)]
-        self._let_go(len(numbers), taken.nbytes)
+        taken = torch.empty((len(numbers), *self.layout.shape), dtype=self._dtype)
+        content, size = _content(taken), self._row_bytes
+        with self._telling():
+            for place, number in enumerate(numbers):
+                self._read(number, number + 1, content[place * size : (place + 1) * size])
         return taken
 
     def ragged(self, numbers: Sequence[int]) -> list[Tensor]:
-        """Rows that have lengths, each (length, *shape); each row is valid until the next call only."""
-        found = [self._flat[slice(*self.layout.span(number))] for number in numbers]
-        self._let_go(len(numbers), sum(row.nbytes for row in found))
-        return found
+        """Rows that have lengths, each (length, *shape)."""
+        spans = [self.layout.span(number) for number in numbers]
+        ends = [0, *accumulate(last - first for first, last in spans)]
+        taken = torch.empty((ends[-1], *self.layout.shape), dtype=self._dtype)
+        content, size = _content(taken), self._row_bytes
+        with self._telling():
+            for number, (begin, end) in zip(numbers, pairwise(ends), strict=True):
+                self._read(number, number + 1, content[begin * size : end * size])
+        return [taken[begin:end] for begin, end in pairwise(ends)]
 
-    def _let_go(self, rows: int, size: int) -> None:
-        self._touched += max(size, rows * _READAHEAD)
-        if self._touched > _RESIDENT and len(self._map) > _RESIDENT:
-            self._map.madvise(mmap.MADV_DONTNEED)
-            self._touched = 0
+    def _place(self, number: int) -> int:
+        """The byte at which a row begins, or at which the last row ends."""
+        offsets = self.layout.offsets
+        return (number if offsets is None else int(offsets[number])) * self._row_bytes
+
+    def _read(self, first: int, last: int, content: memoryview) -> None:
+        """Fill `content` with the rows first..last-1, and check those that were not read before."""
+        begin, read = self._place(first), 0
+        while read < len(content):
+            count = os.preadv(self._file, [content[read:]], begin + read)
+            if not count:
+                raise Damaged("its rows were cut short")
+            read += count
+        for number in range(first, last):
+            if not self._checked[number]:
+                row = content[self._place(number) - begin : self._place(number + 1) - begin]
+                if digest(number, row) != self._digests[number]:
+                    raise Damaged(f"row {number} differs from its checksum")
+                self._checked[number] = 1
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turn damage that shows while a run reads into a TLError, after which the entry is computed anew."""
+        try:
+            yield
+        except (Damaged, OSError) as error:
+            why = error.strerror or error if isinstance(error, OSError) else error
+            spoil(self.folder, self._inode)
+            raise TLError(
+                f"cache: {short_path(self.folder)} cannot be used further: {why}, as by a failing disk or another "
+                "program. Resume the run, or start it again: these rows are then computed anew. If that happens "
+                "again, name a folder on another disk (cache.folder), or set cache.use=never."
+            ) from error
+
+
+def _content(rows: Tensor) -> memoryview:
+    """The memory of rows as bytes."""
+    content: memoryview = rows.view(-1).view(torch.uint8).numpy().data
+    return content
 
 
 class CachedActivations(Source):
