@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tl.components.picture import decoded, decoded_size, is_animated, open_image
 from tl.components.sample import Picture
@@ -97,6 +98,29 @@ def test_orientation_is_applied(tmp_path: Path) -> None:
     exif[0x0112] = 6
     Image.new("RGB", (6, 3)).save(tmp_path / "a.jpg", exif=exif)
     assert open_image(tmp_path / "a.jpg").size == (3, 6)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF"])
+def test_a_picture_is_saved_without_what_its_file_told(kind: str) -> None:
+    exif, text = Image.Exif(), PngInfo()
+    exif[0x010E] = "SECRET"
+    text.add_text("comment", "SECRET")
+    told = {
+        "JPEG": {"exif": exif, "comment": b"SECRET", "icc_profile": b"SECRET", "xmp": b"SECRET"},
+        "PNG": {"exif": exif, "pnginfo": text, "icc_profile": b"SECRET"},
+        "WEBP": {"exif": exif, "icc_profile": b"SECRET", "xmp": b"SECRET"},
+        "TIFF": {"exif": exif, "icc_profile": b"SECRET"},
+        "GIF": {"comment": b"SECRET"},
+    }[kind]
+    file = io.BytesIO()
+    Image.effect_noise((40, 30), 60).convert("RGB").save(file, kind, **told)
+    file.write(b"SECRET")
+    assert b"SECRET" in file.getvalue()[:-6]
+    image = open_image(Picture("x", "x", file.getvalue))
+    for saved_as in ("JPEG", "PNG", "WEBP", "TIFF", "GIF"):
+        out = io.BytesIO()
+        image.save(out, saved_as)
+        assert b"SECRET" not in out.getvalue(), saved_as
 
 
 def test_pictures_that_are_no_files() -> None:

@@ -83,7 +83,8 @@ def test_the_policy_allows_exactly_the_script_of_the_page() -> None:
     script = html.split("<script>")[1].split("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in html
-    assert "default-src 'none'" in html
+    for directive in ("default-src", "base-uri", "form-action"):
+        assert f"{directive} 'none'" in html
 
 
 @pytest.mark.parametrize(

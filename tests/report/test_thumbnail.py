@@ -6,6 +6,7 @@ import base64
 import io
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tl.report.thumbnail import LARGEST_BYTES, data_uri
 
@@ -29,6 +30,26 @@ def test_thumbnails_become_data_uris() -> None:
     noise = Image.effect_noise((300, 200), 80)
     Image.merge("RGBA", (noise, noise, noise, noise)).save(see_through, "PNG")
     assert (data_uri(see_through.getvalue()) or "").startswith("data:image/png")
+
+
+def test_what_is_made_smaller_keeps_no_metadata() -> None:
+    for kind, mode in (("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "P")):
+        out = io.BytesIO()
+        facts: dict[str, object] = {"exif": exif(), "comment": b"SECRET", "icc_profile": b"SECRET", "xmp": b"SECRET"}
+        if kind == "PNG":
+            text = PngInfo()
+            text.add_text("comment", "SECRET")
+            facts = {"exif": exif(), "pnginfo": text, "icc_profile": b"SECRET"}
+        Image.effect_noise((500, 400), 80).convert(mode).save(out, kind, **facts)
+        assert b"SECRET" in out.getvalue()
+        uri = data_uri(out.getvalue()) or ""
+        assert b"SECRET" not in base64.b64decode(uri.split(",")[1])
+
+
+def exif() -> Image.Exif:
+    made = Image.Exif()
+    made[0x010E] = "SECRET"
+    return made
 
 
 def test_bytes_that_are_no_picture_are_left_out() -> None:

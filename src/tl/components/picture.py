@@ -41,7 +41,9 @@ def open_image(source: Raw, min_side: int | None = None) -> Image:
     image = decoded(source, min_side)
     with _naming_errors(source):
         ImageOps.exif_transpose(image, in_place=True)
-        return _rgb(image)
+        upright = _rgb(image)
+        upright.info.clear()  # what the file tells beside its pixels would be saved with the picture
+        return upright
 
 
 def decoded(source: Raw, min_side: int | None = None) -> Image:

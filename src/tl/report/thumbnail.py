@@ -30,6 +30,7 @@ def data_uri(picture: bytes) -> str | None:
 def _shrunk(picture: bytes) -> tuple[bytes, str]:
     with Image.open(io.BytesIO(picture)) as image:
         image.thumbnail((SIDE, SIDE))
+        image.info = {key: value for key, value in image.info.items() if key == "transparency"}  # else it is saved too
         transparent = image.mode in ("RGBA", "LA", "P", "PA")
         out = io.BytesIO()
         if transparent:

@@ -31,8 +31,16 @@ def versions() -> dict[str, str]:
 
 
 def git_commit(folder: Path) -> str:
-    """The commit of the checkout around `folder`, with '+' where files differ from it; '' outside a checkout."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    """The commit of the checkout that holds `folder` as src/tl, with '+' where files differ from it; '' elsewhere.
+
+    No other checkout around it is asked: it may be a stranger's, whose configuration names programs that git runs.
+    """
+    checkout = folder.parents[1]
+    if folder.parent.name != "src" or not (checkout / ".git").exists():
+        return ""
+    no_programs = ["-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
+    place = ["-C", str(checkout), f"--git-dir={checkout / '.git'}", f"--work-tree={checkout}"]
+    command = ["git", *no_programs, *place, "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (FileNotFoundError, subprocess.TimeoutExpired):
