@@ -187,6 +187,46 @@ def test_only_one_file_prints_and_tables_come_from_one_class() -> None:
         assert "Console" not in called, path
 
 
+BROAD = {"Exception", "BaseException"}
+
+
+def broad_catches(tree: ast.AST) -> Iterator[int]:
+    """The lines that catch whatever is raised: `except:`, `except Exception`, `suppress(Exception)`.
+
+    Who ends with a bare `raise` only tidies up.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            if ast.unparse(node.body[-1]) == "raise":
+                continue
+            caught = {n.id for n in ast.walk(node.type) if isinstance(n, ast.Name)} if node.type else BROAD
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+            caught = {n.id for argument in node.args for n in ast.walk(argument) if isinstance(n, ast.Name)}
+        else:
+            continue
+        if caught & BROAD:
+            yield node.lineno
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_only_the_boundary_catches_whatever_is_raised(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    broad = [*broad_catches(tree)]
+    instead = f"{path}: lines {broad} catch whatever is raised: put `reading` of tl.foreign around the library's call"
+    assert len(broad) == (1 if path == SOURCE / "foreign.py" else 0), instead
+    handlers = [node.type for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)]
+    listed = [h for h in handlers if isinstance(h, ast.Tuple) and len(h.elts) > 4]
+    assert not listed, f"{path}: a list of {ast.unparse(listed[0])} lacks one more: use `reading` of tl.foreign"
+
+
+def test_a_broad_catch_is_found() -> None:
+    texts = ["try: x\nexcept: y", "try: x\nexcept (KeyError, Exception): y", "try: x\nexcept* BaseException: y"]
+    texts += ["with contextlib.suppress(Exception): x"]
+    assert [len([*broad_catches(ast.parse(text))]) for text in texts] == [1, 1, 1, 1]
+    for fine in ("except (KeyError, OSError): y", "except BaseException:\n    y\n    raise"):
+        assert not [*broad_catches(ast.parse(f"try: x\n{fine}"))]
+
+
 def test_options_have_no_python_defaults() -> None:
     for group in GROUPS:
         for path in (SOURCE / "components" / group).glob("*.py"):

@@ -155,7 +155,7 @@ OUT_OF_RANGE = [
     ("augment", "text", {"swap": 2.0}, "augment.swap '2.0' is not a number from 0 to 1."),
     ("adapter", "bottleneck", {"width": 0}, "adapter.width '0' is not a whole number of at least 1."),
     ("backbone", "tiny_image", {"size": 3}, "backbone.size '3' is not a whole number of at least 8."),
-    ("backbone", "tiny_text", {"max_length": -5}, "backbone.max_length '-5' is not a whole number of at least 3."),
+    ("backbone", "tiny_text", {"max_length": -5}, "backbone.max_length '-5' is not a whole number from 3 to 1048576."),
     ("optimizer", "adamw", {"lr": 0}, "optimizer.lr '0' is not a number above 0."),
     ("optimizer", "sgd", {"lr": -1}, "optimizer.lr '-1' is not a number above 0."),
     ("optimizer", "adamw", {"betas": [0.9]},

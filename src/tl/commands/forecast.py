@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from tl.errors import TLError
+from tl.foreign import reading
 from tl.recipe.recipe import Loop, Node
 from tl.recipe.registry import options
 from tl.recipe.signature import literal
@@ -91,11 +91,9 @@ def _count_numbers(file: Path, prefix: str) -> int:
     """The exact number for a safetensors file; for any other file its size in 32-bit numbers."""
     if file.suffix != ".safetensors":
         return file.stat().st_size // _FLOAT
-    try:
+    with reading(str(file), "cannot be read as weights, it may be cut short or none", "copy it again"):
         with file.open("rb") as opened:
             (length,) = struct.unpack("<Q", opened.read(8))
             header: dict[str, Any] = json.loads(opened.read(min(length, file.stat().st_size)))
         shapes = (facts["shape"] for name, facts in header.items() if name.startswith(prefix) and "shape" in facts)
         return int(sum(prod(shape) for shape in shapes))
-    except (ArithmeticError, AttributeError, RecursionError, TypeError, ValueError, struct.error) as error:
-        raise TLError(f"{file} cannot be read as weights, it may be cut short or none: copy it again.") from error

@@ -25,6 +25,7 @@ from tl.recipe.yamlfile import YamlFile, read, short_path
 _BEFORE = {("loop", "keep_weights"): "best"}
 _MAPPINGS = (*GROUPS, *SETTINGS)
 _PRIMARY = "tl_recipe"
+_MOST_STARTS = 100
 # What whole recipes meant that lack a key which came later: a run keeps its splits.
 _FORMER: dict[str, dict[str, Any]] = {"data": {"split": {"duplicates": "apart", "groups": "by_size"}}}
 
@@ -45,6 +46,18 @@ class Composition:
     notes: list[str] = field(default_factory=list)
     unknown_options: set[str] = field(default_factory=set)
     layers: Layers = field(default_factory=Layers)
+    read: dict[Path, YamlFile] = field(default_factory=dict)
+    starts: int = 0
+
+    def start_from(self, path: Path, origin: str) -> YamlFile:
+        """The file of a recipe that another starts from, read once; TLError where there are too many of them."""
+        self.starts += 1
+        if self.starts > _MOST_STARTS:
+            text = f"{origin}: this recipe starts from more than {_MOST_STARTS} others: merge some of them."
+            raise TLError(text, code="E049")
+        if path not in self.read:
+            self.read[path] = read(path)
+        return self.read[path]
 
     def origin_of(self, key: str) -> str:
         """The origin of a dotted key; else of the mapping around the key, else of the choice of its group's option.
@@ -168,7 +181,7 @@ def _add_file(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) 
             case str():
                 composition.layers.add(file)
                 found = _included(entry, file.path, origin, composition.layers, f"defaults.{number}")
-                _add_file(read(found), composition, (*seen, file.path.resolve()))
+                _add_file(composition.start_from(found, origin), composition, (*seen, file.path.resolve()))
             case dict() if len(entry) == 1:
                 key, name = next(iter(entry.items()))
                 group = str(key).removeprefix("override ").strip().lstrip("/")

@@ -52,7 +52,7 @@ class Range:
 
     def after(self, noun: str) -> str:
         """The noun and the range in words, such as 'a number from 0 to below 1'; the noun alone for any number."""
-        low, high = f"{self.low:g}", f"{self.high:g}"
+        low, high = f"{self.low:.12g}", f"{self.high:.12g}"
         if math.isinf(self.low):
             return noun
         if math.isinf(self.high):

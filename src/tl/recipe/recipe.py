@@ -60,10 +60,10 @@ class Loop:
     compile: bool
     deterministic: bool
     shard: bool
-    workers: Annotated[int, "at least 0"] | Literal["auto"]
+    workers: Annotated[int, "0 to 1000"] | Literal["auto"]
     bucket: bool
     views: Annotated[int, "at least 1"] | None
-    bootstrap: Annotated[int, "at least 0"]
+    bootstrap: Annotated[int, "0 to 100000"]
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...]
 
     @property

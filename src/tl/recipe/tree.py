@@ -59,8 +59,9 @@ class _Bounded(yaml.SafeLoader):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._depth, self._nodes = 0, 0
+        self._depth, self._deepest, self._nodes = 0, 0, 0
         self._sizes: dict[int, int] = {}
+        self._heights: dict[int, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
@@ -71,9 +72,16 @@ class _Bounded(yaml.SafeLoader):
             )
         self._depth += 1
         self._require(self._depth <= _MOST_LEVELS, event, f"it is nested deeper than {_MOST_LEVELS} levels")
+        above, self._deepest = self._deepest, self._depth
         node = super().compose_node(parent, index)
-        self._depth -= 1
         self._require(not alias or id(node) in self._sizes, event, "an alias stands within what it stands for")
+        if alias:
+            self._deepest += self._heights[id(node)]
+            self._require(self._deepest <= _MOST_LEVELS, event, f"it is nested deeper than {_MOST_LEVELS} levels")
+        else:
+            self._heights[id(node)] = self._deepest - self._depth
+        self._deepest = max(above, self._deepest)
+        self._depth -= 1
         if isinstance(node, yaml.ScalarNode):
             number = node.tag.endswith((":int", ":float"))
             self._require(

@@ -54,13 +54,8 @@ class DamagedCheckpoint(Exception):
 @contextmanager
 def restoring(run: Path) -> Iterator[None]:
     """A context for restoring a checkpoint: TLError where it does not fit the run's recipe, or is made up."""
-    try:
+    with reading(f"'{run}'", "its checkpoints are not those of a run of its recipe", "start a new run"):
         yield
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise TLError(
-            f"The checkpoints in '{run}' are not those of a run of its recipe ({reason}): start a new run."
-        ) from error
 
 
 class Checkpoints:

@@ -31,7 +31,7 @@ class TinyText(Backbone):
     STAGES: ClassVar[dict[str, int]] = {"": 3}
     dim = DIM
 
-    def __init__(self, *, weights: Weights, max_length: Annotated[int, "at least 3"]) -> None:
+    def __init__(self, *, weights: Weights, max_length: Annotated[int, "3 to 1048576"]) -> None:
         super().__init__()
         check_no_model_folder(weights, "tiny_text", "tl/components/backbone/shipped/tiny_text.safetensors")
         found = shipped()

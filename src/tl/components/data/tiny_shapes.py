@@ -22,7 +22,7 @@ class TinyShapes(DataSource):
     kind = "single"
 
     def __init__(
-        self, *, n: Annotated[int, "at least 8"], seed: Annotated[int, "any"], **common: Unpack[Common]
+        self, *, n: Annotated[int, "8 to 1000000"], seed: Annotated[int, "any"], **common: Unpack[Common]
     ) -> None:
         super().__init__(common)
         self.n, self.seed = n, seed
