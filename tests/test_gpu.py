@@ -61,7 +61,7 @@ def test_half_precision_learns_what_single_precision_learns(
 
 @needs_cuda
 def test_batches_of_workers_lie_in_pinned_memory() -> None:
-    found = list(spread(_ones, iter([3, 4, 5]), 2, pin=True))
+    found = list(spread(_ones, iter([3, 4, 5]), 2, describe=str, pin=True))
     assert [tensor.numel() for tensor in found] == [3, 4, 5]
     assert all(tensor.is_pinned() for tensor in found)
     moved = [tensor.to("cuda", non_blocking=True) for tensor in found]

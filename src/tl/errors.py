@@ -89,7 +89,7 @@ class Unwritable(MachineFault):
 
 
 class Stopped(TLError):
-    """A signal ended the run, after a checkpoint was written; the exit code is 128 + the signal's number."""
+    """A signal ended the run, after a checkpoint where one could be written; the exit code is 128 + its number."""
 
     def __init__(self, text: str, signal: int) -> None:
         super().__init__(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import stat
 from pathlib import Path
@@ -33,7 +34,7 @@ def test_processes_meet_in_a_folder_that_no_other_user_opens(monkeypatch: pytest
     children: list[Child] = []
     monkeypatch.setenv("MASTER_PORT", "29500")
     monkeypatch.setattr(launch.subprocess, "Popen", lambda *a, **k: children.append(Child(*a, **k)) or children[-1])
-    launch.relaunch(2)
+    launch.relaunch(2, math.inf)
     assert [child.env["RANK"] for child in children] == ["0", "1"]
     for child in children:
         assert (child.mode, child.met, child.printed) == (0o700, False, [])
@@ -48,4 +49,4 @@ def test_processes_meet_in_a_folder_that_no_other_user_opens(monkeypatch: pytest
 def test_without_a_loopback_it_is_a_mistake(name: str, broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, name, broken)
     with pytest.raises(TLError, match=r"^--processes 2: processes talk over the loopback interface .*: bring it up"):
-        launch.relaunch(2)
+        launch.relaunch(2, math.inf)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -20,6 +21,8 @@ from tl.commands.launch import _passing_signals_on
 from tl.errors import Stopped
 from tl.inputs.filling import Filling
 from tl.inputs.supply import Supply
+from tl.inputs.waiting import wait_on
+from tl.run.stops import STOPS
 from tl.training.signals import StopSignals
 
 LONG = ["data=tiny_sentences", "data.n=60", "backbone=tiny_text", "loop.length=400step", "loop.batch=8"]
@@ -177,6 +180,15 @@ class AloneInItsJob:
     num_processes = 1
 
 
+def gives_up(stopped: Stopped) -> NoReturn:
+    os.write(2, f"{stopped}\n".encode())
+    os._exit(stopped.exit_code)
+
+
+def alone(until: float = math.inf, say: Callable[[str], None] = print) -> StopSignals:
+    return StopSignals(AloneInItsJob(), Path("run"), until, say, gives_up)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def ignored() -> Iterator[list[signal.Signals]]:
     """SIGINT and SIGHUP, ignored for the time of a test, as a script's background job under nohup begins."""
@@ -188,7 +200,7 @@ def ignored() -> Iterator[list[signal.Signals]]:
 
 
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored(ignored: list[signal.Signals]) -> None:
-    with StopSignals(AloneInItsJob(), Path("run")) as signals:  # type: ignore[arg-type]
+    with alone() as signals:
         for number in ignored:
             os.kill(os.getpid(), number)
         assert signals.pending(save=False) == (0, False)
@@ -197,11 +209,40 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored(ignored: list[si
     assert [signal.getsignal(number) for number in ignored] == [signal.SIG_IGN, signal.SIG_IGN]
 
 
+@pytest.mark.parametrize("number", STOPS)
+def test_each_signal_is_heard_and_a_warning_may_come_again(number: signal.Signals) -> None:
+    with alone() as signals:
+        for _ in range(2):
+            os.kill(os.getpid(), number)
+            assert signals.pending(save=True) == (number, True)
+        assert signals.stopped(*signals.pending(save=False)[:1]).exit_code == 128 + number
+
+
+def test_a_slow_disk_is_waited_for_until_the_run_is_to_stop() -> None:
+    said: list[str] = []
+    with alone(say=said.append) as signals:
+        for seconds in (*range(1, 300), 3):
+            wait_on(seconds, "a/1.png and 7 more")
+        assert said == [
+            "Waiting for a/1.png and 7 more since 1 min 0 s: loop.workers read on.",
+            "Waiting for a/1.png and 7 more since 2 min 0 s: loop.workers read on.",
+            "Waiting for a/1.png and 7 more since 4 min 0 s: loop.workers read on.",
+        ]
+        signals.stops.hear(signal.SIGUSR1)
+        wait_on(9, "a/1.png")
+        with pytest.raises(Stopped, match=r"Stopped, since reading a/1\.png does not end\. Go on with: "):
+            wait_on(11, "a/1.png")
+    wait_on(11, "a/1.png")
+
+
 def test_the_time_limit_is_heard_whatever_was_ignored() -> None:
     before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
     try:
-        stopping = StopSignals(AloneInItsJob(), Path("run"), until=time.monotonic() + 0.01)  # type: ignore[arg-type]
-        with stopping as signals, pytest.raises(Stopped, match=r"loop\.max_time is over"), signals.at_once():
+        with (
+            alone(until=time.monotonic() + 0.01) as signals,
+            pytest.raises(Stopped, match=r"loop\.max_time is over"),
+            signals.at_once(),
+        ):
             signal.pause()
     finally:
         signal.signal(signal.SIGALRM, before)
@@ -210,10 +251,10 @@ def test_the_time_limit_is_heard_whatever_was_ignored() -> None:
 def test_a_launcher_passes_on_no_signal_that_it_was_to_ignore(ignored: list[signal.Signals], tmp_path: Path) -> None:
     """Its processes are started as it was: a signal to the whole group is ignored by all of them."""
     asks = "import signal, sys; sys.exit(10 * (signal.getsignal(2) == signal.SIG_IGN) + (signal.getsignal(1) == 1))"
-    with _passing_signals_on([], tmp_path) as sent:
+    with _passing_signals_on([], tmp_path) as orders:
         for number in ignored:
             os.kill(os.getpid(), number)
-        assert sent == []
+        assert orders.stops.number == 0
         os.kill(os.getpid(), signal.SIGTERM)
-        assert sent == [signal.SIGTERM]
+        assert orders.stops.number == signal.SIGTERM
         assert subprocess.run([sys.executable, "-c", asks], check=False, process_group=0).returncode == 11

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +47,8 @@ def finetune(
         raise TLError(f"--processes {processes}: torchrun or accelerate already starts the processes: leave it out.")
     loaded = _load_recipe(recipe, overrides or [], resume)
     if processes > 1 and not launched():
-        return relaunch(processes)
+        limit = loaded.loop.max_time
+        return relaunch(processes, time.monotonic() + (math.inf if limit is None else 60 * limit.value))
     return _find_rates(loaded, json) if find_lr else _train(loaded, resume, runs, json)
 
 

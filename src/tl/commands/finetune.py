@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from tl.commands.assemble import Assembly
+from tl.commands.launch import launched, leave_message
 from tl.commands.prepare import Prepared, prepare
 from tl.commands.report import write_report
 from tl.commands.same_data import change_of_data, data_facts
 from tl.commands.settle import without_cache_folder
 from tl.components.preprocess import fingerprint, to_json
-from tl.errors import TLError
+from tl.errors import Stopped, TLError
 from tl.evaluation.evaluator import Outputs
 from tl.evaluation.outcome import MOST_COLUMNS, Outcome, csv_text, decisions, outcome, with_caution
 from tl.inputs.supply import Supply
@@ -76,7 +80,8 @@ def _train(request: Request, listener: Listener) -> Path:
             check_free_space(run.path, trainer.room)
         with restoring(run.path):
             resumed = request.resume is not None and trainer.restore()
-        with StopSignals(accelerator, run.path, _deadline(recipe, began)) as signals:
+        give_up = partial(_give_up, listener)
+        with StopSignals(accelerator, run.path, _deadline(recipe, began), say, give_up) as signals:
             if not resumed:
                 with signals.at_once():
                     ready.start_head(supply)
@@ -106,6 +111,15 @@ def _finish(run: Run, ready: Prepared, supply: Supply, cursor: Cursor) -> None:
     if run.writes:
         run.update_meta(seconds=run.seconds)
         write_report(run, assembly, outcomes, ready.streams["train"].source.truncation())
+
+
+def _give_up(listener: Listener, stopped: Stopped) -> NoReturn:
+    """End this process at once, from whichever thread, with a line for the user."""
+    if launched():
+        leave_message(str(stopped), stopped.exit_code)
+    else:
+        listener.note(str(stopped))
+    os._exit(stopped.exit_code)
 
 
 def find_rates(recipe: Recipe, listener: Listener) -> dict[str, RateSweep]:

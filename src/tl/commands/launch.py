@@ -13,6 +13,7 @@ the first process that fails prints its message; the processes agree on which on
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +31,7 @@ from types import FrameType
 from typing import Literal
 
 from tl.errors import Mistake, TLError
+from tl.run.stops import Stops, heard
 
 # Environment variables that a child gets: the folder for its message, the file by which the processes find each other,
 # and the process id of the launcher.
@@ -36,7 +39,7 @@ _MESSAGES, _MEETING, _LAUNCHER = "TL_MESSAGE_FOLDER", "TL_MEETING_FILE", "TL_LAU
 _LOOPBACK = ("lo", "lo0")  # its name on Linux, and on macOS
 _PRINTED = "tl_printed"
 _KILL_AFTER, _MESSAGE_WAIT, _ORPHAN_TIME, _POLL = 10.0, 3.0, 60.0, 0.5  # seconds
-_PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
+_INSISTED = 8.0  # seconds
 Children = Sequence["subprocess.Popen[bytes]"]
 
 
@@ -49,21 +52,24 @@ class Ended(TLError):
         self.exit_code = exit_code
 
 
-def relaunch(processes: int) -> None:
-    """Run the present command in `processes` processes; raises Ended where one of them did not come to its end."""
+def relaunch(processes: int, until: float) -> None:
+    """Run the present command in `processes` processes; raises Ended where one of them did not come to its end.
+
+    At the time `until` (seconds of the monotonic clock) they are to stop by themselves.
+    """
     loopback = _loopback(processes)
     with TemporaryDirectory(prefix="tl_launch_") as name:
         folder = Path(name, "messages")
         folder.mkdir()
         children: list[subprocess.Popen[bytes]] = []
-        with _passing_signals_on(children, folder) as sent:
+        with _passing_signals_on(children, folder) as orders:
             children.extend(_start(environment) for environment in _environments(processes, folder, loopback))
-            rank, code = _wait(children, folder)
+            rank, code = _wait(children, folder, orders, until)
         messages = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("[0-9]*"))]
     if messages:
         raise Ended("\n".join(dict.fromkeys(text for text, _ in messages if text)), messages[0][1])
-    if code and sent:
-        raise Ended("", 128 + sent[0])
+    if code and orders.stops.number:
+        raise Ended("", 128 + orders.stops.number)
     if code < 0:
         text = f"Process {rank} of 0 to {processes - 1} was ended by {signal.Signals(-code).name}"
         memory = ", as by a system that has no memory left" if code == -signal.SIGKILL else ""
@@ -178,45 +184,66 @@ def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, process_group=0)
 
 
-@contextmanager
-def _passing_signals_on(children: Children, folder: Path) -> Iterator[list[int]]:
-    """A context in which each signal to this process is passed on to every child; the list holds the signals sent.
+@dataclass
+class _Orders:
+    """The signals that the launcher has passed on, and when somebody insisted that it stop at once."""
 
-    A signal that was ignored when this process began stays so, as SIGHUP under nohup; the children ignore it too.
+    stops: Stops = field(default_factory=Stops)
+    insisted: float = math.inf
+
+
+@contextmanager
+def _passing_signals_on(children: Children, folder: Path) -> Iterator[_Orders]:
+    """A context in which each signal to this process is passed on to every child.
+
+    A signal that was ignored when this process began stays so, as SIGHUP under nohup; the children ignore it too. A
+    child that something has stopped (SIGSTOP) is let go on: the others wait for it, to end the step and save.
     """
-    sent: list[int] = []
+    orders = _Orders()
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        sent.append(_PASSED_ON[signal.Signals(number)])
+        if orders.stops.hear(number):
+            orders.insisted = min(orders.insisted, time.monotonic())
         (folder / "signal").touch()
-        for child in children:
-            child.send_signal(sent[-1])
+        _send(children, number, signal.SIGCONT)
 
-    heard = [number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, pass_on) for number in heard}
+    before = {number: signal.signal(number, pass_on) for number in heard()}
     try:
-        yield sent
+        yield orders
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _wait(children: Children, folder: Path) -> tuple[int, int]:
+def _send(children: Children, *numbers: int) -> None:
+    for child in children:
+        for number in numbers:
+            child.send_signal(number)
+
+
+def _wait(children: Children, folder: Path, orders: _Orders, until: float) -> tuple[int, int]:
     """Wait until all children have ended; gives the number of the first that failed and its exit code, or 0.
 
     The others may wait for a failed child for ever, so they are killed after a while; not after a signal, which all of
-    them got, since the first child may still be writing its checkpoint.
+    them got, while the first child may still be writing its checkpoint.
     """
-    rank, first, failed_at = 0, 0, 0.0
+    rank, first, alone = 0, 0, math.inf
     while True:
         codes = [child.poll() for child in children]
         failed = next(((number, code) for number, code in enumerate(codes) if code), None)
         if failed is not None and not first:
-            (rank, first), failed_at = failed, time.monotonic()
+            rank, first = failed
             (folder / "failed").touch()
         if None not in codes:
             return rank, first
-        if first and first < 128 and time.monotonic() > failed_at + _KILL_AFTER:
-            for child in children:
-                child.kill()
+        now = time.monotonic()
+        if (first and first < 128) or codes[0] is not None:
+            alone = min(alone, now)
+        if now > alone + _KILL_AFTER or now > orders.insisted + _INSISTED:
+            _send(children, signal.SIGKILL)
+            if codes[0] == 0 and not first:
+                return 0, 0  # the first child has written all that there is
+        if now > until:
+            until = math.inf
+            _send(children, signal.SIGCONT)
         time.sleep(0.05)

@@ -46,6 +46,9 @@ class NoSignals:
     def at_once(self) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def unhurried(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def stopped(self, number: int, where: str) -> Stopped:
         return Stopped(where, number)
 

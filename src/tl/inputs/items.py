@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -50,7 +50,13 @@ class Reader(Source):
         """The batch of these draws."""
 
     def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
-        return spread(self.batch, plans, self.workers, pin=True)
+        return spread(self.batch, plans, self.workers, describe=partial(described, self.samples), pin=True)
+
+
+def described(samples: Samples, draws: Sequence[Draw]) -> str:
+    """The samples of a batch in few words: where the first comes from, and how many follow."""
+    first = samples.places[draws[0].number]
+    return f"{first} and {len(draws) - 1} more" if len(draws) > 1 else first
 
 
 class Items(Reader):

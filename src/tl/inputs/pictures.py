@@ -14,7 +14,7 @@ from tl.components.preprocess import ImagePreprocess, fingerprint
 from tl.errors import TLError
 from tl.inputs.cache import key
 from tl.inputs.filling import RowMaker, RowRequest
-from tl.inputs.items import CachedPictures, CroppedPictures, Items
+from tl.inputs.items import CachedPictures, CroppedPictures, Items, described
 from tl.inputs.keeper import Keeper, versions
 from tl.inputs.layout import BYTES, Wanted
 from tl.inputs.rows import Rows
@@ -74,7 +74,8 @@ class Pictures:
     def _bitmaps(self, request: RowRequest, entry: str) -> Rows | None:
         items = self.keeper.as_hashed(request.items)
         groups = (request.draws[a:b] for a, b in even_spans(len(request.draws), _AT_ONCE))
-        lengths = [n for some in spread(partial(_lengths, items), groups, items.workers) for n in some]
+        measured = spread(partial(_lengths, items), groups, items.workers, describe=partial(described, items.samples))
+        lengths = [n for some in measured for n in some]
         if not self.keeper.agreed(self.keeper.cache.fits(sum(lengths))):
             self.keeper.tell_size(request.name, sum(lengths))
             return None
@@ -95,7 +96,8 @@ def _lengths(items: Items, draws: Sequence[Draw]) -> list[int]:
 
 
 def _bitmaps(items: Items, lengths: Sequence[int], plans: Iterator[list[Draw]]) -> Iterator[list[list[Tensor]]]:
-    return ([rows] for rows in spread(partial(_rows, items, lengths), plans, items.workers))
+    made = spread(partial(_rows, items, lengths), plans, items.workers, describe=partial(described, items.samples))
+    return ([rows] for rows in made)
 
 
 def _rows(items: Items, lengths: Sequence[int], draws: list[Draw]) -> list[Tensor]:

@@ -25,6 +25,9 @@ class Signals(Protocol):
     def at_once(self) -> AbstractContextManager[None]:
         """A context in which a signal stops the run at once, not after the step."""
 
+    def unhurried(self) -> AbstractContextManager[None]:
+        """A context for work that may take long though a stop is due, as writing a checkpoint."""
+
     def stopped(self, number: int, where: str) -> Stopped:
         """The error to raise: it says which signal ended the run, where, and how to go on."""
 

@@ -43,7 +43,8 @@ class Stepper:
     """Takes the optimizer steps of a run, phase by phase.
 
     `streams` are what the present phase reads. `tally` sums the loss terms until they are logged, `watch` remembers a
-    loss that is not finite, and `ema` is the moving average of the weights where the recipe asks for one.
+    loss that is not finite, and `ema` is the moving average of the weights where the recipe asks for one. `reading` is
+    True while a step waits for its samples, before anything has changed.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Stepper:
         self.tally, self.watch = Tally(), LossWatch(accelerator.device, accelerator.num_processes)
         self.ema = averaged(job.model, loop.ema) if loop.ema is not None else None
         self._learnable: list[nn.Parameter] = []
+        self.reading = False
 
     def steps(self, cursor: Cursor, span: PhaseSpan) -> Iterator[int]:
         """Take the phase's steps from the cursor on; gives, after each step, the images or real tokens it has seen.
@@ -79,7 +81,9 @@ class Stepper:
         for number in range(cursor.step, span.stop):
             self._set_rates(cursor, span)
             self.job.method.progress.fill_(number / self.plan.total)
+            self.reading = True
             pieces = next(reading)
+            self.reading = False
             seed_device(derive(self.plan.seed, "step", number, self.accelerator.process_index), self.accelerator.device)
             with nullcontext() if timer is None else timer.step():
                 taken = self._take(step, optimizer, cursor, pieces)

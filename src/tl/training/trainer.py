@@ -65,7 +65,8 @@ class Trainer:
         if not over:
             for line in discarded(self.cursor, self.plan):
                 self._warn(line)
-            self.save()
+            with signals.unhurried():
+                self.save()
         self.load_best()
         return self.cursor
 
@@ -82,21 +83,31 @@ class Trainer:
             with signals.at_once():
                 self.stepper.streams = self.job.enter(cursor.phase)
         except Stopped:
-            self.save()
+            with signals.unhurried():
+                self.save()
             raise
         if not any(p.requires_grad for p in self.step_module.parameters()):
             self.listener.note(f"Nothing has parameters that learn in the phase '{span.phase.name}': it is skipped.")
             cursor.step = span.stop
             self._evaluate(span)
         elif not cursor.phase_over:
-            for size in self.stepper.steps(cursor, span):
-                self.listener.step(cursor.step, size)
-                self._when_due(span, signals)
+            self._take_steps(span, signals)
         verify_frozen(self.model, cursor.frozen)
         watching = span.phase.patience is not None
         if watching:
             self.load_best()
         cursor.next_phase(watching, len(self.plan.spans), self.plan.total)
+
+    def _take_steps(self, span: PhaseSpan, signals: Signals) -> None:
+        try:
+            for size in self.stepper.steps(self.cursor, span):
+                self.listener.step(self.cursor.step, size)
+                self._when_due(span, signals)
+        except Stopped:
+            if self.stepper.reading and self.accelerator.num_processes == 1:  # the step had not begun
+                with signals.unhurried():
+                    self.save()
+            raise
 
     def _say(self, line: str) -> None:
         self.listener.note(line)
@@ -124,7 +135,8 @@ class Trainer:
             self._evaluate(span)
         signal, save = signals.pending(due(step, plan.save_every) or self._minutes_over())
         if save or signal:
-            self.save()
+            with signals.unhurried():
+                self.save()
         if signal:
             raise signals.stopped(signal, f" after step {step} of {plan.total}")
 

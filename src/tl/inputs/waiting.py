@@ -1,0 +1,27 @@
+"""Who is told of samples that do not come: the commands that read without a run simply wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_told: list[Callable[[float, str], None]] = []
+
+
+@contextmanager
+def telling(told: Callable[[float, str], None]) -> Iterator[None]:
+    """A context in which `told` is called each second that reading waits: for how long, and for what.
+
+    What it raises ends the reading.
+    """
+    _told.append(told)
+    try:
+        yield
+    finally:
+        _told.remove(told)
+
+
+def wait_on(seconds: float, what: str) -> None:
+    """Tell that reading has waited so many seconds for these samples."""
+    for told in _told:
+        told(seconds, what)

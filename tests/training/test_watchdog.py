@@ -1,0 +1,56 @@
+"""A main thread that hears no signal: the process ends all the same, and one that works is left alone."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+# A mutex that its own thread holds: the thread waits within the C library, which no signal ends.
+HANGS = "lock = ctypes.create_string_buffer(64); c = ctypes.CDLL(None); [c.pthread_mutex_lock(lock) for _ in '12']"
+WAITS = "print('reads', flush=True); " + HANGS
+BEGINS = """
+import ctypes, math, os, signal, sys, threading, time
+from pathlib import Path
+from tl.run import stops
+from tl.training import watchdog
+from tests.training.test_signals import alone
+watchdog._INSISTED, watchdog._STUCK, stops._ONCE = 0.2, 0.6, 0.0
+"""
+
+
+def run(work: str, until: str = "math.inf", *, watched: bool = True, signals: int = 0) -> tuple[int, str]:
+    """The exit code and the words of a process that does this work while it trains, and hears so many SIGTERM."""
+    code = f"{BEGINS}\nwith alone(until={until}) as signals:\n    signals.watchdog.watched = {watched}\n    {work}"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    for _ in range(signals):
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.1)
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+def test_a_second_signal_ends_a_process_that_waits_for_another_for_ever() -> None:
+    code, said = run(WAITS, watched=False, signals=2)
+    assert code == 143, said
+    assert said == "Stopped (stopped at once), without a new checkpoint. Go on with: tl finetune --resume run\n"
+
+
+@pytest.mark.parametrize("signals, why", [(1, "Stopped ("), (0, "loop.max_time is over: stopped (")])
+def test_a_step_that_does_not_end_does_not_keep_a_run_that_is_to_stop(signals: int, why: str) -> None:
+    code, said = run(WAITS, "math.inf" if signals else "0.0", signals=signals)
+    assert code == (143 if signals else 142), said
+    assert said.startswith(why + "the step does not end, as where another process or a disk stands still), without")
+
+
+def test_a_process_that_computes_or_writes_is_left_alone() -> None:
+    """Whether the time is over or not; and one that only waits, while no stop is due."""
+    computes = "print(flush=True); end = time.monotonic() + 2; [0 for _ in iter(lambda: time.monotonic() < end, False)]"
+    assert run(computes, "0.0") == (0, "")
+    assert run("print(flush=True); time.sleep(2)", "0.0", watched=False) == (0, "")
+    assert run("print(flush=True); time.sleep(2)") == (0, "")
