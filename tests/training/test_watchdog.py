@@ -26,12 +26,15 @@ def run(work: str, until: str = "math.inf", *, watched: bool = True, signals: in
     code = f"{BEGINS}\nwith alone(until={until}) as signals:\n    signals.watchdog.watched = {watched}\n    {work}"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    process.stdout.readline()
-    for _ in range(signals):
-        process.send_signal(signal.SIGTERM)
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.1)
-    _, said = process.communicate(timeout=60)
+    try:
+        process.stdout.readline()
+        for _ in range(signals):
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.1)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     return process.returncode, said
 
 
