@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ import numpy as np
 import pytest
 
 from tl.components.sample import Sample
-from tl.evaluation.findings import judgement
+from tl.evaluation.findings import judgement as judgement_of
 from tl.evaluation.outcome import Outcome, decisions
 from tl.space import Space
 
 SINGLE = Space("single", ("cat", "dog", "owl"))
 MULTI = Space("multi", ("red", "big"))
 NUMBER = Space("number", ("price", "weight"), mean=(0.0, 0.0), std=(1.0, 1.0))
+
+
+judgement = partial(judgement_of, may_show=lambda _: True)
 
 
 def judged(space: Space, scores: list[list[float]], targets: Any, raw: list[list[float]] | None = None) -> Outcome:

@@ -26,6 +26,7 @@ _CODE = re.compile(r"[eE]\d{3}")
 _WITHOUT_OPTIONS = {
     "loop": "How a run goes, whatever is learnt.",
     "cache": "What frozen stages give, computed once and read back after.",
+    "report": "What a run's report shows of paths and pictures.",
     "seed": "The one seed that all chance follows from.",
     "name": "What the recipe is called.",
 }
@@ -59,7 +60,7 @@ class OptionHelp:
 
 @dataclass(frozen=True)
 class GroupHelp:
-    """A group with the help for its options; `loop`, `cache`, `seed` and `name` have keys instead of options."""
+    """A group with the help for its options; the settings (`loop`), `seed` and `name` have keys instead of options."""
 
     name: str
     what: str

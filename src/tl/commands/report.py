@@ -12,6 +12,7 @@ from typing import Any
 from tl.commands.answer import python_lines
 from tl.commands.assemble import Assembly
 from tl.commands.findings import FILE, as_facts, found_in
+from tl.commands.published import Shown, without_folders
 from tl.components.data.base import Data
 from tl.components.data.copies import equal_samples
 from tl.components.data.inspect import EqualSamples, count_duplicates
@@ -47,6 +48,8 @@ def write_report(run: Run, assembly: Assembly, outcomes: Sequence[Outcome], cut:
     found = found_in(assembly, equal)
     run.write_json(FILE, as_facts(found, assembly, equal))
     facts = gather(run, assembly, outcomes, [*found, *([cut] if cut else ())], equal)
+    if assembly.recipe.report.private:
+        facts = without_folders(facts, assembly.recipe, run.path)
     run.write("report.html", render(facts))
     run.update_meta(verdict=sentence(facts))
 
@@ -79,7 +82,7 @@ def gather(
         warnings=[*meta["warnings"], *found, *_unsaid(assembly.data.notes, found)],
         command=meta["command"],
         recipe=(run.path / RECIPE).read_text(encoding="utf-8"),
-        **(judgement(judged, *_temperature(meta, assembly)) if judged else {}),
+        **(judgement(judged, *_temperature(meta, assembly), may_show=Shown(assembly.recipe)) if judged else {}),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,20 +20,25 @@ _SHOWN = 12
 _THUMBNAIL = 192
 
 
-def judgement(judged: Outcome, temperature: float | None, unfitted: str = "") -> dict[str, Any]:
-    """The facts of the report about single answers; `unfitted` says why there is no temperature."""
+def judgement(
+    judged: Outcome, temperature: float | None, unfitted: str = "", *, may_show: Callable[[Sample], bool]
+) -> dict[str, Any]:
+    """The facts of the report about single answers; `unfitted` says why there is no temperature.
+
+    A picture that `may_show` is false for is left out, and its place says so.
+    """
     space = judged.space
     if space.kind == "number":
         columns = range(space.dim)
         pairs = [(judged.targets[:, i].tolist(), judged.scores[:, i].tolist()) for i in columns]
         scatters = [Scatter(name=n, true=t, predicted=p) for n, (t, p) in zip(space.names, pairs, strict=True)]
-        return {"scatters": scatters, "residuals": _residuals(judged)}
+        return {"scatters": scatters, "residuals": _residuals(judged, may_show)}
     classes = [ClassFact(**row) for row in per_class(space.kind, judged.scores, judged.targets, space.names)]  # type: ignore[arg-type]
     found = {"classes": classes, "calibration": _calibration(judged, temperature, unfitted)}
     if space.kind == "multi":
-        return {**found, "mistakes": _wrong_decisions(judged)}
+        return {**found, "mistakes": _wrong_decisions(judged, may_show)}
     table = Confusion(names=space.names, counts=confusion(judged.scores, judged.targets))
-    return {**found, "confusion": table, "mistakes": _mistakes(judged)}
+    return {**found, "confusion": table, "mistakes": _mistakes(judged, may_show)}
 
 
 def _calibration(judged: Outcome, temperature: float | None, unfitted: str) -> Calibration:
@@ -55,7 +60,7 @@ def _ece(bins: Sequence[BinFact]) -> float:
     return sum(gaps) / sum(one.count for one in bins)
 
 
-def _mistakes(judged: Outcome) -> list[WrongAnswer]:
+def _mistakes(judged: Outcome, may_show: Callable[[Sample], bool]) -> list[WrongAnswer]:
     predicted = decisions(judged.space, judged.scores)
     wrong = [i for i in range(len(predicted)) if predicted[i] != judged.targets[i]]
     wrong.sort(key=lambda i: -judged.scores[i, predicted[i]])
@@ -66,13 +71,13 @@ def _mistakes(judged: Outcome) -> list[WrongAnswer]:
             true=names[int(judged.targets[i])],
             predicted=names[int(predicted[i])],
             confidence=float(judged.scores[i, predicted[i]]),
-            **_shown(judged.samples[i]),
+            **_shown(judged.samples[i], may_show),
         )
         for i in wrong[:_SHOWN]
     ]
 
 
-def _wrong_decisions(judged: Outcome) -> list[WrongAnswer]:
+def _wrong_decisions(judged: Outcome, may_show: Callable[[Sample], bool]) -> list[WrongAnswer]:
     """Labels wrongly predicted or left out, the most confident first; a sample may appear for several labels."""
     wrong = decisions(judged.space, judged.scores) != judged.targets
     sureness = np.where(judged.targets.astype(bool), 1 - judged.scores, judged.scores)
@@ -82,11 +87,11 @@ def _wrong_decisions(judged: Outcome) -> list[WrongAnswer]:
         name = judged.space.names[k]
         true, said = (name, f"not {name}") if judged.targets[i, k] else (f"not {name}", name)
         sure, sample = float(sureness[i, k]), judged.samples[i]
-        found.append(WrongAnswer(id=sample.id, true=true, predicted=said, confidence=sure, **_shown(sample)))
+        found.append(WrongAnswer(id=sample.id, true=true, predicted=said, confidence=sure, **_shown(sample, may_show)))
     return found
 
 
-def _residuals(judged: Outcome) -> list[Residual]:
+def _residuals(judged: Outcome, may_show: Callable[[Sample], bool]) -> list[Residual]:
     errors = abs(judged.scores - judged.targets)
     worst = (-errors).ravel().argsort()[:_SHOWN]
     cells = [divmod(int(cell), judged.space.dim) for cell in worst]
@@ -96,17 +101,19 @@ def _residuals(judged: Outcome) -> list[Residual]:
             target=judged.space.names[k],
             true=float(judged.targets[i, k]),
             predicted=float(judged.scores[i, k]),
-            **_shown(judged.samples[i]),
+            **_shown(judged.samples[i], may_show),
         )
         for i, k in cells
     ]
 
 
-def _shown(sample: Sample) -> dict[str, Any]:
+def _shown(sample: Sample, may_show: Callable[[Sample], bool]) -> dict[str, Any]:
     if isinstance(sample.input, str):
         return {"text": sample.input}
     if isinstance(sample.input, tuple):
         return {"text": " / ".join(sample.input)}
+    if not may_show(sample):
+        return {"text": "lies outside the data's folder and is not shown (report.elsewhere)"}
     try:
         image = open_image(sample.input)
     except TLError:

@@ -24,6 +24,7 @@ from tl.recipe.yamlfile import YamlFile, read, short_path
 
 _BEFORE = {("loop", "keep_weights"): "best"}
 _MAPPINGS = (*GROUPS, *SETTINGS)
+_OLDEST = ("loop", "cache")  # the settings that every whole recipe has, whenever it was written
 _PRIMARY = "tl_recipe"
 _MOST_STARTS = 100
 # What whole recipes meant that lack a key which came later: a run keeps its splits.
@@ -142,7 +143,7 @@ def compose(reference: str, overrides: list[str]) -> Composition:
             composition.layers.forget(key)
             if top not in GROUPS:
                 composition.origins.setdefault(top, COMMAND_LINE)
-    if all(group in composition.choices for group in GROUPS) and {"name", "seed", *SETTINGS} <= values.keys():
+    if all(group in composition.choices for group in GROUPS) and {"name", "seed", *_OLDEST} <= values.keys():
         _add_newer_settings(values, composition)
     composition.values = _without_references(values, composition)
     return composition
@@ -164,6 +165,8 @@ def _add_newer_settings(values: dict[str, Any], composition: Composition) -> Non
     """
     base = read(RECIPES / "base.yaml")
     for part in SETTINGS:
+        values.setdefault(part, {})
+        composition.origins.setdefault(part, base.origins[part])
         for key, value in base.values[part].items():
             if isinstance(values[part], dict) and key not in values[part]:
                 values[part][key] = _BEFORE.get((part, key), value)

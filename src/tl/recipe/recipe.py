@@ -94,6 +94,14 @@ class CacheRules:
 
 
 @dataclass(frozen=True)
+class ReportRules:
+    """What report.html shows: paths whole or not, and pictures from outside the data's folder or not."""
+
+    private: bool
+    elsewhere: bool
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One run. `origins` tells in which file and line each dotted key was set; `notes` are lines for the user."""
 
@@ -108,6 +116,7 @@ class Recipe:
     method: Node
     loop: Loop
     cache: CacheRules
+    report: ReportRules
     seed: int
     origins: dict[str, str]
     notes: tuple[str, ...]
@@ -124,10 +133,10 @@ class Recipe:
 
     def plain(self) -> dict[str, Any]:
         """The recipe as a mapping that composes to itself again."""
-        loop, cache = ({key: plain(value) for key, value in vars(part).items()} for part in (self.loop, self.cache))
+        settings = {part: {key: plain(value) for key, value in vars(getattr(self, part)).items()} for part in SETTINGS}
         chosen = [{group: node.option} for group, node in self.nodes().items()]
         groups = {group: node.values for group, node in self.nodes().items() if node.values}
-        return {"defaults": chosen, "name": self.name, "seed": self.seed, "loop": loop, "cache": cache, **groups}
+        return {"defaults": chosen, "name": self.name, "seed": self.seed, **settings, **groups}
 
 
 @dataclass(frozen=True)
@@ -138,16 +147,18 @@ class PartialRecipe:
     nodes: dict[str, Node]
     loop: Loop | None
     cache: CacheRules | None
+    report: ReportRules | None
     mistakes: tuple[Mistake, ...]
 
     def recipe(self) -> Recipe:
         """The whole recipe; Mistakes lists everything that is wrong, each with file:line and a suggestion."""
-        if self.mistakes or self.loop is None or self.cache is None:
+        if self.mistakes or self.loop is None or self.cache is None or self.report is None:
             raise Mistakes(self.mistakes)
         return Recipe(
             name=self.composition.values["name"],
             loop=self.loop,
             cache=self.cache,
+            report=self.report,
             seed=self.composition.values["seed"],
             origins=dict(self.composition.origins),
             notes=tuple(self.composition.notes),
@@ -191,10 +202,8 @@ def read_recipe(reference: str, overrides: list[str]) -> PartialRecipe:
     values, notes = composition.values, composition.notes
     settings = {k: bind(shapes[k], absolute(shapes[k], values[k], absolute_path)) for k in SETTINGS if k in sound}
     loop = Loop(**settings["loop"]) if "loop" in settings else None
-    cache = CacheRules(**settings["cache"]) if "cache" in settings else None
-    if cache is not None and (note := why_not_counted(cache.folder, composition.origin_of("cache.folder"))):
-        notes.append(note)
-        cache = replace(cache, folder=None)
+    cache = _cache_rules(settings["cache"], composition) if "cache" in settings else None
+    shown = ReportRules(**settings["report"]) if "report" in settings else None
     for key, text in loop.mistakes().items() if loop is not None else ():
         report(f"loop.{key}", Mistake(text, code="E034"))
     if absent:
@@ -209,7 +218,17 @@ def read_recipe(reference: str, overrides: list[str]) -> PartialRecipe:
         )
         for group in groups
     }
-    return PartialRecipe(composition, nodes, loop, cache, tuple(sorted(mistakes, key=_position)))
+    return PartialRecipe(composition, nodes, loop, cache, shown, tuple(sorted(mistakes, key=_position)))
+
+
+def _cache_rules(values: dict[str, Any], composition: Composition) -> CacheRules:
+    """The rules of these values, without a folder that does not count: a note says why."""
+    rules = CacheRules(**values)
+    note = why_not_counted(rules.folder, composition.origin_of("cache.folder"))
+    if not note:
+        return rules
+    composition.notes.append(note)
+    return replace(rules, folder=None)
 
 
 def _why_no_folder_name(name: str) -> str:
@@ -248,5 +267,6 @@ def _shapes(composition: Composition) -> dict[str, Shape]:
 
 
 def settings_shape(name: str) -> Record:
-    """The shape of `loop` or `cache`."""
-    return dataclass_shape(Path(__file__), "tl.recipe.recipe", {"loop": Loop, "cache": CacheRules}[name].__name__)
+    """The shape of `loop`, `cache` or `report`."""
+    classes = {"loop": Loop, "cache": CacheRules, "report": ReportRules}
+    return dataclass_shape(Path(__file__), "tl.recipe.recipe", classes[name].__name__)

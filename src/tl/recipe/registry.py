@@ -18,7 +18,7 @@ from tl.errors import TLError
 
 GROUPS = ("data", "backbone", "head", "adapter", "freeze", "augment", "optimizer", "method")
 # The parts of a recipe that are no groups: each is a mapping whose keys are the same for all recipes.
-SETTINGS = ("loop", "cache")
+SETTINGS = ("loop", "cache", "report")
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z])")
 _PACKAGE = Path(__file__).parents[1]
 _COMPONENTS = _PACKAGE / "components"

@@ -9,6 +9,7 @@ from typing import cast
 from tl.cli.printing.json_output import print_json
 from tl.cli.printing.terminal import say
 from tl.commands.contact_sheet import augmented_images, augmented_texts, contact_sheet
+from tl.commands.published import Shown
 from tl.commands.settle import without_download
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
@@ -36,6 +37,10 @@ def print_augmented(reference: str, overrides: list[str], to: Path, as_json: boo
     samples = _evenly_spaced(data.splits["train"])
     match backbone.preprocess:
         case ImagePreprocess() as preprocess:
+            shown = Shown(recipe)
+            samples = [sample for sample in samples if shown(sample)]
+            if not samples:
+                raise TLError("All pictures lie outside the data's folder: report.elsewhere=true shows them.")
             images = [open_image(cast("Path | Picture", sample.input), preprocess.min_side) for sample in samples]
             if not to.parent.is_dir():
                 raise TLError(f"--to {to}: there is no folder '{to.parent}'.")
