@@ -90,7 +90,7 @@ def watch(commands: Sequence[Sequence[str]], home: Path, strange: Path) -> list[
     return [Seen(**{**one, "deeds": [tuple(deed) for deed in one["deeds"]]}) for one in json.loads(found.read_text())]
 
 
-class _Ear:
+class Ear:
     """Hears every audit event; what it is told of is kept."""
 
     def __init__(self, strange: str) -> None:
@@ -148,13 +148,13 @@ class Told:
 
 def main() -> None:
     plan, found, strange = sys.argv[1:]
-    ear = _Ear(strange)
+    ear = Ear(strange)
     sys.addaudithook(ear)
     results = [_run(command, ear) for command in json.loads(Path(plan).read_text())]
     Path(found).write_text(json.dumps(results))
 
 
-def _run(command: list[str], ear: _Ear) -> dict[str, Any]:
+def _run(command: list[str], ear: Ear) -> dict[str, Any]:
     from tl.cli.app import run_command
     from tl.cli.printing.terminal import say
 

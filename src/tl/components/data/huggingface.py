@@ -134,7 +134,10 @@ def _load_splits(root: Path) -> Mapping[str, Any]:
             found = load_from_disk(str(root))
         except FileNotFoundError as error:
             raise TLError(f"data.root={short_path(root)}: is no folder written by save_to_disk.") from error
-    return {str(k): v for k, v in found.items()} if isinstance(found, DatasetDict) else {"": found}
+        splits = {str(k): v for k, v in found.items()} if isinstance(found, DatasetDict) else {"": found}
+        for one in splits.values():  # Arrow reads wherever a file says that a text begins, also outside of the file
+            one.data.validate(full=True)
+    return splits
 
 
 @lru_cache(maxsize=16)
