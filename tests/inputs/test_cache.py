@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import re
 import stat
@@ -21,10 +22,10 @@ from tests.conftest import IMAGE, SHORT, TEXT
 from tests.training.test_trainer import equal, interrupt
 from tl.disk.folder import Folder, NotOurs
 from tl.disk.lock import NoLocks
-from tl.errors import Stopped
+from tl.errors import Stopped, TLError
 from tl.inputs.cache import GB, Cache
 from tl.inputs.filling import writing_rows
-from tl.inputs.layout import DIGESTS, DONE, LAYOUT, ROWS, Layout
+from tl.inputs.layout import DIGESTS, DONE, LAYOUT, ROWS, Layout, head
 from tl.inputs.supply import reads_of
 
 Train = Callable[..., Path]
@@ -228,6 +229,9 @@ def test_every_stored_picture_is_the_decoded_one(photos: Path) -> None:
         # A row may begin at any byte of its file.
         again = row_to_image(np.concatenate([np.zeros(1, np.uint8), row])[1:])
         assert (again.mode, again.size, again.tobytes()) == ("RGB", image.size, image.tobytes())
+    for odd in (row[:-1], np.concatenate([row, row[:3]]), np.concatenate([-row[:8], row[8:]])):
+        with pytest.raises(TLError, match="has another size than its header says"):
+            row_to_image(odd)
 
 
 def test_pictures_of_one_pass_or_too_large_for_the_cache_are_left_where_they_are(
@@ -405,3 +409,53 @@ def test_without_locks_nothing_is_written_but_all_can_be_removed(folder: Path, m
         entry_of(cache, "1" * 32)
     assert cache.clear() >= 0
     assert not cache.entries()
+
+
+@pytest.mark.parametrize("kind", [TEXT, IMAGE], ids=["text", "image"])
+def test_an_entry_whose_rows_no_stage_gives_is_computed_anew(
+    kind: list[str], train: Train, rows: Rows, folder: Path
+) -> None:
+    """The layout was changed, with a checksum of its own: it has as many numbers, but in another shape."""
+    recipe = [*kind, *SHORT, *SCHEDULES["top"], f"cache.folder={folder}", "cache.use=always"]
+    first = train(*recipe)
+    for place in (entry.folder for entry in Cache(folder, GB).entries()):
+        facts = json.loads((place / LAYOUT).read_text())
+        facts["shape"] = [*facts["shape"][:-1], facts["shape"][-1] // 2, 2]
+        (place / LAYOUT).write_text(json.dumps(facts))
+        sums = (place / DIGESTS).read_bytes()
+        (place / DIGESTS).write_bytes(head(place, (place / LAYOUT).read_bytes()) + sums[16:])
+    again = train(*recipe)
+    assert "is not used: its layout is not that of these samples" in notes(again)
+    assert "is read back" not in notes(again)
+    assert same(first, again, rows)
+
+
+PROBE = [*RANDOM[:-2], "augment=none", "freeze=linear_probe"]
+
+
+@pytest.mark.parametrize("kept", [PROBE, pytest.param([*RANDOM, "freeze=full"], marks=pytest.mark.slow)])
+def test_a_picture_that_changes_before_its_row_is_made_leaves_no_row(
+    kept: list[str], photos: Path, train: Train, rows: Rows, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row would have been kept under the old picture's name, for every later run."""
+    from tl.inputs.keeper import Keeper
+
+    digest, changed = Keeper.digest, dict[Path, bytes]()
+    recipe = [f"data.root={photos}", *kept, "cache.use=always", f"cache.folder={folder}", "loop.length=4step"]
+    whole = train(*recipe, "cache.use=never")
+
+    def and_then_one_changes(keeper: Keeper, items: Any) -> str:
+        found = digest(keeper, items)
+        if not changed:
+            victim = next(file for file in items.samples.inputs if file.suffix == ".png")
+            changed[victim] = victim.read_bytes()
+            Image.new("RGB", (30, 40)).save(victim)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "digest", and_then_one_changes)
+        with pytest.raises(TLError, match="png: the picture changed while the run read it"):
+            train(*recipe)
+    ((victim, before),) = changed.items()
+    victim.write_bytes(before)
+    assert same(whole, train(*recipe), rows)

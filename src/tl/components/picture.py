@@ -115,12 +115,14 @@ def image_to_row(image: Image) -> ndarray:
 
 
 def row_to_image(row: ndarray) -> Image:
-    """The inverse of `image_to_row`."""
+    """The inverse of `image_to_row`; TLError where the row is none of its rows."""
     import numpy as np
     from PIL import Image
 
     # Copied, because a view as int32 needs an address that is a multiple of 4, and a row may begin at any byte.
-    height, width = row[:HEADER_BYTES].copy().view(np.int32)
+    height, width = map(int, row[:HEADER_BYTES].copy().view(np.int32))
+    if min(height, width) < 1 or len(row) != HEADER_BYTES + 3 * height * width:
+        raise TLError("A decoded picture in the cache has another size than its header says: run `tl cache --clear`.")
     return Image.fromarray(row[HEADER_BYTES:].reshape(height, width, 3))
 
 

@@ -26,7 +26,7 @@ from tl.inputs.items import Items
 from tl.inputs.keeper import Keeper, versions
 from tl.inputs.layout import STORED, Wanted
 from tl.inputs.pictures import Pictures
-from tl.inputs.rows import CachedActivations, Rows
+from tl.inputs.rows import CachedActivations, Rows, channels_last
 from tl.inputs.streams import Draw, EachOnce, Source, fixed_view
 from tl.place import Place
 from tl.recipe.recipe import CacheRules
@@ -168,7 +168,13 @@ class Activations:
 
     def _wanted(self, request: RowRequest, cut: int = 0) -> Wanted:
         """What is known of the rows at a cut before they are computed; cut 0 stands for a teacher's outputs."""
-        shape = (self.model.backbone.dim,) if cut == self.model.depth else None
+        shape: tuple[int, ...] | None = None
+        if cut == self.model.depth:
+            shape = (self.model.backbone.dim,)
+        elif cut:
+            probe = next(request.items.batches(iter([[*request.draws[:1]]])))
+            ((row,),) = FrozenStages(self.model.eval().backbone, [cut], request.place).rows(probe)
+            shape = tuple(channels_last(row).shape[request.items.lengths is not None :])
         return replace(request.wanted, dtypes=STORED[self.rules.dtype], shape=shape)
 
     def _worth_storing(self, request: RowRequest, reads: Reads) -> list[int]:
