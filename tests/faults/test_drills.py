@@ -12,11 +12,13 @@ FEW = {
     "kill_drill --kills 4": "2 of 2 resumed runs ended bit-equal",
     "disk_drill --points 2": "1 of 1 ended bit-equal",
     "cache_drill --rounds 2 --story image": "2 of 2 rounds ended bit-equal",
+    "pause_drill --rounds 3 --story text": "3 of 3 runs ended bit-equal",
 }
 MANY = {
     "kill_drill --kills 50": "25 of 25 resumed runs ended bit-equal",
     "disk_drill --points 10": "5 of 5 ended bit-equal",
     "cache_drill --rounds 6": "6 of 6 rounds ended bit-equal",
+    "pause_drill --rounds 100": "50 of 50 runs ended bit-equal",
 }
 
 
