@@ -24,9 +24,8 @@ from pathlib import Path
 from tl.disk.folder import Folder
 from tl.disk.lock import take
 with Folder.at(Path(sys.argv[1])) as folder, take(folder, "x"):
-    child = os.fork()
-    if child:
-        print(child, flush=True)
+    if not os.fork():
+        print(os.getpid(), flush=True)
     time.sleep(60)
 """
 

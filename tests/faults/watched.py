@@ -95,7 +95,15 @@ class Ear:
 
     def __init__(self, strange: str) -> None:
         self.strange, self.deeds = strange, list[tuple[str, str]]()
-        self.busy = False
+        self.busy, self.folder, self._open = False, -1, os.open
+
+    def open(self, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        """os.open, whose event does not tell of the folder that a name is relative to."""
+        self.folder = -1 if dir_fd is None else dir_fd
+        try:
+            return self._open(path, flags, mode, dir_fd=dir_fd)
+        finally:
+            self.folder = -1
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.busy:
@@ -111,7 +119,7 @@ class Ear:
             path, mode, flags = arguments
             writes = bool(set(mode) & set("wax+")) if isinstance(mode, str) else bool((flags or 0) & _WRITING)
             if writes and not isinstance(path, int):
-                self._wrote(path)
+                self._wrote(path, self.folder)
         elif event in _CHANGES:
             for path, folder in _CHANGES[event]:
                 self._wrote(arguments[path], -1 if folder is None else arguments[folder])
@@ -149,6 +157,8 @@ class Told:
 def main() -> None:
     plan, found, strange = sys.argv[1:]
     ear = Ear(strange)
+    os.open = ear.open
+    os.supports_dir_fd.add(os.open)  # shutil looks there
     sys.addaudithook(ear)
     results = [_run(command, ear) for command in json.loads(Path(plan).read_text())]
     Path(found).write_text(json.dumps(results))

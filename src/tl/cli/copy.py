@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -26,9 +27,11 @@ def copy(
     """Copy a shipped recipe, or that of a run, to a file of your own, ready to be edited."""
     import shlex
 
+    from tl.disk.folder import write_whole
     from tl.recipe.registry import shipped_recipes
     from tl.recipe.unicode import is_unicode
     from tl.recipe.weights import RUN_RECIPE
+    from tl.run.disk import writing
 
     known = shipped_recipes()
     if recipe not in known and (stored := named_run(Path(recipe)) / RUN_RECIPE).is_file():
@@ -40,14 +43,14 @@ def copy(
         target = target / f"{recipe}.yaml"
     if target.suffix not in _SUFFIXES:
         raise TLError(f"'{target}' does not end in .yaml: name the file as in 'tl copy {recipe} {target}.yaml'.")
-    if target.exists():
+    if os.path.lexists(target):
         raise TLError(f"'{target}' is already there and is not overwritten: name another file.")
     if not is_unicode(str(target)):
         raise TLError(f"'{target}' is no UTF-8 text, so no command in it could name the file: give another name.")
-    target.parent.mkdir(parents=True, exist_ok=True)
     quoted = shlex.quote(str(target))
     text = known[recipe].read_text(encoding="utf-8")
-    target.write_text(_with_command(text, recipe, f"tl finetune {quoted}"), encoding="utf-8")
+    with writing(target, "."):
+        write_whole(target, _with_command(text, recipe, f"tl finetune {quoted}").encode())
     say(f"{target} is yours. Look it over with: tl check {quoted}")
 
 

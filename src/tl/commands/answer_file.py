@@ -7,18 +7,19 @@ many bytes, are on the disk, and what they follow from. What was written after t
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import json
 import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from tl.disk.folder import Folder
+from tl.disk.lock import NoLocks, take
 from tl.errors import TLError
 from tl.evaluation.outcome import check_writable, short_number
 from tl.run import disk
@@ -50,30 +51,34 @@ class AnswerFile:
         The file appears when the context ends without an error. `identity` is a hash of all that the rows follow from.
         """
         self.columns, self.identity = columns, identity
-        with self._naming_errors():
-            self.folder.mkdir(exist_ok=True)
-            lock = (self.folder / _LOCK).open("w")
-        with lock:
-            self._lock(lock)
+        with ExitStack() as stack:
+            with self._naming_errors():
+                around = stack.enter_context(Folder.at(self.to.parent))
+                self._place = stack.enter_context(around.within(self.folder.name, make=True))
+                stack.enter_context(self._lock())
             self.rows, self.bytes = self._found()
             with self._naming_errors():
-                self._file = self._rows.open("ab")
-            with self._file:
-                self._begin()
-                try:
-                    yield self.rows
-                finally:
-                    self._sync()
-            self._finish()
+                self._file = stack.enter_context(self._place.proceed(_ROWS))
+            self._begin()
+            try:
+                yield self.rows
+            finally:
+                self._sync()
+            self._finish(around)
 
     def _naming_errors(self) -> AbstractContextManager[None]:
         return disk.writing(self.to, ", and give the same command again, which goes on.")
 
-    def _lock(self, lock: IO[str]) -> None:
+    def _lock(self) -> AbstractContextManager[object]:
+        if not self._place.ours:
+            raise TLError(f"--to: '{self.folder}' belongs to another user: name another file.")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise TLError(f"--to: another tl writes '{self.to}' now: wait for it, or name another file.") from error
+            lock = take(self._place, _LOCK)
+        except NoLocks:  # two writers at once are then the user's to avoid, as on any such file system
+            return nullcontext()
+        if lock is None:
+            raise TLError(f"--to: another tl writes '{self.to}' now: wait for it, or name another file.")
+        return lock
 
     def _found(self) -> tuple[int, int]:
         """The rows and bytes that an earlier call left; zeros where there are none."""
@@ -82,7 +87,8 @@ class AnswerFile:
                 raise TLError(f"--to: '{self.folder}' holds '{min(strange)}': name another file, or move that folder.")
             return 0, 0
         try:
-            known = json.loads(self._journal.read_text(encoding="utf-8"))
+            with self._place.read(_JOURNAL) as journal:
+                known = json.loads(journal.read())
             same, rows, size = known["identity"] == self.identity, int(known["rows"]), int(known["bytes"])
             whole = self._rows.is_file() and self._rows.stat().st_size >= size
         except (ValueError, KeyError, TypeError):
@@ -97,6 +103,7 @@ class AnswerFile:
     def _begin(self) -> None:
         with self._naming_errors():
             self._file.truncate(self.bytes)
+            self._file.seek(self.bytes)
         if self.bytes == 0 and self.to.suffix == ".csv":
             self._write(_csv([self.columns]))
         self._sync()
@@ -130,41 +137,38 @@ class AnswerFile:
         with self._naming_errors():
             self._file.flush()
             os.fsync(self._file.fileno())
-            disk.write_whole(self._journal, json.dumps(known).encode())
+            self._place.write_whole(_JOURNAL, json.dumps(known).encode())
         self._synced = time.monotonic()
 
-    def _finish(self) -> None:
+    def _finish(self, around: Folder) -> None:
         with self._naming_errors():
-            whole = self._parquet() if self.to.suffix == ".parquet" else self._rows
+            whole = self._parquet() if self.to.suffix == ".parquet" else _ROWS
         self._check_free()
         with self._naming_errors():
-            whole.replace(self.to)
-            disk.sync_folder(self.to.parent)
-        with suppress(OSError):  # the answers are whole: what is left beside them does no harm
-            for name in (_JOURNAL, _ROWS, _LOCK):
-                (self.folder / name).unlink(missing_ok=True)
-            self.folder.rmdir()
+            self._place.move(whole, around, self.to.name)
+        for name in (_JOURNAL, _ROWS, _LOCK):  # the answers are whole: what may be left beside them does no harm
+            self._place.remove(name)
+        around.remove_empty(self.folder.name)
 
-    def _parquet(self) -> Path:
+    def _parquet(self) -> str:
         """The rows as a Parquet file, which is made in pieces."""
         import pyarrow
         from pyarrow.parquet import ParquetWriter
 
         texts = ("id", "predicted")
         types = [(name, pyarrow.string() if name in texts else pyarrow.float64()) for name in self.columns]
-        schema, whole = pyarrow.schema(types), self.folder / "whole.parquet"
-        with self._rows.open(encoding="utf-8") as lines, ParquetWriter(whole, schema) as writer:
+        schema, whole = pyarrow.schema(types), "whole.parquet"
+        with (
+            self._place.read(_ROWS) as lines,
+            self._place.replacing(whole) as file,
+            ParquetWriter(file, schema) as writer,
+        ):
             while rows := [json.loads(line) for line in islice(lines, _ROW_GROUP)]:
                 columns = [
                     pyarrow.array(values, kind)
                     for values, (_, kind) in zip(zip(*rows, strict=True), types, strict=True)
                 ]
                 writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema))
-        descriptor = os.open(whole, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
         return whole
 
 

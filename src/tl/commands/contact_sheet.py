@@ -12,7 +12,9 @@ from torch import Tensor
 from tl.batch import Batch, Inputs
 from tl.components.augment.base import Augment
 from tl.components.preprocess import ImagePreprocess, TextPreprocess
+from tl.disk.folder import replacing
 from tl.rng import derive, seeded
+from tl.run.disk import writing
 from tl.space import Space
 
 LARGEST_CELL, SMALLEST_CELL = 192, 96
@@ -73,7 +75,8 @@ def contact_sheet(rows: Sequence[Sequence[Image.Image]], captions: Sequence[str]
             sheet.paste(cell, (left, top + LABEL))
             left += cell.width + GAP
         top += height
-    sheet.save(to, "PNG")
+    with writing(to, "."), replacing(to) as file:
+        sheet.save(file, "PNG")
 
 
 def _cell(image: Image.Image) -> Image.Image:

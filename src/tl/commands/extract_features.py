@@ -16,6 +16,7 @@ from tl.commands.open_run import open_run, own_splits
 from tl.commands.settle import without_cache_folder, without_download
 from tl.components.data.labels import has_target
 from tl.components.sample import Samples
+from tl.disk.folder import replacing, write_whole
 from tl.errors import TLError
 from tl.evaluation.evaluator import Evaluator
 from tl.evaluation.outcome import write_table
@@ -24,6 +25,7 @@ from tl.inputs.items import Items
 from tl.inputs.workers import processes
 from tl.place import Place
 from tl.recipe.recipe import load as load_recipe
+from tl.run.disk import writing
 from tl.space import Space
 
 ENDINGS = (".safetensors", ".npz", ".parquet", ".csv")
@@ -84,19 +86,21 @@ def save(found: Mapping[str, Features], space: Space, to: Path) -> None:
         f"{split}.{what}": getattr(one, what) for split, one in found.items() for what in ("features", "targets")
     }
     if to.suffix == ".safetensors":
-        from safetensors.torch import save_file
+        from safetensors.torch import save as as_safetensors
 
         facts = {
             "names": json.dumps(space.names),
             **{f"{split}.ids": json.dumps(one.ids) for split, one in found.items()},
         }
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, to, metadata=facts)
+        with writing(to, "."):
+            write_whole(to, as_safetensors({name: tensor.contiguous() for name, tensor in tensors.items()}, facts))
     elif to.suffix == ".npz":
         import numpy as np
 
         ids = {f"{split}.ids": np.asarray(one.ids) for split, one in found.items()}
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        np.savez_compressed(to, names=np.asarray(space.names), **arrays, **ids)  # type: ignore[arg-type]
+        with writing(to, "."), replacing(to) as file:
+            np.savez_compressed(file, names=np.asarray(space.names), **arrays, **ids)  # type: ignore[arg-type]
     else:
         write_table(to, *_rows(found, space))
 

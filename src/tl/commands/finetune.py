@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from tl.commands.assemble import Assembly
+from tl.commands.changes import changes, recipe_facts
 from tl.commands.launch import launched, leave_message
 from tl.commands.prepare import Prepared, prepare
 from tl.commands.report import write_report
@@ -62,32 +63,35 @@ def _train(request: Request, listener: Listener) -> Path:
     ready = prepare(request.recipe, None if request.resume is None else Run.open(request.resume))
     recipe, assembly, accelerator = ready.recipe, ready.assembly, ready.accelerator
     run = _open(request, assembly, accelerator)
+    here = describe(accelerator.device, accelerator.num_processes)
+    changed = [] if request.resume is None else changes(run, request.recipe, here)
 
     def say(line: str) -> None:
         listener.note(line)
         run.note(line)
 
-    listener.begins(ready.plan.metric, "image" if assembly.data.modality == "image" else "token")
-    for line in ready.lines():
-        say(line)
-    if assembly.data.skipped:
-        run.write("skipped.txt", "".join(f"{visible_line(text)}\n" for text in assembly.data.skipped))
-    supply = ready.supply(say)
-    job = ready.job(supply)
-    with run.recording_status(), start_trackers(accelerator, run.path, recipe):
-        trainer = Trainer(recipe.loop, ready.plan, job, accelerator, run, listener)
-        if run.writes:
-            check_free_space(run.path, trainer.room)
-        with restoring(run.path):
-            resumed = request.resume is not None and trainer.restore()
-        give_up = partial(_give_up, listener)
-        with StopSignals(accelerator, run.path, _deadline(recipe, began), say, give_up) as signals:
-            if not resumed:
-                with signals.at_once():
-                    ready.start_head(supply)
-            cursor = trainer.fit(signals)
-            with signals.at_once(timed=False):
-                _finish(run, ready, supply, cursor)
+    with run.recording_status():  # another process may train the run: nothing is said in its log before
+        listener.begins(ready.plan.metric, "image" if assembly.data.modality == "image" else "token")
+        for line in (*changed, *ready.lines()):
+            say(line)
+        if assembly.data.skipped:
+            run.write("skipped.txt", "".join(f"{visible_line(text)}\n" for text in assembly.data.skipped))
+        supply = ready.supply(say)
+        job = ready.job(supply)
+        with start_trackers(accelerator, run.path, recipe):
+            trainer = Trainer(recipe.loop, ready.plan, job, accelerator, run, listener)
+            if run.writes:
+                check_free_space(run.path, trainer.room)
+            with restoring(run.path):
+                resumed = request.resume is not None and trainer.restore()
+            give_up = partial(_give_up, listener)
+            with StopSignals(accelerator, run.path, _deadline(recipe, began), say, give_up) as signals:
+                if not resumed:
+                    with signals.at_once():
+                        ready.start_head(supply)
+                cursor = trainer.fit(signals)
+                with signals.at_once(timed=False):
+                    _finish(run, ready, supply, cursor)
     if not recipe.loop.keep_checkpoints:  # only now does the run's status say that it will not be resumed
         run.remove_checkpoints()
     return run.path
@@ -148,6 +152,7 @@ def _open(request: Request, assembly: Assembly, accelerator: Accelerator) -> Run
         meta = {
             "command": request.command,
             **describe(accelerator.device, accelerator.num_processes),
+            "recipe": recipe_facts(request.recipe),
             "seed": request.recipe.seed,
             "device_batch": assembly.recipe.loop.known_device_batch,
             "precision": assembly.recipe.loop.precision,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
+from tl.disk.folder import refuse_link, write_whole
 from tl.errors import Edit, Mistake, TLError
 from tl.recipe.compose import find
 from tl.recipe.edits import applied, compatible
@@ -17,8 +15,10 @@ from tl.recipe.recipe import read_recipe
 from tl.recipe.registry import RECIPES
 from tl.recipe.weights import RUN_RECIPE
 from tl.recipe.yamlfile import short_path
+from tl.run.disk import writing
 
 _MOST_ROUNDS = 50
+_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ def _own_file(reference: str) -> Path:
         raise TLError(
             f"--fix: '{reference}' is the recipe of a run, which says how the run went: name a file of yours."
         )
+    if path.resolve().suffix not in _SUFFIXES:
+        refuse_link("--fix:", path)
     return path
 
 
@@ -81,14 +83,5 @@ def _only_encoding(edits: Sequence[Edit]) -> bool:
 
 def _write(path: Path, text: str) -> None:
     """Replace the file in one step, so that it is never half written; its permissions stay."""
-    with NamedTemporaryFile("wb", dir=path.resolve().parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(text.encode("utf-8", errors="surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
-            shutil.copymode(path, temporary)
-            temporary.replace(path.resolve())
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+    with writing(path, "."):
+        write_whole(path.resolve(), text.encode("utf-8", errors="surrogateescape"))

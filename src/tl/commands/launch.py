@@ -30,6 +30,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Literal
 
+from tl.disk.folder import write_whole
 from tl.errors import Mistake, TLError
 from tl.run.stops import Stops, heard
 
@@ -103,7 +104,7 @@ def leave_message(text: str, exit_code: int) -> bool:
     """Leave the message and exit code for the launcher; True where this process must print the message itself."""
     if not launched():
         return prints_first()
-    Path(os.environ[_MESSAGES], os.environ["RANK"]).write_text(json.dumps([text, exit_code]), encoding="utf-8")
+    write_whole(Path(os.environ[_MESSAGES], os.environ["RANK"]), json.dumps([text, exit_code]).encode())
     return False
 
 

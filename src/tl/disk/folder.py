@@ -122,7 +122,7 @@ class Folder:
     def replacing(self, name: str) -> Iterator[BinaryIO]:
         """A file that gets its name when the context ends and all of it is on the disk. Where the context or the disk
         fails, what had the name before is still there, unchanged. A link of that name is replaced, not followed."""
-        part = f".{secrets.token_hex(6)}{TEMPORARY}"
+        part = _temporary()
         file = self.create(part)
         try:
             with file:
@@ -159,10 +159,31 @@ class Folder:
         except FileNotFoundError:
             return
 
+    def sync_file(self, name: str) -> None:
+        """Make sure that a file's content is on the disk; does nothing where it is not there."""
+        with suppress(FileNotFoundError), self.read(name) as file:
+            os.fsync(file.fileno())
+
     def rename(self, name: str, new: str) -> None:
         """Rename a file or folder within this folder, and make sure that the names are on the disk."""
         os.rename(name, new, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
         self.sync()
+
+    def move(self, name: str, to: Folder, new: str) -> None:
+        """Move a file from this folder to another one on the same disk, and make sure that its new name is there."""
+        os.rename(name, new, src_dir_fd=self.descriptor, dst_dir_fd=to.descriptor)
+        to.sync()
+
+    def try_to_write(self) -> None:
+        """OSError where no file can be made in the folder."""
+        name = _temporary()
+        self.create(name).close()
+        os.unlink(name, dir_fd=self.descriptor)
+
+    def remove_empty(self, name: str) -> None:
+        """Remove a folder within this one if nothing is in it."""
+        with suppress(OSError):
+            os.rmdir(name, dir_fd=self.descriptor)
 
     def remove(self, name: str) -> None:
         """Remove a file, a link or a whole folder, as far as it can be removed; nothing outside is touched."""
@@ -180,6 +201,10 @@ class Folder:
         except OSError as error:
             if error.errno not in _NO_FOLDER_SYNC:
                 raise
+
+
+def _temporary() -> str:
+    return f".{secrets.token_hex(6)}{TEMPORARY}"
 
 
 def why_not_ours(found: os.stat_result, *, owner: bool = True) -> str:
@@ -202,3 +227,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that appears at the path when the context ends without an error; see `Folder.replacing`."""
     with Folder.at(path.parent, make=True) as folder, folder.replacing(path.name) as file:
         yield file
+
+
+def refuse_link(key: str, path: Path) -> None:
+    """TLError where a file that is to be written is a link: what it leads to may be nobody's to overwrite."""
+    if path.is_symlink():
+        raise NotOurs(f"{key} '{path}' is a link to '{os.readlink(path)}': name that file itself, or remove the link.")

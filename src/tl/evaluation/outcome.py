@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -16,6 +18,7 @@ import numpy.typing as npt
 
 from tl.components.model import Model
 from tl.components.sample import Sample
+from tl.disk.folder import Folder, refuse_link, replacing, write_whole
 from tl.errors import TLError
 from tl.evaluation.evaluator import Outputs
 from tl.inputs.items import Items
@@ -23,6 +26,7 @@ from tl.metrics.catalogue import compute_metrics
 from tl.metrics.classification import THRESHOLD
 from tl.metrics.intervals import Interval, intervals
 from tl.metrics.jackknife import independent_units
+from tl.run.disk import writing
 from tl.space import Space
 
 MOST_COLUMNS = 1000
@@ -138,23 +142,29 @@ def check_writable(key: str, path: Path, endings: Sequence[str] = (".csv", ".par
         raise TLError(f"{key} '{path}' ends in none of {', '.join(endings)}.")
     if path.suffix == ".parquet" and find_spec("pyarrow") is None:
         raise TLError(f"{key} '{path}' needs pyarrow: pip install 'tl-toolkit[parquet]'.")
-    new = not path.exists()
+    refuse_link(key, path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
+        if path.exists() and (path.is_dir() or not os.access(path, os.W_OK)):
+            number = errno.EISDIR if path.is_dir() else errno.EACCES
+            raise OSError(number, os.strerror(number))
+        with Folder.at(path.parent, make=True) as folder:
+            folder.try_to_write()
     except OSError as error:
         raise TLError(f"{key} '{path}' cannot be written: {error.strerror}.") from error
-    if new:
-        path.unlink()
 
 
 def write_table(path: Path, header: list[str], rows: list[list[Any]]) -> None:
-    """Write rows as .csv or .parquet, by the ending of the name (`check_writable` refuses other endings)."""
+    """Write rows as .csv or .parquet, by the ending of the name (`check_writable` refuses other endings).
+
+    The file is the old or the whole new one, even where the disk refuses.
+    """
     if path.suffix == ".csv":
-        path.write_text(csv_text(header, rows), encoding="utf-8")
+        with writing(path, "."):
+            write_whole(path, csv_text(header, rows).encode())
         return
     import pyarrow
     import pyarrow.parquet
 
     columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
-    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    with writing(path, "."), replacing(path) as file:
+        pyarrow.parquet.write_table(pyarrow.table(columns), file)

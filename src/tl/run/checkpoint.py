@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from pathlib import Path
 from pickle import PickleError
 from typing import Any, BinaryIO
 
+from tl.disk.folder import Folder
 from tl.errors import TLError
 from tl.foreign import reading
-from tl.run.disk import hash_of, sync_folder, write_whole
+from tl.run.disk import hash_of
 
 MANIFEST = "manifest"
 
@@ -59,51 +59,29 @@ def restoring(run: Path) -> Iterator[None]:
 
 
 class Checkpoints:
-    """The checkpoints of a run. The next checkpoint may share files with the one that was found or written last."""
+    """The checkpoints of a run. No two of them share a file: a byte that rots then damages one of them only."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._last: Checkpoint | None = None
+        self._last: Path | None = None
 
-    def write(self, step: int, states: Mapping[str, Mapping[str, Any] | None]) -> None:
-        """Write the states as files; None stands for the same state in the checkpoint before.
-
-        OSError where the disk refuses; the earlier checkpoints are then unchanged.
-        """
+    def write(self, step: int, states: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write the states as files; OSError where the disk refuses, and the earlier checkpoints are then unchanged."""
         number = max(self._numbers(), default=0) + 1
-        part = self.folder / f".{number}.{os.getpid()}.part"
-        part.mkdir(parents=True)
-        try:
-            hashes = {f"{name}.pt": self._write_or_link(part / f"{name}.pt", state) for name, state in states.items()}
-            body = json.dumps({"step": step, "files": hashes}).encode()
-            write_whole(part / MANIFEST, _hash(body).encode() + b"\n" + body)
-            folder = self.folder / str(number)
-            part.rename(folder)
-        except OSError:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
-        sync_folder(self.folder)
-        before, self._last = self._last, Checkpoint(folder, step, hashes)
-        self._remove_others(keep={folder, before.folder if before is not None else folder})
-
-    def _write_or_link(self, file: Path, state: Mapping[str, Any] | None) -> str:
-        """Write a state to a file, or link the file of the checkpoint before; gives the file's hash."""
-        import torch
-
-        if state is None:
-            if self._last is None:
-                raise ValueError(f"there is no checkpoint whose {file.name} could be kept")
-            before = self._last.folder / file.name
+        part = f".{number}.part"
+        with Folder.at(self.folder.parent) as run, run.within(self.folder.name, make=True) as folder:
+            folder.remove(part)
             try:
-                os.link(before, file)
-            except OSError:  # not every file system has links
-                shutil.copyfile(before, file)
-            return self._last.hashes[file.name]
-        with file.open("wb") as raw:
-            hashing = _HashingFile(raw)
-            torch.save(dict(state), hashing)  # type: ignore[arg-type]
-            hashing.close()
-        return hashing.digest.hexdigest()
+                with folder.within(part, make=True) as new:
+                    hashes = {f"{name}.pt": _save(new, f"{name}.pt", state) for name, state in states.items()}
+                    body = json.dumps({"step": step, "files": hashes}).encode()
+                    new.write_whole(MANIFEST, _hash(body).encode() + b"\n" + body)
+                folder.rename(part, str(number))
+            except OSError:
+                folder.remove(part)
+                raise
+            before, self._last = self._last, self.folder / str(number)
+            self._remove_others(folder, keep={self._last.name, before.name if before is not None else ""})
 
     def latest(self, say: Callable[[str], None]) -> Checkpoint | None:
         """The newest whole checkpoint; `say` gets a line on each damaged one.
@@ -113,13 +91,14 @@ class Checkpoints:
         damaged = []
         for number in sorted(self._numbers(), reverse=True):
             try:
-                self._last = _read(self.folder / str(number))
+                found = _read(self.folder / str(number))
             except DamagedCheckpoint as reason:
                 damaged.append(str(reason))
                 continue
             for text in damaged:
-                say(f"{text}: going on from the checkpoint before it, after step {self._last.step}.")
-            return self._last
+                say(f"{text}: going on from the checkpoint before it, after step {found.step}.")
+            self._last = found.folder
+            return found
         if damaged:
             raise TLError(
                 f"{'; '.join(damaged)}: no whole checkpoint is left, so the run cannot go on: start a new one."
@@ -128,20 +107,30 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove all checkpoints and their folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with Folder.at(self.folder.parent) as run:
+            run.remove(self.folder.name)
 
     def _numbers(self) -> list[int]:
         folders = self.folder.iterdir() if self.folder.is_dir() else ()
         return [int(folder.name) for folder in folders if folder.name.isdecimal()]
 
-    def _remove_others(self, keep: set[Path]) -> None:
+    def _remove_others(self, folder: Folder, keep: set[str]) -> None:
         """Remove all other checkpoints, and what killed writers left; each is renamed first, so none is half there."""
-        for folder in [folder for folder in self.folder.iterdir() if folder not in keep]:
-            if folder.name.isdecimal():
-                gone = folder.with_name(f".{folder.name}.gone")
-                folder.rename(gone)
-                folder = gone
-            shutil.rmtree(folder, ignore_errors=True)
+        for name in set(os.listdir(folder.descriptor)) - keep:
+            if name.isdecimal():
+                folder.rename(name, f".{name}.gone")
+            folder.remove(f".{name}.gone" if name.isdecimal() else name)
+
+
+def _save(folder: Folder, name: str, state: Mapping[str, Any]) -> str:
+    """Write a state as a new file; gives its hash."""
+    import torch
+
+    with folder.create(name) as raw:
+        hashing = _HashingFile(raw)
+        torch.save(dict(state), hashing)  # type: ignore[arg-type]
+        hashing.close()
+    return hashing.digest.hexdigest()
 
 
 def _read(folder: Path) -> Checkpoint:

@@ -1,9 +1,8 @@
-"""Files that are either whole or not there, whenever the machine stops."""
+"""What a run asks of its disk: a sentence where it refuses, free room, names that can be opened, hashes of files."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,23 +25,6 @@ def writing(place: Path, after: str) -> Iterator[None]:
         raise Unwritable(f"{what}: {advice(error.errno)}{after}") from error
 
 
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file under another name, and rename it when it is on the disk; an OSError leaves the old file."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.unlink(missing_ok=True)
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    sync_folder(target.parent)
-
-
 def check_unicode(folder: Path) -> None:
     """TLError where a run's path is no Unicode: the library that reads weights opens no such file."""
     if not is_unicode(str(folder)):
@@ -56,15 +38,6 @@ def hash_of(file: Path) -> str:
         while chunk := content.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def check_free_space(folder: Path, needed: int) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from tl.disk.folder import Folder
+from tl.disk.lock import Lock, NoLocks, is_free, take
 from tl.errors import Stopped, TLError, Unwritable
 from tl.recipe.weights import RUN_META, RUN_MODEL, RUN_RECIPE
 from tl.run.checkpoint import Checkpoint, Checkpoints
-from tl.run.disk import check_unicode, write_whole, writing
+from tl.run.disk import check_unicode, writing
 from tl.run.schema import META as SHAPES
 from tl.run.schema import FileValues, check_links, damaged_error, read_facts, read_json
 from tl.visible import visible, visible_line
@@ -72,11 +72,13 @@ class Run:
                 raise TLError(f"{path}: cannot be made ({error.strerror}): give another folder with --runs.") from error
             try:
                 with writing(path, ", or give another folder with --runs."):
-                    write_whole(path / RECIPE, _utf8(dump(dict(recipe))))
                     created = {"created": now.isoformat(timespec="seconds"), "status": "running"}
-                    write_whole(path / META, _utf8(_json({**meta, **created})))
+                    with Folder.at(path) as folder:
+                        folder.write_whole(RECIPE, _utf8(dump(dict(recipe))))
+                        folder.write_whole(META, _utf8(_json({**meta, **created})))
             except Unwritable:
-                shutil.rmtree(path, ignore_errors=True)
+                with suppress(OSError), Folder.at(path.parent) as around:
+                    around.remove(path.name)
                 raise
             return cls(path)
         raise TLError(f"{root / name} already holds a thousand runs of this second.")
@@ -96,8 +98,17 @@ class Run:
         """Write a file as a whole: it is either the old or the new file afterwards, even if the machine stops."""
         if not self.writes:
             return
-        with self._writing(name):
-            write_whole(self.path / name, _utf8(content) if isinstance(content, str) else content)
+        with self._writing(name), self._folder_of(name) as folder:
+            folder.write_whole(Path(name).name, _utf8(content) if isinstance(content, str) else content)
+
+    @contextmanager
+    def _folder_of(self, name: str) -> Iterator[Folder]:
+        """The open folder of a file of the run; folders within the run are made, and are no links."""
+        with ExitStack() as stack:
+            folder = stack.enter_context(Folder.at(self.path))
+            for part in Path(name).parent.parts:
+                folder = stack.enter_context(folder.within(part, make=True))
+            yield folder
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
@@ -129,6 +140,9 @@ class Run:
             yield
             return
         with self._locked():
+            with self._writing(LOG), Folder.at(self.path) as folder:
+                for name in (LOG, METRICS):
+                    folder.make_ours(name)
             self._before, self._began = float(self.meta["seconds"]), time.monotonic()
             self.update_meta(status="running")
             status = "failed"
@@ -151,21 +165,31 @@ class Run:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with (self.path / LOCK).open("a") as file:
-            until = time.monotonic() + _LOCK_PATIENCE  # the property `killed` holds the lock for a moment
-            while not _lock_now(file, fcntl.LOCK_EX):
+        with self._writing(LOCK), Folder.at(self.path) as folder:
+            lock = self._lock(folder)
+        with lock if lock is not None else nullcontext():
+            yield
+
+    def _lock(self, folder: Folder) -> Lock | None:
+        """The run's lock; None where the file system knows no locks, which the log then says."""
+        until = time.monotonic() + _LOCK_PATIENCE  # the property `killed` holds the lock for a moment
+        try:
+            while (lock := take(folder, LOCK)) is None:
                 if time.monotonic() > until:
                     raise TLError(f"'{self.path}' is being trained by another process: wait for it, or stop it.")
                 time.sleep(_LOCK_PATIENCE / 10)
-            yield
+        except NoLocks:
+            self.note(f"{self.path}: the file system knows no locks: see that no other process resumes this run.")
+            return None
+        return lock
 
     @property
     def killed(self) -> bool:
         """True where the status is `running`, but no process trains the run."""
-        if self.meta["status"] != "running" or not (self.path / LOCK).is_file():
+        if self.meta["status"] != "running":
             return False
-        with (self.path / LOCK).open() as file:
-            return _lock_now(file, fcntl.LOCK_SH)
+        with Folder.at(self.path) as folder:
+            return is_free(folder, LOCK)
 
     def update_meta(self, **facts: Any) -> None:
         if self.writes:
@@ -181,27 +205,47 @@ class Run:
 
     def _append(self, name: str, line: str) -> None:
         if self.writes:
-            with self._writing(name), (self.path / name).open("ab") as file:
-                file.write(_utf8(line + "\n"))
+            with self._writing(name), Folder.at(self.path) as folder:
+                folder.append(name, _utf8(line + "\n"))
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl, without a last line that a kill cut short."""
-        file = self.path / METRICS
-        lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
-        try:
-            return [json.loads(line) for line in lines]
-        except (ValueError, RecursionError) as error:
-            raise damaged_error(file) from error
+        """The rows of metrics.jsonl up to the first bad line: a machine that stops leaves such, and what follows it.
+
+        TLError where the run is done, whose rows are all on the disk.
+        """
+        rows, bad = self._rows()
+        if bad and self.meta["status"] == "done":
+            raise damaged_error(self.path / METRICS)
+        return rows
+
+    def _rows(self) -> tuple[list[dict[str, Any]], int]:
+        """The rows before the first bad line, and the number of that line, counted from 1; 0 where there is none."""
+        file, rows = self.path / METRICS, list[dict[str, Any]]()
+        lines = file.read_bytes().split(b"\n")[:-1] if file.is_file() else []
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                return rows, number
+            if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+                return rows, number
+            rows.append(row)
+        return rows, 0
 
     def forget_rows_after(self, step: int) -> None:
         """Drop the rows that a resumed run will write again."""
-        kept = [visible_line(json.dumps(row, ensure_ascii=False)) for row in self.rows() if row["step"] <= step]
+        rows, bad = self._rows()
+        if bad:
+            self.note(f"{METRICS}: line {bad} is damaged: it and what follows it were removed.")
+        kept = [visible_line(json.dumps(row, ensure_ascii=False)) for row in rows if row["step"] <= step]
         self.write(METRICS, "".join(f"{line}\n" for line in kept))
 
-    def checkpoint(self, step: int, states: Mapping[str, Mapping[str, Any] | None]) -> None:
-        """Write a checkpoint of these states; None stands for the same state in the checkpoint before."""
+    def checkpoint(self, step: int, states: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write a checkpoint of these states; OSErrors become one sentence."""
         if self.writes:
-            with self._writing(CHECKPOINTS):
+            with self._writing(CHECKPOINTS), Folder.at(self.path) as folder:
+                for name in (METRICS, LOG):  # the rows up to a checkpoint are those of the weights in it
+                    folder.sync_file(name)
                 self._checkpoints.write(step, states)
 
     def latest_checkpoint(self, say: Callable[[str], None]) -> Checkpoint | None:
@@ -228,12 +272,3 @@ def _json(content: Any) -> str:
 def _utf8(text: str) -> bytes:
     """The text as a file holds it; a byte of a file name that is no text becomes an escape, which JSON reads back."""
     return text.encode("utf-8", "backslashreplace")
-
-
-def _lock_now(file: IO[str], kind: int) -> bool:
-    """Take a lock without waiting; True where that succeeded."""
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -32,6 +32,7 @@ META: Mapping[str, Shape] = {
     "seconds": _NUMBER,
     "temperature": _NUMBER,
     "versions": MapOf(_WORD),
+    "recipe": MapOf(_WORD),
     "files": MapOf(_WORD),
     "peak_memory_mb": MapOf(_NUMBER),
     "data": Record({"fingerprint": _WORD, "splits": MapOf(_COUNT)}, ""),

@@ -44,7 +44,7 @@ class Trainer:
         self.holding = _holding(self.step_module, job, loop, accelerator)
         self.stepper = Stepper(job, plan, loop, accelerator, self.holding, self._say)
         self.best: dict[str, Any] | None = None
-        self.best_saved, self.saved, self.loss = -1, time.monotonic(), math.inf
+        self.saved, self.loss = time.monotonic(), math.inf
 
     @property
     def answering(self) -> Model:
@@ -211,11 +211,8 @@ class Trainer:
             "cursor": asdict(self.cursor),
             **self.stepper.tally.state(self.accelerator),
         }
-        states: dict[str, Mapping[str, Any] | None] = {"last": state}
-        if self.best is not None:
-            states["best"] = self.best if self.best["step"] != self.best_saved else None
-            self.best_saved = self.best["step"]
-        self.run.checkpoint(self.cursor.step, states)
+        best = {"best": self.best} if self.best is not None else {}
+        self.run.checkpoint(self.cursor.step, {"last": state, **best})
         self.saved = time.monotonic()
 
     @property
@@ -241,7 +238,6 @@ class Trainer:
         self.cursor = Cursor(**state["cursor"])
         if "best.pt" in checkpoint.hashes:
             self.best = checkpoint.load("best")
-            self.best_saved = self.best["step"]
         self.stepper.tally.restore(state, self.accelerator.device)
         return True
 
