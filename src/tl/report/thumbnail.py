@@ -7,6 +7,9 @@ import io
 
 from PIL import Image
 
+from tl.errors import TLError
+from tl.foreign import reading
+
 LARGEST_BYTES = 20_000
 SIDE = 192
 """Pixels of the longer side of a picture that was made smaller: twice the 96 CSS pixels that it is shown at."""
@@ -21,8 +24,9 @@ def data_uri(picture: bytes) -> str | None:
         return None
     if len(picture) > LARGEST_BYTES:
         try:
-            picture, kind = _shrunk(picture)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            with reading("picture", "cannot be made smaller", "replace or remove it"):
+                picture, kind = _shrunk(picture)
+        except TLError:
             return None
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
 
