@@ -96,6 +96,8 @@ class Ear:
     def __init__(self, strange: str) -> None:
         self.strange, self.deeds = strange, list[tuple[str, str]]()
         self.busy, self.folder, self._open = False, -1, os.open
+        os.open = self.open
+        os.supports_dir_fd.add(os.open)  # shutil looks there
 
     def open(self, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         """os.open, whose event does not tell of the folder that a name is relative to."""
@@ -157,8 +159,6 @@ class Told:
 def main() -> None:
     plan, found, strange = sys.argv[1:]
     ear = Ear(strange)
-    os.open = ear.open
-    os.supports_dir_fd.add(os.open)  # shutil looks there
     sys.addaudithook(ear)
     results = [_run(command, ear) for command in json.loads(Path(plan).read_text())]
     Path(found).write_text(json.dumps(results))
