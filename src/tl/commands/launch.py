@@ -40,7 +40,7 @@ _MESSAGES, _MEETING, _LAUNCHER = "TL_MESSAGE_FOLDER", "TL_MEETING_FILE", "TL_LAU
 _LOOPBACK = ("lo", "lo0")  # its name on Linux, and on macOS
 _PRINTED = "tl_printed"
 _KILL_AFTER, _MESSAGE_WAIT, _ORPHAN_TIME, _POLL = 10.0, 3.0, 60.0, 0.5  # seconds
-_INSISTED = 8.0  # seconds
+_INSISTED, _AGAIN = 8.0, 5.0  # seconds
 Children = Sequence["subprocess.Popen[bytes]"]
 
 
@@ -245,6 +245,6 @@ def _wait(children: Children, folder: Path, orders: _Orders, until: float) -> tu
             if codes[0] == 0 and not first:
                 return 0, 0  # the first child has written all that there is
         if now > until:
-            until = math.inf
+            until = now + _AGAIN
             _send(children, signal.SIGCONT)
         time.sleep(0.05)
