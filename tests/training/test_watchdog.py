@@ -57,3 +57,13 @@ def test_a_process_that_computes_or_writes_is_left_alone() -> None:
     assert run(computes, "0.0") == (0, "")
     assert run("print(flush=True); time.sleep(2)", "0.0", watched=False) == (0, "")
     assert run("print(flush=True); time.sleep(2)") == (0, "")
+
+
+def test_the_end_of_a_reader_is_no_signal_to_stop() -> None:
+    """torch handles SIGCHLD in Python, so that it is heard here too."""
+    begins = "signal.signal(signal.SIGCHLD, lambda *_: None); os.kill(os.getpid(), signal.SIGCHLD); print(flush=True); "
+    assert run(begins + "time.sleep(2)") == (0, "")
+    assert run(begins + "time.sleep(0.7); os.kill(os.getpid(), signal.SIGTERM); time.sleep(1)", watched=False) == (
+        0,
+        "",
+    )

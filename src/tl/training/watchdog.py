@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from tl.run.stops import Stops
+from tl.run.stops import STOPS, Stops
 
 _INSISTED, _STUCK = 5.0, 30.0  # seconds
 _IDLE = 0.01  # the share of a core that a main thread does not use up while it only waits
@@ -51,7 +51,7 @@ class Watchdog:
                 return
             now, busy = time.monotonic(), time.clock_gettime(self._main)
             for number in heard:
-                if number != signal.SIGALRM and self._stops.hear(number) and not insisted:
+                if number in STOPS and self._stops.hear(number) and not insisted:
                     insisted = now
             if insisted and now > insisted + _INSISTED:
                 self.end(self._stops.number, "stopped at once")
