@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 
 from tests.faults.kill_drill import STORIES, ended, finetune, forked, run_in, same
 
-SIZE = 64 * 2**20
+SIZE = 96 * 2**20
 # A limit on files also takes the memory that processes share which read pictures.
 HERE = ["loop.workers=0"]
 

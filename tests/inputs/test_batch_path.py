@@ -29,6 +29,7 @@ FROM_ROWS = {
     "components/model.py",
     "components/head/base.py",
     "components/head/linear.py",
+    "family.py",
     "functional.py",
 }
 INTO_ROWS = {
@@ -50,8 +51,9 @@ INTO_ROWS = {
         "components/backbone/chain.py",
     },
 }
-# The layers of the network itself, as torchvision would hold them.
+# The layers of the network itself, as torchvision would hold them; and what a batch is, whose methods move it.
 NETWORK = {"components/backbone/tiny_image.py", "components/backbone/folding.py"}
+ITSELF = {"batch.py"}
 
 
 def carries(value: Any, depth: int = 0) -> bool:
@@ -111,8 +113,8 @@ def test_a_batch_passes_few_files(
         train(*recipe, "cache.use=always", "loop.length=2step")
     finally:
         sys.setprofile(None)
-    assert out.passed == FROM_ROWS
+    assert out.passed - ITSELF == FROM_ROWS
     assert INTO_ROWS[kind] <= into.passed
-    assert into.passed <= FROM_ROWS | INTO_ROWS[kind] | NETWORK
-    assert len(FROM_ROWS) <= 8
-    assert len(FROM_ROWS | INTO_ROWS[kind]) <= 15
+    assert into.passed <= FROM_ROWS | INTO_ROWS[kind] | NETWORK | ITSELF
+    assert len(FROM_ROWS) <= 9
+    assert len(FROM_ROWS | INTO_ROWS[kind]) <= 16
