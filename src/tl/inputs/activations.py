@@ -79,6 +79,7 @@ class Activations:
         self.keeper = Keeper(rules, place.share, say, *provenance.names)
         self.pictures = Pictures(self.keeper, place)
         self._checksums: dict[str, str] = {}
+        self._shapes: dict[int, tuple[int, ...] | None] = {}
 
     def source(
         self, name: str, items: Items, reads: Reads, views: FixedViews | None = None, precision: str = "no"
@@ -168,14 +169,17 @@ class Activations:
 
     def _wanted(self, request: RowRequest, cut: int = 0) -> Wanted:
         """What is known of the rows at a cut before they are computed; cut 0 stands for a teacher's outputs."""
-        shape: tuple[int, ...] | None = None
-        if cut == self.model.depth:
-            shape = (self.model.backbone.dim,)
-        elif cut:
-            probe = next(request.items.batches(iter([[*request.draws[:1]]])))
-            ((row,),) = FrozenStages(self.model.eval().backbone, [cut], request.place).rows(probe)
-            shape = tuple(channels_last(row).shape[request.items.lengths is not None :])
-        return replace(request.wanted, dtypes=STORED[self.rules.dtype], shape=shape)
+        if cut not in self._shapes:
+            self._shapes[cut] = self._shape(request, cut)
+        return replace(request.wanted, dtypes=STORED[self.rules.dtype], shape=self._shapes[cut])
+
+    def _shape(self, request: RowRequest, cut: int) -> tuple[int, ...] | None:
+        """The shape of rows at a cut, without their length where they are texts; that of all splits is the same."""
+        if cut in (0, self.model.depth):
+            return (self.model.backbone.dim,) if cut else None
+        probe = next(request.items.batches(iter([[*request.draws[:1]]])))
+        ((row,),) = FrozenStages(self.model.eval().backbone, [cut], request.place).rows(probe)
+        return tuple(channels_last(row).shape[request.items.lengths is not None :])
 
     def _worth_storing(self, request: RowRequest, reads: Reads) -> list[int]:
         """The cuts whose activations one pass is to store: those that fit into the cache and save time."""
