@@ -27,9 +27,11 @@ from tiny_sources import SIDE, clip_art, sayings, word_pieces, wordnet
 from torch import Tensor, nn
 
 from tl.batch import Inputs
+from tl.commands.chosen_task import build_task
 from tl.components.backbone.base import Backbone
 from tl.components.preprocess import TextPreprocess
 from tl.components.sample import Sample
+from tl.components.task.base import Task
 from tl.errors import TLError
 from tl.inputs.items import Items
 from tl.inputs.streams import Draw
@@ -164,10 +166,14 @@ def backbone(kind: str, overrides: Sequence[str]) -> Backbone:
     return built
 
 
+def task_of(names: Sequence[str]) -> Task:
+    task = build_task(load("base").task, "single")
+    task.restore(Space("single", tuple(names)))
+    return task
+
+
 def items_of(texts: Sequence[str], reader: Backbone) -> Items:
-    return Items(
-        [Sample(str(i), text, None, "") for i, text in enumerate(texts)], Space("single", ()), reader.preprocess
-    )
+    return Items([Sample(str(i), text, None, "") for i, text in enumerate(texts)], task_of(()), reader.preprocess)
 
 
 def batches_of(texts: Sequence[str], reader: Backbone) -> Iterable[Inputs]:
@@ -195,7 +201,7 @@ def report(kind: str, to: Path, probes: Sequence[tuple[str, int]]) -> None:
             if isinstance(model.preprocess, TextPreprocess):
                 text = (to / "tiny_text.tokenizer.json").read_text(encoding="utf-8")
                 model.preprocess = replace(model.preprocess, tokenizer=text)
-            items = Items(samples, Space("single", tuple(sorted(set(labels)))), model.preprocess)
+            items = Items(samples, task_of(sorted(set(labels))), model.preprocess)
             ones = (items.collate([items[Draw(i, 0)]]).x for i in range(len(samples)))
             rows[name] = embed(model, ones).numpy(), make_pipeline(StandardScaler(), LogisticRegression(C=0.1))
         if kind == "text":

@@ -19,10 +19,11 @@ WINGS = {
     "training": 6, "evaluation": 6, "commands": 7, "cli": 8,
 }  # fmt: skip
 ANYONES = ("errors", "foreign", "batch", "space", "family", "place", "rng", "functional", "visible")
-# Storeys within components/: columns, what a sample is, the groups, the model they make, what knows the model.
+# Storeys within components/: columns, what a sample is, the groups, the task (which knows the data's targets), the
+# model they make, what knows the model.
 COMPONENTS = {
-    "columns": 0, "sample": 1, "picture": 2, "preprocess": 2, **dict.fromkeys(GROUPS, 3), "model": 4,
-    "method": 5, "checksum": 5,
+    "columns": 0, "sample": 1, "picture": 2, "preprocess": 2, **dict.fromkeys(GROUPS, 3), "task": 4,
+    "model": 5, "method": 6, "checksum": 6,
 }  # fmt: skip
 HEAVY = {"torch", "torchvision", "transformers", "accelerate", "hydra", "omegaconf", "sklearn", "scipy", "datasets"}
 # What `tl check`, `tl show` and the like import: quick, so nothing heavy at the top of the file.

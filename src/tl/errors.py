@@ -99,7 +99,7 @@ class Stopped(TLError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A clause that suggests the nearest known word; where none is near, a list of the words if they are few."""
     choices = sorted(set(known))
-    listed = f" There is: {', '.join(choices)}." if choices and len(choices) <= 13 else ""
+    listed = f" There is: {', '.join(choices)}." if choices and len(choices) <= 14 else ""
     return nearest(word, choices) or listed
 
 

@@ -82,7 +82,7 @@ class Family(ABC):
         """The weight and bias of a ridge regression as those of outputs; `mean` (C,) are the means of its targets."""
         return weight * scale, bias * scale
 
-    def start_mistake(self, init: str, focal_gamma: float) -> str:
+    def start_mistake(self, init: str, focal_gamma: float = 0) -> str:
         """Why a head cannot start by `init` (head.init) on such targets; '' where it can."""
         if init == "logistic" and focal_gamma:
             return _no_logistic("the focal loss, which is not convex")
@@ -179,7 +179,7 @@ class Bernoulli(Family):
         slope, logit = functional.logit_at(mean)
         return weight * slope.unsqueeze(1), (bias - mean) * slope + logit
 
-    def start_mistake(self, init: str, focal_gamma: float) -> str:
+    def start_mistake(self, init: str, focal_gamma: float = 0) -> str:
         return _no_class_means(init, "multi") or super().start_mistake(init, focal_gamma)
 
 
@@ -211,7 +211,7 @@ class Normal(Family):
 
         return torch.empty(0, dim)
 
-    def start_mistake(self, init: str, focal_gamma: float) -> str:
+    def start_mistake(self, init: str, focal_gamma: float = 0) -> str:
         return _no_class_means(init, "number") or (_no_logistic("numbers") if init == "logistic" else "")
 
     def mixing_mistake(self, cutmix: float | None) -> str:

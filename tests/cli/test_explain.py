@@ -16,7 +16,7 @@ from tl.recipe.registry import GROUPS
 def test_explain_says_what_a_key_is_where_its_default_stands_and_what_it_takes(tl: Run) -> None:
     found = json.loads(tl("explain", "loop.length", "--json"))
     assert "quickstart_texts" in found[0].pop("recipes")
-    assert found[0].pop("place").endswith("recipes/base.yaml:15")
+    assert found[0].pop("place").endswith("recipes/base.yaml:16")
     assert found == [
         {
             "kind": "key",

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.tasks import load_data
 from tl.commands.doubts import recipe_doubts
-from tl.components.data.splits import load_data
 from tl.recipe.build import build
 from tl.recipe.recipe import load
 
@@ -20,7 +20,7 @@ def doubts(*overrides: str) -> list[tuple[str, str]]:
     "overrides, expected",
     [
         ([], []),
-        (["head.label_smoothing=0.1", "head.focal_gamma=2"], []),
+        (["task.label_smoothing=0.1", "task.focal_gamma=2"], []),
         (["head.ridge_strength=2"], []),
         (["head.ridge_strength=2", "head.init=random"], [("E070", "head.ridge_strength")]),
         (["loop.patience=2"], []),
@@ -42,6 +42,6 @@ def test_numbers_have_no_labels_to_smooth(tmp_path: object, monkeypatch: pytest.
     monkeypatch.chdir(str(tmp_path))
     with open("n.csv", "w") as file:
         file.write("t,n\n" + "".join(f"word {i},{i}\n" for i in range(30)))
-    found = doubts(*NUMBERS, "head.label_smoothing=0.1", "head.focal_gamma=2")
-    assert found == [("E070", "head.label_smoothing"), ("E070", "head.focal_gamma")]
+    found = doubts(*NUMBERS, "task.label_smoothing=0.1", "task.focal_gamma=2")
+    assert found == [("E070", "task.label_smoothing"), ("E070", "task.focal_gamma")]
     assert doubts(*NUMBERS) == []

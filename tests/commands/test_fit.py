@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tasks import load_data
 from tl.commands.collector import Collector
 from tl.commands.fit import check_fit
-from tl.components.data.splits import load_data
 from tl.errors import Mistake
 from tl.recipe.build import build
 from tl.recipe.recipe import read_recipe
@@ -24,7 +24,7 @@ def misfits(*overrides: str) -> list[Mistake]:
 @pytest.mark.parametrize(
     "overrides, key, words",
     [
-        (["head.init=logistic", "head.focal_gamma=2"], "head.init", "not convex"),
+        (["head.init=logistic", "task.focal_gamma=2"], "head.init", "not convex"),
         (["backbone=vit", "backbone.weights=none", "backbone.size=100"], "backbone.size", "multiples of 16"),
         (
             ["backbone=vit", "backbone.name=vit_h_14", "backbone.weights=none", "backbone.size=32"],

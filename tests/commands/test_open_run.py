@@ -24,7 +24,7 @@ def test_a_space_that_agrees_with_itself_is_read(tmp_path: Path) -> None:
         (NUMBERS, Space("number", ("a", "b"), (0, 2), (1, 0.5))),
     ):
         (tmp_path / "space.json").write_text(json.dumps(facts))
-        assert _space(tmp_path / "space.json") == (space, facts["temperature"])
+        assert _space(tmp_path / "space.json") == (space, space.kind, facts["temperature"])
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 
 from tests.components.data.listed import option
+from tests.tasks import load_data
 from tl.components.backbone.loading import read_weights
 from tl.components.backbone.tiny_text import shipped
-from tl.components.data.splits import load_data
 from tl.components.picture import open_image
 from tl.components.preprocess import TextPreprocess, from_json, to_json
 from tl.components.sample import Sample

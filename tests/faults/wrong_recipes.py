@@ -47,6 +47,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     ),
     "a key in the wrong place": (
         *("optimizer.lr: 1e-3", "loop.length: 3ep", "patience: 3", "per_class: 20", "label_smoothing: 0.1"),
+        "head: {label_smoothing: 0.1}",
         *("optimizer: {batch: 8}", "loop:\n  seed: 3\n  batch: 8"),
         *("head: mlp", "freeze: full", "optimizer: sgd"),
     ),
@@ -89,7 +90,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "a number out of range": (
         *("optimizer: {lr: 0}", "optimizer: {lr: -0.1}"),
         *("optimizer: {lr: 10}", "loop: {batch: 0}", "loop: {ema: 1.5}"),
-        *("head: {label_smoothing: 4}", "backbone: {size: 3}"),
+        *("task: {label_smoothing: 4}", "backbone: {size: 3}"),
         *("backbone: {size: -1}", "loop: {clip: 0}", "loop: {workers: -1}"),
         *(HEAD + "  - head: mlp\nhead: {dropout: 7}",),
         *(HEAD + "  - head: cosine\nhead: {scale: -1}", "cache: {max_gb: 0}"),

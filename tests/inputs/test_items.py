@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from tests.tasks import task_of
 from tl.components.preprocess import TextPreprocess
 from tl.components.sample import Sample
 from tl.errors import TLError
@@ -26,7 +27,7 @@ def preprocess_of(*, specials: bool, max_length: int = 8) -> TextPreprocess:
 
 def items_of(preprocess: TextPreprocess, *texts: str | tuple[str, str]) -> Items:
     samples = [Sample(str(i), text, "a", f"texts.csv:{i + 2}") for i, text in enumerate(texts)]
-    return Items(samples, SPACE, preprocess)
+    return Items(samples, task_of(SPACE), preprocess)
 
 
 @pytest.mark.parametrize("specials", [True, False])

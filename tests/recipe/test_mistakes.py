@@ -91,7 +91,7 @@ def test_each_mistake_in_a_file_names_its_line(lines: str, message: str, write: 
         ("adapter=null", "command line: 'null' is no adapter option. There is: bottleneck, none."),
         ("lr=1", "command line: lr is no key of a recipe. Did you mean 'optimizer.lr'?"),
         ("xyz=1", "command line: xyz is no key of a recipe. There is: adapter, augment, backbone, cache, data, freeze, "
-         "head, loop, method, name, optimizer, report, seed."),
+         "head, loop, method, name, optimizer, report, seed, task."),
         ("optimizer.lr", "command line: 'optimizer.lr' is no override: write key=value, as in optimizer.lr=1e-4."),
         ("~optimizer.lr", "command line: '~optimizer.lr' is no override: write key=value, as in optimizer.lr=1e-4."),
         ("optimizer.lr=1,2", "command line: 'optimizer.lr=1,2' gives several values: write one, or a list as "

@@ -112,7 +112,7 @@ def two_domains(folder: Path) -> Path:
     """The built-in shapes as picture files, and as an unlabelled target domain the same in negative."""
     from PIL import ImageOps
 
-    from tl.components.data.splits import load_data
+    from tests.tasks import load_data
     from tl.components.picture import open_image
     from tl.recipe.build import build
     from tl.recipe.recipe import load

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from tl.commands.build_model import build_model
+from tl.commands.chosen_task import build_task
 from tl.commands.open_run import open_run
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
-from tl.components.data.base import Data
-from tl.components.data.splits import load_data, target_array
+from tl.components.data.base import Data, DataSource
+from tl.components.data.splits import load_data
 from tl.components.freeze.base import FreezeSchedule, Phase
 from tl.components.method.base import Method
 from tl.components.model import Model
@@ -51,7 +52,7 @@ class Assembly:
         samples = self.data.splits.get(split) or Samples.of(())
         preprocess = self.model.backbone.preprocess
         augment = self.augment if augmented else None
-        return Items(samples, self.data.space, preprocess, augment, processes(self.recipe.loop))
+        return Items(samples, self.model.task, preprocess, augment, processes(self.recipe.loop))
 
     def streams(self, share: Share) -> dict[str, Stream]:
         """The streams from which the method draws its batches; TLError where the data lacks a split for one."""
@@ -74,14 +75,16 @@ class Assembly:
         return found
 
     def _balance(self) -> torch.Tensor:
-        targets = target_array(self.data.space, self.data.splits["train"])
+        targets = self.data.task.targets(self.data.splits["train"])
         return torch.from_numpy(1.0 / np.bincount(targets)[targets]).float()
 
 
 def assemble(recipe: Recipe) -> Assembly:
     """Build everything; the data is read first, and parts that do not fit together are refused before training."""
-    data = load_data(build(recipe.data))
-    model = build_model(recipe, data.space)
+    source: DataSource = build(recipe.data)
+    task = build_task(recipe.task, source.kind)
+    data = load_data(source, task)
+    model = build_model(recipe, task)
     optimizer: Optimizer = build(recipe.optimizer)
     augment: Augment = build(recipe.augment)
     modality = model.backbone.preprocess.modality

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tl.commands.chosen_task import build_task, unsuitable
 from tl.commands.collector import Collector
 from tl.commands.doubts import recipe_doubts
 from tl.commands.fit import check_fit, check_paths
@@ -13,14 +14,14 @@ from tl.commands.forecast import Forecast, forecast
 from tl.commands.machine import missing_hardware, missing_software, missing_weights
 from tl.commands.parts import part_names
 from tl.commands.warmup import unfinished_warmups
-from tl.components.data.base import Data
+from tl.components.data.base import Data, DataSource
 from tl.components.data.inspect import Findings, inspect
 from tl.components.data.splits import load_data
 from tl.components.freeze.base import FreezeSchedule, Phase, backbone_parts
 from tl.components.freeze.layout import lay_out
 from tl.errors import Mistake, Mistakes
 from tl.recipe.build import build
-from tl.recipe.recipe import PartialRecipe, Recipe, read_recipe
+from tl.recipe.recipe import Node, PartialRecipe, Recipe, read_recipe
 from tl.run.gpus import cuda_devices
 
 
@@ -51,7 +52,8 @@ def check(reference: str, overrides: Sequence[str], root: Path) -> Checked:
         collector.run(lambda: build(reading.nodes["optimizer"]))
     if "method" in reading.nodes:
         check_paths(reading.nodes["method"], collector)
-    data = collector.run(lambda: load_data(build(reading.nodes["data"]))) if "data" in reading.nodes else None
+    nodes = reading.nodes
+    data = _data(nodes["data"], nodes["task"], collector) if {"data", "task"} <= nodes.keys() else None
     if reading.loop is not None:
         collector.extend(missing_software(reading.loop))
         if (gpus := cuda_devices()) is not None:
@@ -72,6 +74,17 @@ def check(reference: str, overrides: Sequence[str], root: Path) -> Checked:
     return Checked(
         recipe, data, findings, parts, phases, need, (*map(collector.with_place, doubts), *findings.warnings)
     )
+
+
+def _data(node: Node, task: Node, collector: Collector) -> Data | None:
+    """The data for the task; None where there is a mistake in it, or where the task takes other targets."""
+    source: DataSource | None = collector.run(lambda: build(node))
+    if source is None:
+        return None
+    if mistake := unsuitable(task, source.kind):
+        collector.add("task=", mistake, "E068")
+        return None
+    return collector.run(lambda: load_data(source, build_task(task, source.kind)))
 
 
 def _doubts(recipe: Recipe, data: Data, phases: Sequence[Phase], need: Forecast) -> tuple[Mistake, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tl.errors import Mistake, TLError
-from tl.recipe.compose import Composition
+from tl.recipe.composition import Composition
 from tl.recipe.registry import GROUPS, SETTINGS
 
 T = TypeVar("T")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from tl.commands.chosen_task import target_word, without_effect
 from tl.commands.parts import class_literal
 from tl.components.data.base import Data
 from tl.errors import Mistake
@@ -21,9 +22,10 @@ def recipe_doubts(nodes: Mapping[str, Node], loop: Loop, data: Data) -> Iterator
 
 def _without_effect(nodes: Mapping[str, Node], loop: Loop, data: Data) -> Iterator[Mistake]:
     head = nodes["head"].values if "head" in nodes else {}
-    for key, off in (("label_smoothing", 0), ("focal_gamma", 0)):
-        if data.space.kind == "number" and key in head and head[key] != off:
-            yield _no_effect(f"head.{key}", head[key], "the data has numbers to predict, which have no labels", off)
+    for key, value in without_effect(nodes["task"], data.target).items() if "task" in nodes else ():
+        if value:
+            word = target_word(data.target)
+            yield _no_effect(f"task.{key}", value, f"the data has {word} to predict, whose task has no such key", 0)
     if head.get("ridge_strength") is not None and head["init"] in ("random", "class_means"):
         why = f"head.init={head['init']} uses no penalty"
         yield _no_effect("head.ridge_strength", head["ridge_strength"], why, "null")

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tl.commands.open_run import Trained, check_kind, open_run, own_splits
+from tl.commands.open_run import Trained, check_target, open_run, own_splits
 from tl.commands.open_run import evaluator as evaluator_of
 from tl.commands.other_data import data_node, open_other
 from tl.components.data.bad_samples import check_texts
 from tl.components.data.labels import check_targets, class_counts, has_target, holding, with_missing
-from tl.components.data.splits import label_index
 from tl.components.sample import Samples
 from tl.errors import TLError, did_you_mean
 from tl.evaluation.outcome import Outcome, outcome, with_caution
@@ -35,7 +34,7 @@ def evaluate(path: Path, judged: Judged, say: Callable[[str], None]) -> Outcome:
     samples = _own_samples(trained, judged, say) if other is None else _other_samples(trained, other, judged, say)
     loop = trained.recipe.loop
     preprocess = trained.model.backbone.preprocess
-    items = Items(samples, trained.model.head.space, preprocess, workers=processes(loop))
+    items = Items(samples, trained.model.task, preprocess, workers=processes(loop))
     name = split if other is None else other.name
     evaluator = evaluator_of(trained.recipe)
     answers = evaluator.outputs(trained.model.to(evaluator.device), items)
@@ -57,7 +56,7 @@ def _own_samples(trained: Trained, judged: Judged, say: Callable[[str], None]) -
 
 def _other_samples(trained: Trained, path: Path, judged: Judged, say: Callable[[str], None]) -> Samples:
     source = open_other(trained, path, judged.overrides, "evaluation", "--data")
-    check_kind(trained, source.kind, f"--data '{path}'")
+    check_target(trained, source.kind, f"--data '{path}'")
     samples = Samples.of(source.read())
     samples = with_missing(replace(samples, splits=samples.splits.mapped(lambda _: None)), source.common["missing"])
     for line in source.notes:
@@ -66,12 +65,12 @@ def _other_samples(trained: Trained, path: Path, judged: Judged, say: Callable[[
         raise TLError(f"--data: the samples of '{path}' have no labels to evaluate against: use tl predict.")
     check_texts(samples)
     check_targets(samples, source.target_names())
-    space = trained.model.head.space
-    strange = holding(samples, class_counts(samples).keys() - set(space.names))
+    task = trained.model.task
+    strange = holding(samples, class_counts(samples).keys() - set(task.space.names))
     if strange.any():
         first = samples[int(strange.argmax())]
         try:
-            label_index(space, first.target)
+            task.check_known(first.target)
         except TLError as error:
             raise TLError(f"{first.where}: {error}") from error
     return samples

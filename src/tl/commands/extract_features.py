@@ -70,10 +70,10 @@ def extract_features(
 
 def _extract(name: str, samples: Samples, activations: Activations, evaluator: Evaluator, workers: int) -> Features:
     model = activations.model
-    items = Items(samples, model.head.space, model.backbone.preprocess, workers=workers)
+    items = Items(samples, model.task, model.backbone.preprocess, workers=workers)
     source = activations.source(name, items, Reads({model.depth: 1.0}))
     features, targets = evaluator.features(model, source)
-    targets[torch.from_numpy(~has_target(samples))] = -1 if model.head.space.kind == "single" else torch.nan
+    targets[torch.from_numpy(~has_target(samples))] = model.task.unknown
     return Features(features, targets, tuple(samples.ids))
 
 

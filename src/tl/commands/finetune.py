@@ -195,7 +195,8 @@ def _temperature(assembly: Assembly, validated: Outputs | None) -> float:
 def _write_model(run: Run, assembly: Assembly, temperature: float) -> None:
     backbone = assembly.model.backbone
     run.save_model(assembly.model.state_dict())
-    run.write_json(RUN_SPACE, {**asdict(assembly.data.space), "temperature": temperature})
+    facts = {**asdict(assembly.data.space), "target": assembly.data.target, "temperature": temperature}
+    run.write_json(RUN_SPACE, facts)
     run.write(RUN_PREPROCESS, to_json(backbone.preprocess))
     for name, content in backbone.assets().items():
         run.write(f"{RUN_ASSETS}/{name}", content)

@@ -40,7 +40,7 @@ def check_fit(reading: PartialRecipe, data: Data, collector: Collector) -> None:
         kind = data.space.kind
         collector.run(lambda: _with_key("loop.best", lambda: check_metric(loop.best, kind, data.space.dim)))
     if "head" in nodes:
-        _check_head(nodes["head"], data, collector)
+        _check_head(nodes["head"], nodes["task"], data, collector)
     if "method" in nodes:
         _check_method(nodes["method"], data, collector)
 
@@ -72,7 +72,7 @@ def _check_size(backbone: Node, collector: Collector) -> None:
         collector.add("backbone.max_length", text, "E063")
 
 
-def _check_head(head: Node, data: Data, collector: Collector) -> None:
+def _check_head(head: Node, task: Node, data: Data, collector: Collector) -> None:
     kind, kinds, starts = data.space.kind, _tuple(head, "kinds"), _tuple(head, "starts")
     if kinds and kind not in kinds:
         others = [name for name in options("head") if kind in _tuple(Node("head", name, {}), "kinds")]
@@ -81,7 +81,7 @@ def _check_head(head: Node, data: Data, collector: Collector) -> None:
     if starts and head.values["init"] not in ("auto", *starts):
         text = f"head.init: '{head.values['init']}' is no start of head '{head.option}': take {' or '.join(starts)}."
         collector.add("head.init", text, "E054")
-    elif mistake := family_of(kind).start_mistake(head.values.get("init", ""), head.values.get("focal_gamma", 0)):
+    elif mistake := family_of(kind).start_mistake(head.values.get("init", ""), task.values.get("focal_gamma", 0)):
         collector.add("head.init", mistake, "E054")
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tl.commands.build_model import build_model
+from tl.commands.chosen_task import build_task, target_word
 from tl.commands.same_data import change_of_data
 from tl.commands.settle import device_of, settle, without_cache_folder
 from tl.components.backbone.loading import read_weights
+from tl.components.data.base import DataSource
 from tl.components.data.splits import load_data
 from tl.components.model import Model
 from tl.components.preprocess import fingerprint
@@ -24,9 +26,7 @@ from tl.recipe.recipe import load as load_recipe
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, RUN_SPACE, Weights
 from tl.run.run import RECIPE, Run
 from tl.run.schema import SPACE, check_hashes, check_shape, damaged_error, model_files, read_json
-from tl.space import Kind, Space
-
-_KINDS: dict[Kind, str] = {"single": "one class", "multi": "several labels", "number": "numbers"}
+from tl.space import Space
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,10 @@ def open_run(path: Path) -> Trained:
     backbone = replace(recipe.backbone, values={**recipe.backbone.values, "weights": str(path)})
     recipe = without_cache_folder(replace(recipe, backbone=backbone))
     check_hashes(path, model_files(path))
-    space, temperature = _space(path / RUN_SPACE)
-    model = build_model(recipe, space)
+    space, target, temperature = _space(path / RUN_SPACE)
+    task = build_task(recipe.task, target)
+    task.restore(space)
+    model = build_model(recipe, task)
     try:
         model.load_state_dict(read_weights(Weights("file", path / RUN_MODEL)))
     except RuntimeError as error:  # the names or shapes are others
@@ -64,8 +66,8 @@ def open_run(path: Path) -> Trained:
     return Trained(run, recipe, model.eval(), temperature)
 
 
-def _space(file: Path) -> tuple[Space, float]:
-    """The output space of a run and its temperature; TLError where they contradict themselves."""
+def _space(file: Path) -> tuple[Space, str, float]:
+    """The output space of a run, its kind of target and its temperature; TLError where they contradict themselves."""
     facts = read_json(file)
     check_shape(file, SPACE, facts)
     space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
@@ -82,23 +84,24 @@ def _space(file: Path) -> tuple[Space, float]:
     for is_so, what in wrong:
         if is_so:
             raise damaged_error(file, what)
-    return space, facts["temperature"]
+    return space, str(facts.get("target", space.kind)), facts["temperature"]
 
 
-def check_kind(trained: Trained, kind: Kind, data: str) -> None:
+def check_target(trained: Trained, target: str, data: str) -> None:
     """TLError where `data` gives another kind of target than the run's model predicts."""
-    predicted = trained.model.head.space.kind
-    if kind != predicted:
+    predicted = trained.model.task.takes
+    if target != predicted:
         raise TLError(
-            f"{data} gives {_KINDS[kind]} for each sample, but the model of '{trained.run.path}' predicts "
-            f"{_KINDS[predicted]}: name the right data or run."
+            f"{data} gives {target_word(target)} for each sample, but the model of '{trained.run.path}' predicts "
+            f"{trained.model.task.word}: name the right data or run."
         )
 
 
 def own_splits(trained: Trained, node: Node) -> Mapping[str, Samples]:
     """The splits of the run's own data, as `node` reads it; TLError where it is not what the run was trained on."""
-    data = load_data(build(node))
-    check_kind(trained, data.space.kind, "Its data")
+    source: DataSource = build(node)
+    check_target(trained, source.kind, "Its data")
+    data = load_data(source, build_task(trained.recipe.task, source.kind))
     change = change_of_data(trained.run, data)
     if change is not None:
         raise TLError(

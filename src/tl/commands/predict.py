@@ -111,7 +111,7 @@ def _answerer(trained: Trained, batch: int) -> Callable[[Sequence[Sample]], Answ
     model.to(device)
 
     def answer(samples: Sequence[Sample]) -> Answers:
-        items = Items(samples, model.head.space, model.backbone.preprocess, workers=workers)
+        items = Items(samples, model.task, model.backbone.preprocess, workers=workers)
         found = evaluator.outputs(model, items)
         return Answers(found.ids, model.head.space, found.scores(model, trained.temperature))
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tl.commands.chosen_task import read_data
 from tl.commands.finetune import Request, finetune
 from tl.commands.same_data import change_of_data
 from tl.commands.settle import settle, without_cache_folder
-from tl.components.data.splits import load_data
 from tl.errors import TLError
 from tl.inputs.pace import EVERY
-from tl.recipe.build import build
 from tl.recipe.recipe import load
 from tl.recipe.weights import RUN_MODEL
 from tl.report.words import counted, duration
@@ -59,7 +58,7 @@ def reproduce(path: Path, root: Path, listener: Listener) -> RunDifference:
     if run.meta["status"] != "done":
         raise TLError(f"'{path}' is {run.meta['status']}, so there is nothing to compare with: resume it first.")
     recipe = without_cache_folder(settle(load(str(path / RECIPE)), run))
-    change = change_of_data(run, load_data(build(recipe.data)))
+    change = change_of_data(run, read_data(recipe.data, recipe.task))
     if change is not None:
         raise TLError(f"The data of '{path}' changed since it was trained ({change}): bring it back to reproduce it.")
     return compare(path, finetune(Request(recipe, root, None, f"tl reproduce {path}"), listener))

@@ -13,6 +13,7 @@ from tl.batch import Inputs
 from tl.components.adapter.base import Adapter
 from tl.components.backbone.base import Backbone
 from tl.components.head.base import Head
+from tl.components.task.base import Task
 
 _Tensors = tuple[Tensor, ...] | list[Tensor]
 
@@ -28,9 +29,11 @@ class Model(nn.Module):
     the features of eval mode sees the same features at the first step.
     """
 
-    def __init__(self, backbone: Backbone, adapter: Adapter, head: Head, *, keep_statistics: bool = False) -> None:
+    def __init__(
+        self, backbone: Backbone, adapter: Adapter, head: Head, task: Task, *, keep_statistics: bool = False
+    ) -> None:
         super().__init__()
-        self.backbone, self.adapter, self.head = backbone, adapter, head
+        self.backbone, self.adapter, self.head, self.task = backbone, adapter, head, task
         self.keep_statistics, self.depth = keep_statistics, backbone.depth
         self._has_adapter = next(adapter.parameters(), None) is not None
         self._learning: frozenset[str] = frozenset(self.parts())
@@ -54,6 +57,10 @@ class Model(nn.Module):
         """The head's outputs (B, space.dim)."""
         output: Tensor = self.head(self.features(x, start))
         return output
+
+    def loss(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Named terms of the task's loss, each a mean over the batch, whose sum is minimised."""
+        return self.task.loss(self.head, output, target)
 
     def learn(self, names: Collection[str]) -> None:
         """Let the named parts learn and freeze all others: no gradient, eval mode, fixed batch-norm statistics."""

@@ -103,7 +103,7 @@ def outcome(split: str, model: Model, items: Items, found: Outputs, temperature:
 
     `resamples` as `intervals` takes it.
     """
-    space, targets = items.space, found.targets.numpy()
+    space, targets = items.task.space, found.targets.numpy()
     scores = found.scores(model, temperature)
     values = compute_metrics(space.kind, scores, targets, space.names)
     units = independent_units([sample.group for sample in items.samples])

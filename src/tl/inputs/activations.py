@@ -135,7 +135,7 @@ class Activations:
         (exact,) = ComputedActivations(items, frozen).batches(iter([draws]))
         with torch.no_grad(), place.context():
             moved = [batch.to(place.device) for batch in (rounded, exact)]
-            losses = [float(model.head.loss(model(batch.x, batch.start), batch.y)) for batch in moved]
+            losses = [float(sum(model.loss(model(batch.x, batch.start), batch.y).values())) for batch in moved]
         where = _depth_in_words(rounded.start, model)
         text = f"the loss of {len(draws)} samples is {losses[0]:.6g} with it and {losses[1]:.6g} without"
         self.keeper.tell(f"cache: {name}, stored as {self.rules.dtype} where {where} ends: {text}.", f"{name} {where}")

@@ -56,7 +56,7 @@ class ComputedActivations(Source):
     """Samples as activations that start at a cut, computed anew by the frozen stages at every reading."""
 
     def __init__(self, source: Source, frozen: FrozenStages) -> None:
-        super().__init__(source.samples, source.space)
+        super().__init__(source.samples)
         self.source, self.frozen, self.targets = source, frozen, source.targets
 
     @property

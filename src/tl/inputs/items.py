@@ -16,10 +16,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from tl.batch import Batch, Inputs
 from tl.components.augment.base import Augment
-from tl.components.data.splits import target_array
 from tl.components.picture import open_image, row_to_image
 from tl.components.preprocess import ImagePreprocess, Preprocess, TextPreprocess
 from tl.components.sample import Picture, Sample, Samples
+from tl.components.task.base import Task
 from tl.errors import TLError
 from tl.inputs.contents import Contents
 from tl.inputs.rows import Rows, channels_first, length_mask
@@ -27,7 +27,6 @@ from tl.inputs.streams import Draw, Source
 from tl.inputs.tokens import Tokens, tokens_of
 from tl.inputs.workers import spread
 from tl.rng import seeded
-from tl.space import Space
 
 
 class Item(NamedTuple):
@@ -41,8 +40,8 @@ class Item(NamedTuple):
 class Reader(Source):
     """A source that makes each batch by itself: in `workers` processes that read ahead, or in this process for 0."""
 
-    def __init__(self, samples: Samples, space: Space, workers: int = 0) -> None:
-        super().__init__(samples, space)
+    def __init__(self, samples: Samples, workers: int = 0) -> None:
+        super().__init__(samples)
         self.workers = workers
 
     @abstractmethod
@@ -71,13 +70,13 @@ class Items(Reader):
     def __init__(
         self,
         samples: Sequence[Sample],
-        space: Space,
+        task: Task,
         preprocess: Preprocess,
         augment: Augment | None = None,
         workers: int = 0,
     ) -> None:
-        super().__init__(Samples.of(samples), space, workers if preprocess.modality == "image" else 0)
-        self.preprocess, self.augment = preprocess, augment
+        super().__init__(Samples.of(samples), workers if preprocess.modality == "image" else 0)
+        self.task, self.preprocess, self.augment = task, preprocess, augment
 
     def decoded(self, rows: Rows) -> Items:
         """The same samples, whose decoded pictures are read from the cache's rows instead of files."""
@@ -98,7 +97,7 @@ class Items(Reader):
 
     @cached_property
     def targets(self) -> Tensor:  # type: ignore[override]
-        return torch.from_numpy(target_array(self.space, self.samples))
+        return torch.from_numpy(self.task.targets(self.samples))
 
     @cached_property
     def lengths(self) -> tuple[int, ...] | None:
@@ -136,7 +135,7 @@ class Items(Reader):
         return self.augment is not None and self.augment.mixes_samples
 
     def mixed(self, batch: Batch) -> Batch:
-        return batch if self.augment is None else self.augment.batch(batch, self.space)
+        return batch if self.augment is None else self.augment.batch(batch, self.task.space)
 
     def __getitem__(self, draw: Draw) -> Item:
         if self.fixed:
@@ -187,7 +186,7 @@ class CroppedPictures(Reader):
     """Pictures cropped as evaluation sees them, before they are normalised: bytes (B, 3, size, size)."""
 
     def __init__(self, items: Items) -> None:
-        super().__init__(items.samples, items.space, items.workers)
+        super().__init__(items.samples, items.workers)
         self.items, self.targets = items, items.targets
 
     def batch(self, draws: list[Draw]) -> Batch:
@@ -202,7 +201,7 @@ class CachedPictures(Reader):
     """Cropped pictures that are read back from the cache's rows of bytes, and normalised."""
 
     def __init__(self, items: Items, rows: Rows) -> None:
-        super().__init__(items.samples, items.space)
+        super().__init__(items.samples)
         self.rows, self.preprocess, self.targets = rows, cast(ImagePreprocess, items.preprocess), items.targets
 
     def batch(self, draws: list[Draw]) -> Batch:

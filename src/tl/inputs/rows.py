@@ -155,7 +155,7 @@ class CachedActivations(Source):
     """
 
     def __init__(self, source: Source, rows: Rows, start: int, *, widen: bool) -> None:
-        super().__init__(source.samples, source.space)
+        super().__init__(source.samples)
         self.source, self.rows, self.start, self.widen = source, rows, start, widen
         self.views = rows.layout.n // len(source)
         self.targets = source.targets
@@ -185,7 +185,7 @@ class WithTeacher(Source):
     """A source whose batches also hold the teacher's outputs, which are rows: one for each view of each sample."""
 
     def __init__(self, source: Source, rows: Rows, *, widen: bool) -> None:
-        super().__init__(source.samples, source.space)
+        super().__init__(source.samples)
         self.source, self.rows, self.widen = source, rows, widen
         self.views = rows.layout.n // len(source)
         self.targets = source.targets

@@ -22,7 +22,6 @@ from tl.batch import Batch
 from tl.components.sample import Samples
 from tl.place import Share
 from tl.rng import derive, seeded
-from tl.space import Space
 
 _WINDOW = 50
 # How far the logarithm of a length is moved at most, where a pass is one window: of lengths spread widely, a third of
@@ -78,8 +77,8 @@ class Source(ABC):
     targets: Tensor
     """The targets of all samples, as a head takes them."""
 
-    def __init__(self, samples: Samples, space: Space) -> None:
-        self.samples, self.space = samples, space
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -8,13 +8,14 @@ own keys, so that no recipe can reach Hydra's special keys, and Hydra's DictConf
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tl.errors import Mistake, Mistakes, TLError, did_you_mean, nearest
-from tl.recipe.mending import Fix, Layers, only_near
+from tl.recipe.composition import Composition
+from tl.recipe.earlier import add_newer_settings, add_task, restore_former
+from tl.recipe.mending import Layers, only_near
 from tl.recipe.newest import newest_in_words, newest_run
 from tl.recipe.overrides import COMMAND_LINE, assign, merge, parse
 from tl.recipe.references import BadReference, References
@@ -22,83 +23,8 @@ from tl.recipe.registry import GROUPS, RECIPES, SETTINGS, Option, options, shipp
 from tl.recipe.weights import RUN_RECIPE
 from tl.recipe.yamlfile import YamlFile, read, short_path
 
-_BEFORE = {("loop", "keep_weights"): "best"}
 _MAPPINGS = (*GROUPS, *SETTINGS)
-_OLDEST = ("loop", "cache")  # the settings that every whole recipe has, whenever it was written
 _PRIMARY = "tl_recipe"
-_MOST_STARTS = 100
-# What whole recipes meant that lack a key which came later: a run keeps its splits.
-_FORMER: dict[str, dict[str, Any]] = {"data": {"split": {"duplicates": "apart", "groups": "by_size"}}}
-
-
-@dataclass
-class Composition:
-    """A composed recipe before it is checked: plain values, and the origin of each dotted key.
-
-    An origin is `file:line` or the command line. `choices` are the options by group (the key of their origins is
-    `group=`), `unknown_options` the groups whose option does not exist.
-    """
-
-    file: str
-    choices: dict[str, str] = field(default_factory=dict)
-    values: dict[str, Any] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-    mistakes: list[Mistake] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    unknown_options: set[str] = field(default_factory=set)
-    layers: Layers = field(default_factory=Layers)
-    read: dict[Path, YamlFile] = field(default_factory=dict)
-    starts: int = 0
-
-    def start_from(self, path: Path, origin: str) -> YamlFile:
-        """The file of a recipe that another starts from, read once; TLError where there are too many of them."""
-        self.starts += 1
-        if self.starts > _MOST_STARTS:
-            text = f"{origin}: this recipe starts from more than {_MOST_STARTS} others: merge some of them."
-            raise TLError(text, code="E049")
-        if path not in self.read:
-            self.read[path] = read(path)
-        return self.read[path]
-
-    def origin_of(self, key: str) -> str:
-        """The origin of a dotted key; else of the mapping around the key, else of the choice of its group's option.
-
-        A shipped file is named only where the recipe itself is shipped: what users must mend is in their own recipes.
-        """
-        chosen = f"{key.partition('.')[0]}="
-        while key and key not in self.origins:
-            key = key.rpartition(".")[0]
-        found = [self.origins[name] for name in (key, chosen) if name in self.origins]
-        return next((origin for origin in found if _is_shipped(self.file) or not _is_shipped(origin)), self.file)
-
-    def report(self, origin: str, text: str, *, code: str, key: str = "", fix: Fix = ()) -> None:
-        """Add a mistake that stands at an origin."""
-        self.mistakes.append(Mistake(f"{origin}: {text}", code=code, key=key, fix=fix))
-
-    def choose(self, group: str, name: str, origin: str, at: str = "") -> None:
-        """Choose an option for a group; the keys that were set for another option before are dropped.
-
-        `at` is the dotted key of the choice in its file, such as defaults.1.head.
-        """
-        self.origins[f"{group}="] = origin
-        known = options(group)
-        if name not in known:
-            near = only_near(name, known)
-            fix = self.layers.rewritten(at, near[0]) if at and near else ()
-            text = f"'{name}' is no {group} option.{did_you_mean(name, known)}"
-            self.report(origin, text, code="E018", key=group, fix=fix)
-            self.unknown_options.add(group)
-            return
-        if self.choices.get(group, name) != name and self.values.get(group):
-            old = ", ".join(f"{group}.{key}" for key in self.values.pop(group))
-            self.notes.append(f"{old} belonged to {group} '{self.choices[group]}' and went with it ({origin}).")
-            self.origins = {k: v for k, v in self.origins.items() if k != group and not k.startswith(f"{group}.")}
-        self.choices[group] = name
-        self.unknown_options.discard(group)
-
-
-def _is_shipped(origin: str) -> bool:
-    return Path(origin).absolute().is_relative_to(RECIPES)
 
 
 def find(reference: str) -> Path:
@@ -131,9 +57,12 @@ def compose(reference: str, overrides: list[str]) -> Composition:
     for key, value in assignments:
         if key in GROUPS and not isinstance(value, dict):
             composition.choose(key, "null" if value is None else str(value), COMMAND_LINE)
+    whole = not any(isinstance(entry, str) for entry, _ in file.defaults)
+    if whole:
+        add_task(composition)
     values = _option_defaults(composition)
-    if not any(isinstance(entry, str) for entry, _ in file.defaults):
-        _restore_former(values, composition)
+    if whole:
+        restore_former(values, composition)
     merge(values, {key: value for key, value in composition.values.items() if key not in composition.unknown_options})
     for key, value in assignments:
         top = key.partition(".")[0]
@@ -143,34 +72,9 @@ def compose(reference: str, overrides: list[str]) -> Composition:
             composition.layers.forget(key)
             if top not in GROUPS:
                 composition.origins.setdefault(top, COMMAND_LINE)
-    if all(group in composition.choices for group in GROUPS) and {"name", "seed", *_OLDEST} <= values.keys():
-        _add_newer_settings(values, composition)
+    add_newer_settings(values, composition)
     composition.values = _without_references(values, composition)
     return composition
-
-
-def _restore_former(values: dict[str, Any], composition: Composition) -> None:
-    """Give a whole recipe that was written before a key came what the key's absence meant then."""
-    for group, former in _FORMER.items():
-        for key, inner in former.items():
-            if isinstance(values.get(group), dict) and isinstance(composition.values.get(group, {}).get(key), dict):
-                merge(values[group], {key: inner})
-
-
-def _add_newer_settings(values: dict[str, Any], composition: Composition) -> None:
-    """Give a whole recipe, such as a run keeps and `tl show --plain` prints, the defaults of settings that it lacks.
-
-    It starts from no other recipe, so it knows no setting that came after it was written. Where runs went differently
-    before there was such a setting, it has the value that they went by.
-    """
-    base = read(RECIPES / "base.yaml")
-    for part in SETTINGS:
-        values.setdefault(part, {})
-        composition.origins.setdefault(part, base.origins[part])
-        for key, value in base.values[part].items():
-            if isinstance(values[part], dict) and key not in values[part]:
-                values[part][key] = _BEFORE.get((part, key), value)
-                composition.origins[f"{part}.{key}"] = base.origins[f"{part}.{key}"]
 
 
 def _add_file(file: YamlFile, composition: Composition, seen: tuple[Path, ...]) -> None:

@@ -152,7 +152,7 @@ PEERS: dict[str, Peer] = {
         "hub:ID names a model of a hub, and '- backbone: NAME' in 'defaults' its kind",
     ),
     **_words("num_labels num_classes n_classes nb_classes", "", _unknown, _FROM_DATA),
-    **_words("label_smoothing_factor smoothing", "head.label_smoothing"),
+    **_words("label_smoothing_factor smoothing", "task.label_smoothing"),
     **_words("dropout drop_rate drop dropout_rate classifier_dropout hidden_dropout_prob", "head.dropout"),
     **_words("freeze_backbone freeze_encoder frozen trainable", "", _unknown, _OPTION.format("freeze: full")),
     **_words("mixup_alpha", "augment.mixup"),

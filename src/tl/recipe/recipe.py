@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from tl.errors import Mistake, Mistakes
 from tl.recipe.binding import absolute, absolute_path, bind, plain, run_path
 from tl.recipe.cache_folder import why_not_counted
-from tl.recipe.compose import Composition, compose
+from tl.recipe.compose import compose
+from tl.recipe.composition import Composition
 from tl.recipe.duration import Duration
 from tl.recipe.registry import GROUPS, SETTINGS, options
 from tl.recipe.repair import Repairs
@@ -107,6 +108,7 @@ class Recipe:
 
     name: str
     data: Node
+    task: Node
     backbone: Node
     head: Node
     adapter: Node

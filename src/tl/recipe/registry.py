@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tl.errors import TLError
 
-GROUPS = ("data", "backbone", "head", "adapter", "freeze", "augment", "optimizer", "method")
+GROUPS = ("data", "task", "backbone", "head", "adapter", "freeze", "augment", "optimizer", "method")
 # The parts of a recipe that are no groups: each is a mapping whose keys are the same for all recipes.
 SETTINGS = ("loop", "cache", "report")
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z])")

@@ -47,11 +47,12 @@ class _Source:
             if node.name == name:
                 return self, node, ""
         for statement in ast.walk(self.tree):
-            if isinstance(statement, ast.ImportFrom) and any(alias.name == name for alias in statement.names):
-                module, present = present_name(statement.module or "", name)
-                other = _source(_file(module))
-                source, found, inner = other.find(present)
-                return source, found, inner or module
+            if isinstance(statement, ast.ImportFrom):
+                for alias in statement.names:
+                    if (alias.asname or alias.name) == name:
+                        module, present = present_name(statement.module or "", alias.name)
+                        source, found, inner = _source(_file(module)).find(present)
+                        return source, found, inner or module
         raise LookupError(f"'{name}' is neither defined here nor imported by its module's full name")
 
 

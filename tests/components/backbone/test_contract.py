@@ -11,12 +11,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tests.built import sealed
+from tests.tasks import task_of
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.model import Model
 from tl.components.preprocess import fingerprint, to_json
 from tl.recipe.registry import options
 from tl.recipe.weights import RUN_ASSETS, RUN_MODEL, RUN_PREPROCESS
+from tl.space import Space
 
 from .samples import CASES, backbone_of, inputs_of
 
@@ -40,10 +42,13 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+TASK = task_of(Space("single", ("a", "b")))
+
+
 def model_of(case: str) -> Model:
     backbone = backbone_of(case)
     torch.manual_seed(3)
-    return Model(backbone, nn.Identity(), nn.Linear(backbone.dim, 2))  # type: ignore[arg-type]
+    return Model(backbone, nn.Identity(), nn.Linear(backbone.dim, 2), TASK)  # type: ignore[arg-type]
 
 
 def step(model: Model, x: Inputs) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.built import option
+from tests.tasks import task_of
 from tl.batch import Batch, Streams
 from tl.components.backbone.recomputing import recomputed
 from tl.components.method.base import Method
@@ -131,9 +132,10 @@ class Careful(Sharpness):
 def _model(case: str) -> tuple[Model, Batch]:
     backbone = backbone_of(case)
     assert backbone.checkpointing()
-    supplied = {"dim_in": backbone.dim, "space": Space("single", ("a", "b", "c"))}
+    space = Space("single", ("a", "b", "c"))
+    supplied = {"dim_in": backbone.dim, "space": space}
     torch.manual_seed(3)
-    model = Model(backbone, option("adapter", "none"), option("head", "linear", supplied))
+    model = Model(backbone, option("adapter", "none"), option("head", "linear", supplied), task_of(space))
     return model, Batch(inputs_of(backbone), torch.tensor([0, 1, 2]))
 
 

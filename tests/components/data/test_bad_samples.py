@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.components.data.listed import Listed, option, row, rows
 from tests.conftest import SHORT
-from tl.components.data.splits import load_data
+from tests.tasks import load_data
 from tl.components.sample import Sample
 from tl.errors import TLError
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from tests.components.data.listed import Listed, option
+from tests.tasks import load_data
 from tl.components.data.base import Data
 from tl.components.data.copies import clusters, equal_samples
-from tl.components.data.splits import load_data
 from tl.components.sample import Picture, Sample, Samples
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.components.data.listed import option
-from tl.components.data.splits import load_data
+from tests.tasks import load_data
 from tl.components.picture import open_image
 from tl.components.sample import Picture, Sample
 from tl.errors import TLError

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from tests.components.data.listed import option
+from tests.tasks import load_data
 from tl.components.data.base import Data
-from tl.components.data.splits import load_data
 from tl.errors import TLError
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from tests.components.data.listed import Listed, option, row, rows
+from tests.tasks import load_data
 from tl.components.data.inspect import Findings, inspect
-from tl.components.data.splits import load_data
 from tl.components.sample import Sample
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.components.data.listed import Listed, row
+from tests.tasks import load_data
 from tl.components.data.base import Data
 from tl.components.data.label_doubts import label_doubts
-from tl.components.data.splits import load_data
 
 WHOLE = {"val": 0.0, "test": 0.0}
 

@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 
 from tests.components.augment.samples import PICTURES
+from tests.tasks import task_of
 from tl.components.augment.base import Augment
 from tl.components.picture import open_image
 from tl.components.preprocess import ImagePreprocess, fingerprint
@@ -127,10 +128,10 @@ def test_training_evaluation_and_the_cache_see_the_same(tmp_path: Path) -> None:
     draw = [Draw(0, 1)]
 
     def read(augment: Augment | None) -> Tensor:
-        (batch,) = Items(samples, Space("single", ("a", "b")), PICTURES, augment).batches(iter([draw]))
+        (batch,) = Items(samples, task_of(Space("single", ("a", "b"))), PICTURES, augment).batches(iter([draw]))
         return batch.x.values[0]
 
-    (crops,) = CroppedPictures(Items(samples, Space("single", ("a", "b")), PICTURES)).batches(iter([draw]))
+    (crops,) = CroppedPictures(Items(samples, task_of(Space("single", ("a", "b"))), PICTURES)).batches(iter([draw]))
     expected = PICTURES.tensor(PICTURES.crop(open_image(path, PICTURES.min_side)))
     assert not torch.equal(expected, PICTURES.tensor(PICTURES.crop(open_image(path))))
     assert torch.equal(read(None), expected)

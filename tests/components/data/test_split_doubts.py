@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from tests.components.data.listed import Listed, option, rows
+from tests.tasks import load_data
 from tl.components.data.base import Data
 from tl.components.data.split_doubts import split_doubts
-from tl.components.data.splits import load_data
 from tl.components.sample import Sample
 from tl.errors import TLError
 

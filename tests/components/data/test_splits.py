@@ -13,8 +13,8 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from tests.components.data.listed import Listed, row, rows
+from tests.tasks import load_data, task_of
 from tl.components.data.base import Data
-from tl.components.data.splits import label_index, load_data, target_array
 from tl.components.sample import Sample, Samples
 from tl.errors import TLError
 from tl.space import Space
@@ -198,7 +198,7 @@ def test_classes_are_kept_or_named_with_a_suggestion() -> None:
 
 def test_targets_of_chosen_classes_are_numbered_though_other_classes_were_left_out() -> None:
     data = load_data(Listed(rows(cat=4, dog=4, cow=4), classes=("dog", "cow"), split={"val": 0.0, "test": 0.0}))
-    found = target_array(data.space, data.splits["train"]).tolist()
+    found = task_of(data.space).targets(data.splits["train"]).tolist()
     assert found == [data.space.names.index(str(sample.target)) for sample in data.splits["train"]]
 
 
@@ -211,13 +211,14 @@ def test_class_weights_are_inverse_frequencies_with_mean_one() -> None:
 def test_a_label_counts_as_much_where_it_is_on_as_where_it_is_off() -> None:
     targets = [("a",), ("a", "b"), ("a",), ("a", "b"), ("a",), ("a",), ()]
     samples = [row(i, target, "train") for i, target in enumerate(targets)]
-    space = load_data(Listed(samples, "multi", balance="weights", split={"val": 0.0, "test": 0.0})).space
+    data = load_data(Listed(samples, "multi", balance="weights", split={"val": 0.0, "test": 0.0}))
+    space = data.space
     for name, weights in zip("ab", space.label_weights, strict=True):
         on = [int(name in target) for target in targets]
         assert weights == pytest.approx(compute_class_weight("balanced", classes=np.array([1, 0]), y=on))
     assert space.class_weights == ()
-    assert label_index(space, ("b",)) == [0.0, 1.0]
-    assert label_index(space, ()) == [0.0, 0.0]
+    wanted = [[0.0 + (name in (target)) for name in "ab"] for target in targets]
+    assert data.task.targets(data.splits["train"]).tolist() == wanted
 
 
 def test_a_label_that_all_samples_have_is_not_weighted() -> None:
@@ -232,7 +233,7 @@ def test_numbers_get_mean_and_population_deviation_of_train() -> None:
     assert data.space.names == ("size", "depth")
     assert data.space.mean == pytest.approx((3.0, 7.0))
     assert data.space.std == pytest.approx((math.sqrt(14 / 4), 1.0))
-    assert label_index(data.space, (2.5, 1.0)) == [2.5, 1.0]
+    assert data.task.targets(Samples.of(samples[1:2])).tolist() == [[2.0, 7.0]]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -242,11 +243,11 @@ def test_numbers_must_be_finite(value: float) -> None:
         load_data(Listed(samples, "number", ("size",)))
 
 
-def test_label_index_of_a_class_suggests_the_nearest() -> None:
+def test_a_class_that_was_not_learnt_suggests_the_nearest() -> None:
     space = Space("single", ("cat", "dog"))
-    assert label_index(space, "dog") == 1
+    assert task_of(space).targets(Samples.of([row(1, "dog")])).tolist() == [1]
     with pytest.raises(TLError, match=r"The class 'dgo' is none that was learnt\. Did you mean 'dog'\?"):
-        label_index(space, "dgo")
+        task_of(space).targets(Samples.of([row(1, "dgo")]))
 
 
 @pytest.mark.parametrize(
@@ -334,4 +335,4 @@ def test_numbers_beyond_float32_have_a_mean_and_a_deviation(values: list[float])
     variance = sum((value - mean) ** 2 for value in exact) / 3
     assert space.mean == pytest.approx((float(mean),), rel=1e-12, abs=0)
     assert Fraction(space.std[0]) ** 2 / variance == pytest.approx(1, rel=1e-12)
-    assert target_array(space, Samples.of(samples)).tolist() == [[value] for value in values]
+    assert task_of(space).targets(Samples.of(samples)).tolist() == [[value] for value in values]

@@ -6,7 +6,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from tests.components.data.listed import option
-from tl.components.data.splits import load_data
+from tests.tasks import load_data
 
 
 def test_sentences_differ_are_balanced_and_follow_the_seed() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from tests.components.data.listed import option
-from tl.components.data.splits import load_data
+from tests.tasks import load_data
 from tl.components.picture import open_image
 from tl.components.sample import Picture, Sample
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.components.data.listed import option
-from tl.components.data.splits import load_data
+from tests.tasks import load_data
 from tl.components.picture import open_image
 from tl.errors import TLError
 

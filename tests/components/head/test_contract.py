@@ -8,6 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.built import mistakes
 from tl.errors import TLError
+from tl.family import LossOptions
 from tl.recipe.registry import options
 from tl.space import Space
 
@@ -77,7 +78,8 @@ def test_the_loss_falls(name: str, kind: str) -> None:
 @in_every_space
 @pytest.mark.parametrize("smoothing, gamma", [(0.0, 0.0), (0.1, 2.0)])
 def test_the_loss_is_the_weighted_mean_of_its_pieces(name: str, kind: str, smoothing: float, gamma: float) -> None:
-    head = head_of(name, kind, label_smoothing=smoothing, focal_gamma=gamma).eval()
+    head = head_of(name, kind).eval()
+    head.options = LossOptions(smoothing, gamma)
     features, target = problem(kind, n=8)
     output = head(features)
     first, second = head.loss(output[:3], target[:3]), head.loss(output[3:], target[3:])
@@ -160,8 +162,6 @@ def test_it_refuses_what_it_has_not(name: str) -> None:
 def test_logistic_regression_needs_labels_and_a_convex_loss() -> None:
     with pytest.raises(TLError, match=r"head\.init: logistic regression does not go with numbers"):
         head_of("linear", "number", init="logistic")
-    with pytest.raises(TLError, match=r"does not go with the focal loss, which is not convex"):
-        head_of("linear", "single", init="logistic", focal_gamma=2.0)
 
 
 def test_class_means_need_one_label() -> None:

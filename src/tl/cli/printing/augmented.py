@@ -8,13 +8,13 @@ from typing import cast
 
 from tl.cli.printing.json_output import print_json
 from tl.cli.printing.terminal import say
+from tl.commands.chosen_task import read_data
 from tl.commands.contact_sheet import augmented_images, augmented_texts, contact_sheet
 from tl.commands.published import Shown
 from tl.commands.settle import without_download
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
 from tl.components.data.base import Data
-from tl.components.data.splits import load_data
 from tl.components.picture import open_image
 from tl.components.preprocess import ImagePreprocess, TextPreprocess
 from tl.components.sample import Picture, Sample
@@ -29,7 +29,7 @@ _SAMPLES, _VIEWS = 6, 6
 def print_augmented(reference: str, overrides: list[str], to: Path, as_json: bool) -> None:
     """Write pictures of the training split, and what augmentation makes of them, as a contact sheet; print texts."""
     recipe = without_download(load(reference, overrides))
-    data: Data = load_data(build(recipe.data))
+    data: Data = read_data(recipe.data, recipe.task)
     backbone: Backbone = build(recipe.backbone)
     augment: Augment = build(recipe.augment)
     if data.modality != backbone.preprocess.modality or augment.modality not in (None, data.modality):

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal, Protocol, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from tl.components.data.order import natural_order
 from tl.components.preprocess import Modality
 from tl.components.sample import Picture, Sample, Samples
 from tl.errors import MachineFault, TLError
-from tl.space import Kind, Space
+from tl.space import Space
 
 LABELLED_SPLITS = ("train", "val", "test")
 Purpose = Literal["training", "evaluation", "prediction"]
@@ -55,15 +56,38 @@ class Common(TypedDict):
     skip_limit: Annotated[float, "0 to 1"]
 
 
+class Predicted(Protocol):
+    """What the data asks of the task (components/task/base.py says more of each)."""
+
+    @property
+    def one_class(self) -> bool: ...
+
+    @property
+    def has_classes(self) -> bool: ...
+
+    @property
+    def noun(self) -> str: ...
+
+    def choose(self, samples: Samples, classes: Sequence[str]) -> Samples: ...
+
+    def classes(self, splits: dict[str, Samples], columns: Sequence[str], notes: list[str]) -> tuple[str, ...]: ...
+
+    def fit(self, names: tuple[str, ...], train: Samples, common: Common) -> Space: ...
+
+    def targets(self, samples: Samples) -> npt.NDArray[Any]: ...
+
+
 @dataclass(frozen=True)
 class Data:
-    """What a run reads: the samples of each split, and the output space.
+    """What a run reads: the samples of each split, what is predicted of them, and its output space.
 
-    Splits are train, val, test, and any other split that the source names, such as target. `skipped` has a sentence on
-    each sample that could not be used.
+    `target` is the kind of the samples' targets. Splits are train, val, test, and any other split that the source
+    names, such as target. `skipped` has a sentence on each sample that could not be used.
     """
 
     modality: Modality
+    target: str
+    task: Predicted = field(compare=False)
     space: Space
     splits: Mapping[str, Samples]
     balanced_sampling: bool
@@ -75,14 +99,14 @@ class Data:
 class DataSource(ABC):
     """The base class of every data option: `read` lists its samples, with what `purpose` needs of each.
 
-    `modality` is the type of input: image or text. `kind` is the type of target: one class (single), several labels
-    (multi), or numbers (number). Both are class attributes; where they depend on keys of the recipe, `__init__` sets
-    them. Other code looks for three keys by their names: the path of the data is `root` or `file`, which
-    `tl evaluate --data` replaces, and where `pair` is set, `tl predict` takes pairs of texts.
+    `modality` is the type of input: image or text. `kind` is the type of target, which a task `takes`: one class
+    (single), several labels (multi), or numbers (number). Both are class attributes; where they depend on keys of the
+    recipe, `__init__` sets them. Other code looks for three keys by their names: the path of the data is `root` or
+    `file`, which `tl evaluate --data` replaces, and where `pair` is set, `tl predict` takes pairs of texts.
     """
 
     modality: Modality
-    kind: Kind
+    kind: str
 
     def __init__(self, common: Common) -> None:
         self.common = common
@@ -124,7 +148,7 @@ class DataSource(ABC):
             yield made
 
     def target_names(self) -> tuple[str, ...]:
-        """The names of the numbers to predict; empty unless `kind` is number."""
+        """The names of the numbers to predict; empty for any other target."""
         return ()
 
 

@@ -62,7 +62,7 @@ def count(data: Data) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for split, rows in data.splits.items():
         counts = class_counts(rows)
-        labelled = data.space.kind != "number" and has_target(rows).any()
+        labelled = data.task.has_classes and has_target(rows).any()
         found[split] = {name: counts[name] for name in data.space.names} if labelled else {"samples": len(rows)}
     return found
 
@@ -154,7 +154,7 @@ def _with_other_target(rows: Sequence[Sample]) -> Sample:
 
 
 def _uneven_classes(data: Data, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    if data.space.kind != "single" or data.space.class_weights or data.balanced_sampling:
+    if not data.task.one_class or data.space.class_weights or data.balanced_sampling:
         return []
     train = {name: n for name, n in counts["train"].items() if n}
     most, least = max(train, key=lambda n: train[n]), min(train, key=lambda n: train[n])

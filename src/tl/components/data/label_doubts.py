@@ -22,7 +22,7 @@ def label_doubts(data: Data) -> Iterator[Mistake]:
     """Doubts about the class names of data, by all its samples with known targets."""
     counts = sum((class_counts(samples) for samples in data.splits.values()), Counter[str]())
     yield from _missing_words(counts)
-    if data.space.kind == "single" and (doubt := _ids(counts) or _numbers(counts) or _lists(counts)):
+    if data.task.one_class and (doubt := _ids(counts) or _numbers(counts) or _lists(counts)):
         yield doubt
         return
     yield from _similar_names(counts)

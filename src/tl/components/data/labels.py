@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tl.components.columns import Codes, Numbers, one_value
-from tl.components.data.base import LABELLED_SPLITS, Common
+from tl.components.data.base import LABELLED_SPLITS
 from tl.components.data.order import natural_key
 from tl.components.sample import Samples, Target
 from tl.errors import TLError, did_you_mean
-from tl.space import Kind, Space
 
 SplitLists = dict[str, Samples]
 """The samples of each split while the splits are still being made: `label_map` changes them."""
@@ -61,24 +61,26 @@ def strata(samples: Samples) -> Codes[str]:
     return one_value("", len(samples))
 
 
-def keep_classes(samples: Samples, classes: Sequence[str], kind: Kind) -> Samples:
-    """The samples of these classes, and those without a target; of several labels, a sample keeps only these.
+def with_classes(samples: Samples, classes: Sequence[str]) -> Samples:
+    """The samples of these classes, and those without a target; TLError for a class that no sample has."""
+    _check_chosen(samples, classes)
+    assert isinstance(samples.targets, Codes)
+    return samples.chosen(samples.targets.rows_of(lambda t: t in classes, without_value=True))
 
-    TLError for a class that no sample has.
-    """
-    if kind == "number":
-        raise TLError("data.classes chooses classes, but the targets here are numbers: set data.classes=null.")
+
+def with_labels(samples: Samples, classes: Sequence[str]) -> Samples:
+    """All samples, each with those of its labels that are among these; TLError for a label that no sample has."""
+    _check_chosen(samples, classes)
+    assert isinstance(samples.targets, Codes)
+    kept = samples.targets.mapped(lambda t: tuple(name for name in names_of(t) if name in classes))
+    return replace(samples, targets=kept)
+
+
+def _check_chosen(samples: Samples, classes: Sequence[str]) -> None:
     known = class_counts(samples)
     for name in classes:
         if name not in known:
             raise TLError(f"data.classes: no sample has the class '{name}'.{did_you_mean(name, known)}")
-    targets = samples.targets
-    assert isinstance(targets, Codes)
-    if kind == "multi":
-        return replace(
-            samples, targets=targets.mapped(lambda t: tuple(name for name in names_of(t) if name in classes))
-        )
-    return samples.chosen(targets.rows_of(lambda t: t in classes, without_value=True))
 
 
 def has_target(samples: Samples) -> npt.NDArray[np.bool_]:
@@ -128,13 +130,13 @@ def check_targets(samples: Samples, columns: Sequence[str]) -> None:
         raise TLError(f"{samples.places[row]}: {clause}: mend or remove the row.")
 
 
-def label_map(splits: SplitLists, kind: Kind, notes: list[str]) -> tuple[str, ...]:
+def label_map(splits: SplitLists, check_enough: Callable[[Sequence[str]], None], notes: list[str]) -> tuple[str, ...]:
     """The classes of train in the order of `natural_key`; a class that val or test lacks is noted.
 
     TLError where val or test has a class that train lacks. In other splits such samples lose their label, with a note.
     """
     names = tuple(sorted(class_counts(splits["train"]), key=natural_key))
-    _check_enough(names, kind)
+    check_enough(names)
     for split in [s for s in splits if s != "train"]:
         found = class_counts(splits[split])
         strange = sorted(set(found) - set(names), key=natural_key)
@@ -151,14 +153,6 @@ def label_map(splits: SplitLists, kind: Kind, notes: list[str]) -> tuple[str, ..
         if missing and split in LABELLED_SPLITS and len(splits[split]):
             notes.append(f"{split} has no sample of {_list(missing)}.")
     return names
-
-
-def _check_enough(names: Sequence[str], kind: Kind) -> None:
-    if kind == "single" and len(names) < 2:
-        only = f"'{names[0]}'" if names else "none"
-        raise TLError(f"The training samples have a single class ({only}): at least two are needed to tell apart.")
-    if kind == "multi" and not names:
-        raise TLError("No training sample has any label: check data.labels or data.label_columns.")
 
 
 def holding(samples: Samples, names: Collection[str]) -> npt.NDArray[np.bool_]:
@@ -183,19 +177,24 @@ def _list(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
 
 
-def space_of(names: tuple[str, ...], train: Samples, kind: Kind, common: Common) -> Space:
-    """The output space, with weights of its classes or labels where data.balance=weights."""
+def coded_targets(samples: Samples, of: Callable[[Target], Any], none: Any, dtype: Any) -> npt.NDArray[Any]:
+    """What `of` makes of each sample's target, as an array (n, ...); `none` stands for a sample without one."""
+    targets = samples.targets
+    if not isinstance(targets, Codes):
+        return np.array([none] * len(samples), dtype=dtype)
+    used = {*np.unique(targets.codes).tolist()}  # data.classes leaves values that no sample has any more
+    rows = [*(of(t) if code in used else none for code, t in enumerate(targets.values)), none]
+    return np.array(rows, dtype=dtype)[targets.codes]
+
+
+def moments(train: Samples) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The means and the standard deviations of the numbers of training samples, column by column."""
     match train.targets:
         case Numbers() as numbers:
             columns = numbers.values.T.tolist()
             means = tuple(map(_mean, columns))
-            return Space(kind, names, means, tuple(_std(c, m) for c, m in zip(columns, means, strict=True)))
-    if common["balance"] != "weights":
-        return Space(kind, names)
-    counts = class_counts(train)
-    if kind == "multi":
-        return Space(kind, names, label_weights=tuple(_on_and_off(counts[name], len(train)) for name in names))
-    return Space(kind, names, class_weights=_class_weights(names, counts))
+            return means, tuple(_std(c, m) for c, m in zip(columns, means, strict=True))
+    return (), ()
 
 
 def _mean(column: Sequence[float]) -> float:
@@ -214,16 +213,19 @@ def _std(column: Sequence[float], mean: float) -> float:
     return math.ldexp(math.sqrt(math.fsum(squares) / len(column)), exponent)
 
 
-def _on_and_off(on: int, samples: int) -> tuple[float, float]:
-    """A label's weights where it is on and where it is off: both have half of the loss, with mean 1 over the samples.
+def label_weights(names: Sequence[str], train: Samples) -> tuple[tuple[float, float], ...]:
+    """For each label its weights where it is on and where it is off: both have half of the loss.
 
-    A label that all samples have, or none, has nothing to balance.
+    Their mean over the samples is 1. A label that all samples have, or none, has nothing to balance.
     """
-    return (samples / (2 * on), samples / (2 * (samples - on))) if 0 < on < samples else (1.0, 1.0)
+    counts, n = class_counts(train), len(train)
+    found = (counts[name] for name in names)
+    return tuple((n / (2 * on), n / (2 * (n - on))) if 0 < on < n else (1.0, 1.0) for on in found)
 
 
-def _class_weights(names: Sequence[str], counts: Mapping[str, int]) -> tuple[float, ...]:
+def class_weights(names: Sequence[str], train: Samples) -> tuple[float, ...]:
     """Weights proportional to 1 / count, with mean 1 over all training samples; 0 for a class without any sample."""
+    counts = class_counts(train)
     present = sum(1 for name in names if counts[name])
     total = sum(counts.values())
     return tuple(total / (present * counts[name]) if counts[name] else 0.0 for name in names)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tl.components.columns import Codes, Numbers, one_value
+from tl.components.columns import Codes, one_value
 from tl.components.data.bad_samples import check_texts, control_characters, usable_samples
 from tl.components.data.base import (
     LABELLED_SPLITS,
@@ -17,6 +16,7 @@ from tl.components.data.base import (
     Data,
     DataSource,
     Division,
+    Predicted,
     data_fingerprint,
     standard_split_name,
 )
@@ -26,52 +26,18 @@ from tl.components.data.labels import (
     SplitLists,
     check_targets,
     class_counts,
-    keep_classes,
-    label_map,
-    names_of,
-    space_of,
     strata,
     with_missing,
 )
 from tl.components.data.order import natural_order
-from tl.components.sample import Samples, Target
-from tl.errors import TLError, did_you_mean
-from tl.space import Kind, Space
+from tl.components.sample import Samples
+from tl.errors import TLError
 
 
-def label_index(space: Space, target: Target) -> int | list[float]:
-    """A target in the form that a loss takes: the class's number, 0 or 1 for each label, or the numbers themselves.
-
-    TLError for a class that was not learnt.
-    """
-    if space.kind == "number":
-        return [float(value) for value in target or ()]
-    strange = next((name for name in names_of(target) if name not in space.names), None)
-    if strange is not None:
-        raise TLError(f"The class '{strange}' is none that was learnt.{did_you_mean(strange, space.names)}")
-    if space.kind == "single":
-        return space.names.index(str(target))
-    return [float(name in (target or ())) for name in space.names]
-
-
-def target_array(space: Space, samples: Samples) -> npt.NDArray[Any]:
-    """All targets as a loss takes them: int64 (n,), -1 for none; 0 or 1 (n, C); or the numbers (n, K) in float64."""
-    match samples.targets:
-        case Numbers() as numbers:
-            return np.where(numbers.known[:, None], numbers.values, 0.0)
-        case Codes() as targets:
-            none = -1 if space.kind == "single" else [0.0] * space.dim
-            used = {*np.unique(targets.codes).tolist()}  # data.classes leaves values that no sample has any more
-            indices = (label_index(space, t) if code in used else none for code, t in enumerate(targets.values))
-            rows = [*indices, none]
-            dtype = {"single": np.int64, "multi": np.float32, "number": np.float64}[space.kind]
-            return np.array(rows, dtype=dtype)[targets.codes]
-
-
-def load_data(source: DataSource) -> Data:
+def load_data(source: DataSource, task: Predicted) -> Data:
     """Read a source, divide the samples without a split, keep the wanted classes and counts, and map the labels."""
-    common, kind = source.common, source.kind
-    _check(common, kind)
+    common = source.common
+    _check(common, task)
     samples = Samples.of(source.read())
     samples = replace(samples, splits=samples.splits.mapped(lambda name: standard_split_name(name) or None))
     if common["split"].test == "val":
@@ -90,16 +56,19 @@ def load_data(source: DataSource) -> Data:
         )
         notes.append(f"{what} left out (data.on_error=skip): {skipped[0]}")
     if common["classes"] is not None:
-        samples = keep_classes(samples, common["classes"], kind)
+        samples = task.choose(samples, common["classes"])
     check_targets(samples, source.target_names())
     samples = samples.take(natural_order(samples.ids))
     splits = _divide(samples, common["split"], notes)
-    names = source.target_names() if kind == "number" else label_map(splits, kind, notes)
+    names = task.classes(splits, source.target_names(), notes)
     kept = _subset(splits, common)
-    _note_lost(names, kind, kept["train"], notes)
+    if task.one_class:
+        _note_lost(names, kept["train"], notes)
     return Data(
         modality=source.modality,
-        space=space_of(names, kept["train"], kind, common),
+        target=source.kind,
+        task=task,
+        space=task.fit(names, kept["train"], common),
         splits=kept,
         balanced_sampling=common["balance"] == "sampling",
         fingerprint=data_fingerprint(kept),
@@ -108,17 +77,17 @@ def load_data(source: DataSource) -> Data:
     )
 
 
-def _check(common: Common, kind: Kind) -> None:
+def _check(common: Common, task: Predicted) -> None:
     split = common["split"]
     if split.test != "val" and split.val + split.test >= 1:
         raise TLError(
             f"data.split.val={split.val} and data.split.test={split.test} leave nothing to train on.", code="E034"
         )
-    if common["per_class"] is not None and kind != "single":
+    if common["per_class"] is not None and not task.one_class:
         raise TLError("data.per_class counts samples of a class, but here they have no single one: use data.limit.")
-    if common["balance"] == "sampling" and kind != "single":
+    if common["balance"] == "sampling" and not task.one_class:
         raise TLError("data.balance=sampling needs one class for each sample: use data.balance=none here.")
-    if common["balance"] == "weights" and kind == "number":
+    if common["balance"] == "weights" and not task.has_classes:
         raise TLError("data.balance=weights weighs classes, but the targets here are numbers: use data.balance=none.")
 
 
@@ -200,7 +169,7 @@ def _subset(splits: SplitLists, common: Common) -> SplitLists:
     return kept
 
 
-def _note_lost(names: tuple[str, ...], kind: Kind, train: Samples, notes: list[str]) -> None:
+def _note_lost(names: tuple[str, ...], train: Samples, notes: list[str]) -> None:
     left = len(class_counts(train))
-    if kind == "single" and left < len(names):
+    if left < len(names):
         notes.append(f"data.limit leaves training samples of {left} of {len(names)} classes.")

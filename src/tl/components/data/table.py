@@ -100,7 +100,7 @@ class Table(DataSource):
         return self.numbers
 
     def read(self) -> Samples:
-        columns = SampleColumns(self.kind, len(self.numbers))
+        columns = SampleColumns(len(self.numbers))
         for name, table in self._tables():
             for cells in self._cells(table, _READ_AT_ONCE):
                 self._convert(columns, cells, name)
@@ -109,7 +109,7 @@ class Table(DataSource):
     def parts(self, size: int) -> Iterator[Samples]:
         for name, table in self._tables():
             for cells in self._cells(table, size):
-                columns = SampleColumns(self.kind, len(self.numbers))
+                columns = SampleColumns(len(self.numbers))
                 self._convert(columns, cells, name)
                 yield columns.samples()
 

@@ -13,7 +13,6 @@ import numpy as np
 from tl.components.columns import Codes, CodesBuilder, Column, Numbered, Numbers, Objects, Pairs, TextsBuilder
 from tl.components.sample import Raw, Samples, Target
 from tl.recipe.yamlfile import short_path
-from tl.space import Kind
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,13 @@ class Cells:
 
 
 class SampleColumns:
-    """Collects samples; ids are the rows' numbers where none are given. `width` is how many numbers a target has."""
+    """Collects samples; ids are the rows' numbers where none are given.
 
-    def __init__(self, kind: Kind, width: int) -> None:
-        self.kind, self.width, self._has_ids = kind, width, False
+    `width` is how many numbers a target has, 0 where targets are classes or labels.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width, self._has_ids = width, False
         self._prefixes: CodesBuilder[str] = CodesBuilder()
         self._files: CodesBuilder[str] = CodesBuilder()
         self._lines = array("q")
@@ -97,7 +99,7 @@ class SampleColumns:
                 self._objects.extend(inputs)
 
     def _add_targets(self, targets: Sequence[Target]) -> None:
-        if self.kind != "number":
+        if not self.width:
             self._targets.extend(cast("Sequence[str | tuple[str, ...] | None]", targets))
             return
         for target in targets:
@@ -123,7 +125,7 @@ class SampleColumns:
         )
 
     def _all_targets(self) -> Codes[str | tuple[str, ...]] | Numbers:
-        if self.kind != "number":
+        if not self.width:
             return self._targets.column()
         values = np.array(self._numbers, dtype=np.float64).reshape(-1, self.width)
         return Numbers(values, np.array(self._known, dtype=bool))

@@ -22,8 +22,6 @@ class Common(TypedDict):
     init: Literal["auto", "random", "class_means", "logistic", "ridge"]
     ridge_strength: Annotated[float, "above 0"] | None
     standardize: Literal["auto", True, False]
-    label_smoothing: Annotated[float, "0 to below 1"]
-    focal_gamma: Annotated[float, "at least 0"]
 
 
 class Head(nn.Module, ABC):
@@ -48,6 +46,7 @@ class Head(nn.Module, ABC):
         super().__init__()
         self.dim_in, self.space, self.common = dim_in, space, common
         self.family = family_of(space.kind)
+        self.options = LossOptions()
         self._resolve_auto(standardize=True, init=self.starts[-1])
         self._check_options()
         # In float64, as the targets are: dates and money have more digits than float32.
@@ -100,12 +99,11 @@ class Head(nn.Module, ABC):
             self.start((features - self.feature_mean).div_(self.feature_std), target)  # one copy, which may be large
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The mean over the batch, weighted by class or by label.
+        """The mean over the batch by the task's `options`, weighted by class or by label.
 
         The sum is divided by the number of samples, not of weights, so that the losses of a batch's pieces add up.
         """
-        options = LossOptions(self.common["label_smoothing"], self.common["focal_gamma"])
-        return self.family.loss(output, target, self.figures, options)
+        return self.family.loss(output, target, self.figures, self.options)
 
     def scores(self, output: Tensor, temperature: float = 1.0) -> Tensor:
         """Probabilities (B, C) from logits divided by the temperature, or numbers (B, K) in raw units, in float64."""
@@ -127,7 +125,7 @@ class Head(nn.Module, ABC):
                 f"head.init: '{init}' is no start of head '{name}': set head.init to "
                 f"{' or '.join(self.starts)}, or take {_heads_with('starts', init)}."
             )
-        if mistake := self.family.start_mistake(init, self.common["focal_gamma"]):
+        if mistake := self.family.start_mistake(init):
             raise TLError(mistake, code="E054")
 
 

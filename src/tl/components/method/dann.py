@@ -46,9 +46,9 @@ class Dann(Method):
         source, target = batch["train"], batch["target"]
         features = model.features(source.x, source.start)
         target_features = model.features(target.x, target.start)
-        task = model.head.loss(model.head(features), source.y)
+        own = model.loss(model.head(features), source.y)
         halves = [self._domain_loss(features, 0.0), self._domain_loss(target_features, 1.0)]
-        return {"task": task, "domain": torch.stack(halves).mean()}
+        return {**own, "domain": torch.stack(halves).mean()}
 
     def _domain_loss(self, features: Tensor, domain: float) -> Tensor:
         logits = self.discriminator(functional.reverse_gradient(features, self.scale()))

@@ -57,7 +57,7 @@ class Distill(Method):
         output = model(train.x, train.start)
         answer = train.teacher_outputs if train.teacher_outputs is not None else self._answer(train)
         return {
-            "task": (1 - self.alpha) * model.head.loss(output, train.y),
+            **{name: (1 - self.alpha) * term for name, term in model.loss(output, train.y).items()},
             "distill": self.alpha * self._divergence(model, output, answer),
         }
 

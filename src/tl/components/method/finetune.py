@@ -17,4 +17,4 @@ class Finetune(Method):
 
     def loss(self, model: Model, batch: Streams) -> dict[str, Tensor]:
         train = batch["train"]
-        return {"task": model.head.loss(model(train.x, train.start), train.y)}
+        return model.loss(model(train.x, train.start), train.y)
