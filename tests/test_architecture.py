@@ -36,7 +36,7 @@ LIGHT = (
         for name in ("check", "doctor", "explain", "fix", "forecast", "kinds", "launch", "parts", "runs", "words")
     ),
     *(f"commands/{name}" for name in ("collector", "doubts", "fit", "machine", "warmup")),
-    "components/backbone/published",
+    *("components/backbone/published", "evaluation/measured"),
     "cli/",
 )
 FILES = sorted(SOURCE.rglob("*.py"))

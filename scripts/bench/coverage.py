@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tl.metrics.catalogue import compute_metrics
+from tl.evaluation.measured import MEASURED
 from tl.metrics.intervals import intervals
+from tl.metrics.measured import Scored, compute_metrics
 from tl.space import Kind
 
 Floats = NDArray[np.float64]
@@ -32,6 +33,9 @@ class Design:
     names: tuple[str, ...]
     draw: Callable[[np.random.Generator, NDArray[np.intp]], Drawn]
     grouped: bool = False
+
+    def measured(self, rng: np.random.Generator, group: NDArray[np.intp]) -> Scored:
+        return MEASURED[self.kind](*self.draw(rng, group), self.names)
 
 
 def softmax(logits: Floats) -> Floats:
@@ -142,8 +146,8 @@ def covered(design: Design, n: int, splits: int, truth: Mapping[str, float]) -> 
     found = {name: Tally() for name in truth}
     units = groups(design, n)
     for seed in range(splits):
-        scores, targets = design.draw(np.random.default_rng([n, seed]), units)
-        for name, one in intervals(design.kind, scores, targets, design.names, units, resamples=1000).items():
+        seen = design.measured(np.random.default_rng([n, seed]), units)
+        for name, one in intervals(seen, units, resamples=1000).items():
             if not one.missing:
                 found[name].shown += 1
                 found[name].held += one.low <= truth[name] <= one.high
@@ -159,8 +163,7 @@ def main() -> None:
     for title, design in DESIGNS.items():
         if not any(part in title for part in chosen.designs):
             continue
-        scores, targets = design.draw(np.random.default_rng(0), groups(design, LARGE))
-        truth = compute_metrics(design.kind, scores, targets, design.names)
+        truth = compute_metrics(design.measured(np.random.default_rng(0), groups(design, LARGE)))
         found = [covered(design, n, chosen.splits, truth) for n in chosen.sizes]
         print(f"\n| {title} | truth | " + " | ".join(f"n = {n}" for n in chosen.sizes) + " |")
         print("|---" * (len(chosen.sizes) + 2) + "|")

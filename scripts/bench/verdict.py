@@ -12,8 +12,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tl.metrics.catalogue import compute_metrics
-from tl.metrics.guessing import Prior, compare, guess
+from tl.evaluation.measured import MEASURED
+from tl.metrics.guessing import compare
+from tl.metrics.labels import Labels
+from tl.metrics.measured import Prior, Scored, compute_metrics
+from tl.metrics.numbers import Numbers
+from tl.metrics.one_class import OneClass
 from tl.space import Kind
 
 Floats = NDArray[np.float64]
@@ -106,9 +110,14 @@ NULLS: Mapping[str, tuple[Kind, int, tuple[str, ...], Draw, tuple[float, float]]
 
 def prior_of(kind: Kind, targets: NDArray[np.int64] | Floats, size: int) -> Prior:
     if kind == "number":
-        return Prior.of_numbers(np.asarray(targets, np.float64))
-    counts = np.bincount(targets, minlength=size) if kind == "single" else targets.sum(axis=0)
-    return Prior.of_counts(np.asarray(counts, np.float64), len(targets), kind)
+        return Numbers.prior(np.asarray(targets, np.float64))
+    if kind == "single":
+        return OneClass.prior(np.bincount(targets, minlength=size).astype(np.float64), len(targets))
+    return Labels.prior(np.asarray(targets.sum(axis=0), np.float64), len(targets))
+
+
+def seen_as(kind: Kind, scores: Floats, targets: NDArray[np.int64] | Floats) -> Scored:
+    return MEASURED[kind](scores, targets, [str(i) for i in range(scores.shape[1])])
 
 
 def no_gain(kind: Kind, name: str, draw: Draw, ends: tuple[float, float]) -> float:
@@ -116,11 +125,10 @@ def no_gain(kind: Kind, name: str, draw: Draw, ends: tuple[float, float]) -> flo
     low, high = ends
 
     def gain(factor: float) -> float:
-        scores, targets = draw(np.random.default_rng(0), np.arange(LARGE), factor)
-        names = [str(i) for i in range(scores.shape[1])]
-        other = guess(kind, name, prior_of(kind, targets, len(names)), targets)
+        seen = seen_as(kind, *draw(np.random.default_rng(0), np.arange(LARGE), factor))
+        other = seen.guess(name, prior_of(kind, seen.targets, len(seen.names)))
         assert other is not None
-        return compute_metrics(kind, scores, targets, names, [name])[name] - float(other(np.ones((1, LARGE)))[0])
+        return compute_metrics(seen, [name])[name] - float(other(np.ones((1, LARGE)))[0])
 
     if low == high:
         return low
@@ -149,9 +157,8 @@ def main() -> None:
                     rng = np.random.default_rng([n, seed])
                     _, others = draw(rng, np.arange(OTHERS), factor)
                     units = np.arange(n) // size
-                    scores, targets = draw(rng, units, factor)
-                    names = [str(i) for i in range(scores.shape[1])]
-                    found = compare(kind, name, scores, targets, names, units, prior_of(kind, others, len(names)))
+                    seen = seen_as(kind, *draw(rng, units, factor))
+                    found = compare(seen, name, units, prior_of(kind, others, len(seen.names)))
                     assert found is not None
                     said[found.says] += 1
                 judged = chosen.splits - said["unknown"]

@@ -81,7 +81,7 @@ def test_check_tells_everything_at_once_in_json_too(tl: Run) -> None:
             "Did you mean 'backbone.*'?",
             "mine.yaml:3: backbone 'tiny_text' takes texts, but the data holds images.",
             "mine.yaml:4: augment 'text' is for texts, but the data holds images.",
-            "mine.yaml:12: loop.best: 'macrof1' is no metric for single outputs. Did you mean 'macro_f1'? There is: "
+            "mine.yaml:12: loop.best: 'macrof1' is no metric of one class. Did you mean 'macro_f1'? There is: "
             f"{', '.join(name for name in SINGLE if name != 'top5')}.",
             "mine.yaml:5: method 'dann' needs a split 'target', but the data has train, val, test.",
         ],

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from tl.components.sample import Sample, Samples
+from tl.evaluation.measured import measured
 from tl.evaluation.outcome import Outcome, with_caution
 from tl.evaluation.prior import prior
 from tl.evaluation.verdict import never_answered, verdict_of, versus_guessing
-from tl.metrics.catalogue import compute_metrics
-from tl.metrics.guessing import Prior
 from tl.metrics.intervals import intervals
-from tl.metrics.jackknife import independent_units
+from tl.metrics.measured import Prior, compute_metrics
+from tl.metrics.units import independent_units
 from tl.space import Space
 
 SINGLE = Space("single", ("cat", "dog", "owl"))
@@ -37,8 +37,8 @@ def judged(space: Space, scores: Any, targets: Any, groups: list[str] | None = N
     samples = [Sample(f"s{i}", "text", None, "t.csv:2", group=groups and groups[i]) for i in range(len(targets))]
     found, truth = np.array(scores, float), np.array(targets)
     units = independent_units([sample.group for sample in samples])
-    values = compute_metrics(space.kind, found, truth, space.names)
-    bounds = intervals(space.kind, found, truth, space.names, units, resamples=200)
+    seen = measured(space, found, truth)
+    values, bounds = compute_metrics(seen), intervals(seen, units, resamples=200)
     return Outcome(split, space, samples, found, found, truth, values, bounds)
 
 

@@ -4,12 +4,18 @@ import math
 
 import numpy as np
 
-from tl.metrics.jackknife import independent_units
+from tl.evaluation.measured import MEASURED
+from tl.metrics.units import independent_units
 
 
 def alone(n):
     """Units of one sample each."""
     return independent_units([None] * n)
+
+
+def seen(kind, scores, targets, names=None):
+    """The answers of a kind, to outputs that are called c0, c1, ... where `names` is None."""
+    return MEASURED[kind](scores, targets, [f"c{i}" for i in range(scores.shape[1])] if names is None else names)
 
 
 def delong():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.special
 
-from tl.metrics.calibration import Bin, fit_temperature, reliability, sigmoid, softmax
+from tl.evaluation.measured import MEASURED
+from tl.metrics.calibration import Bin, reliability, sigmoid, softmax
 
 
 def test_softmax_and_sigmoid_agree_with_scipy_without_overflow():
@@ -23,7 +24,9 @@ def test_the_temperature_of_one_confidence_is_known(kind, right):
         logits, targets = np.tile([3.0, 0.0], (n, 1)), wrong.astype(np.int64)
     else:
         logits, targets = np.full((n, 1), 3.0), (~wrong).astype(np.int64)[:, None]
-    assert fit_temperature(logits, targets, kind) == pytest.approx(3.0 / math.log(right / (1 - right)), rel=1e-4)
+    assert MEASURED[kind].fit_temperature(logits, targets) == pytest.approx(
+        3.0 / math.log(right / (1 - right)), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("true", [0.3, 1.0, 4.0])
@@ -35,30 +38,32 @@ def test_the_temperature_that_scaled_the_logits_is_recovered(kind, true):
         targets = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
     else:
         targets = (rng.random(logits.shape) < scipy.special.expit(logits)).astype(np.int64)
-    found = fit_temperature((logits * true).astype(np.float32), targets, kind)
+    found = MEASURED[kind].fit_temperature((logits * true).astype(np.float32), targets)
     assert found == pytest.approx(true, rel=0.05)
-    assert found == pytest.approx(true * fit_temperature(logits, targets, kind), rel=1e-4)
+    assert found == pytest.approx(true * MEASURED[kind].fit_temperature(logits, targets), rel=1e-4)
 
 
 def test_the_temperature_stays_in_bounds():
     logits = np.tile([[0.5, 0.0], [0.0, 0.5]], (25, 1))
-    assert fit_temperature(logits, np.tile([0, 1], 25), "single") == pytest.approx(0.01, rel=0.01)
-    assert fit_temperature(logits, np.tile([1, 0], 25), "single") == pytest.approx(1000, rel=0.01)
+    assert MEASURED["single"].fit_temperature(logits, np.tile([0, 1], 25)) == pytest.approx(0.01, rel=0.01)
+    assert MEASURED["single"].fit_temperature(logits, np.tile([1, 0], 25)) == pytest.approx(1000, rel=0.01)
 
 
 def test_distances_in_place_of_logits_get_the_temperature_that_they_need():
     """Squared distances to class means are tens of times too sure: the share of right answers decides."""
     n, right = 400, 0.7
     logits = np.tile([39 * math.log(right / (1 - right)), 0.0], (n, 1))
-    assert fit_temperature(logits, (np.arange(n) >= right * n).astype(int), "single") == pytest.approx(39, rel=1e-4)
+    assert MEASURED["single"].fit_temperature(logits, (np.arange(n) >= right * n).astype(int)) == pytest.approx(
+        39, rel=1e-4
+    )
 
 
 def test_numbers_nothing_and_few_samples_have_no_temperature():
-    assert fit_temperature(np.zeros((100, 1)), np.zeros((100, 1)), "number") == 1.0
-    assert fit_temperature(np.zeros((0, 2)), np.zeros(0, np.int64), "single") == 1.0
+    assert MEASURED["number"].fit_temperature(np.zeros((100, 1)), np.zeros((100, 1))) == 1.0
+    assert MEASURED["single"].fit_temperature(np.zeros((0, 2)), np.zeros(0, np.int64)) == 1.0
     logits, targets = np.tile([3.0, 0.0], (50, 1)), np.arange(50) % 2
-    assert fit_temperature(logits[1:], targets[1:], "single") == 1.0
-    assert fit_temperature(logits, targets, "single") > 100
+    assert MEASURED["single"].fit_temperature(logits[1:], targets[1:]) == 1.0
+    assert MEASURED["single"].fit_temperature(logits, targets) > 100
 
 
 def test_reliability_by_hand():

@@ -5,15 +5,11 @@ import pytest
 import scipy.stats
 from sklearn import metrics as sk
 
+from tests.metrics.oracles import seen
 from tl.errors import TLError
-from tl.metrics.catalogue import (
-    METRICS,
-    better,
-    check_metric,
-    compute_metrics,
-    default_metric,
-    metric_names,
-)
+from tl.evaluation.measured import MEASURED
+from tl.metrics.catalogue import METRICS, better
+from tl.metrics.measured import compute_metrics
 
 SINGLE = ["accuracy", "top5", "balanced_accuracy", "macro_f1", "auroc", "mcc", "log_loss", "brier", "ece"]
 MULTI = ["macro_f1", "micro_f1", "map", "log_loss", "brier"]
@@ -58,11 +54,11 @@ def sklearn_single(p, y):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("n,c,seen", [(80, 2, 2), (120, 3, 3), (200, 9, 9), (100, 9, 6), (40, 12, 5)])
-def test_single_agrees_with_sklearn(seed, n, c, seen):
+@pytest.mark.parametrize("n,c,present", [(80, 2, 2), (120, 3, 3), (200, 9, 9), (100, 9, 6), (40, 12, 5)])
+def test_single_agrees_with_sklearn(seed, n, c, present):
     rng = np.random.default_rng(seed)
-    p, y = probabilities(rng, n, c), np.concatenate([np.arange(seen), rng.integers(0, seen, n - seen)])
-    found = compute_metrics("single", p, y, names(c))
+    p, y = probabilities(rng, n, c), np.concatenate([np.arange(present), rng.integers(0, present, n - present)])
+    found = compute_metrics(seen("single", p, y, names(c)))
     assert found == pytest.approx(sklearn_single(p, y), abs=1e-12)
     assert list(found) == [name for name in SINGLE if name != "top5" or c > 5]
 
@@ -70,7 +66,7 @@ def test_single_agrees_with_sklearn(seed, n, c, seen):
 def test_auroc_is_sklearns_one_versus_rest_when_every_class_is_present():
     rng = np.random.default_rng(0)
     p, y = probabilities(rng, 150, 5), np.arange(150) % 5
-    found = compute_metrics("single", p, y, names(5), only=["auroc"])
+    found = compute_metrics(seen("single", p, y, names(5)), only=["auroc"])
     assert found == {"auroc": pytest.approx(sk.roc_auc_score(y, p, multi_class="ovr", average="macro"))}
 
 
@@ -82,7 +78,7 @@ def test_multi_agrees_with_sklearn(seed, ties):
     p = np.round(p, 1) if ties else p
     y[:, 2], y[:, 4], p[:, 4] = 0, 0, 0.1
     positive = [0, 1, 3, 5]
-    found = compute_metrics("multi", p, y, names(6))
+    found = compute_metrics(seen("multi", p, y, names(6)))
     answer = p >= 0.5
     losses = [sk.log_loss(y[:, k], np.stack([1 - p[:, k], p[:, k]], axis=1), labels=[0, 1]) for k in range(6)]
     assert list(found) == MULTI
@@ -104,7 +100,7 @@ def test_number_agrees_with_sklearn_and_scipy(columns, offset):
     rng = np.random.default_rng(columns)
     y = np.round(rng.normal(size=(70, columns)) * [1, 5, 30][:columns], 1) + offset
     x = np.round(y + rng.normal(size=y.shape), 1)
-    found = compute_metrics("number", x, y, names(columns))
+    found = compute_metrics(seen("number", x, y, names(columns)))
     assert list(found) == NUMBER
     assert found == pytest.approx(
         {
@@ -120,7 +116,7 @@ def test_number_agrees_with_sklearn_and_scipy(columns, offset):
 
 def test_by_hand():
     p = np.array([[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.0, 0.9], [0.2, 0.7, 0.1]])
-    found = compute_metrics("single", p, np.array([0, 0, 2, 1]), names(3))
+    found = compute_metrics(seen("single", p, np.array([0, 0, 2, 1]), names(3)))
     assert found["accuracy"] == 0.75
     assert found["brier"] == pytest.approx((0.14 + 0.62 + 0.02 + 0.14) / 4)
     assert found["log_loss"] == pytest.approx(-math.log(0.7 * 0.4 * 0.9 * 0.7) / 4)
@@ -132,12 +128,12 @@ def test_by_hand():
 
 def test_top5_by_hand_with_ties_going_to_the_earlier_class():
     p = np.tile(np.array([0.3, 0.25, 0.15, 0.1, 0.05, 0.05, 0.05, 0.05]), (8, 1))
-    assert compute_metrics("single", p, np.arange(8), names(8), only=["top5"]) == {"top5": 5 / 8}
+    assert compute_metrics(seen("single", p, np.arange(8), names(8)), only=["top5"]) == {"top5": 5 / 8}
 
 
 def test_a_single_present_class_leaves_auroc_and_mcc_undefined():
     p = np.array([[0.7, 0.3], [0.4, 0.6]])
-    found = compute_metrics("single", p, np.array([0, 0]), names(2))
+    found = compute_metrics(seen("single", p, np.array([0, 0]), names(2)))
     assert math.isnan(found["auroc"])
     assert math.isnan(found["mcc"])
     assert found["balanced_accuracy"] == 0.5
@@ -145,13 +141,13 @@ def test_a_single_present_class_leaves_auroc_and_mcc_undefined():
 
 def test_a_constant_answer_has_no_correlation_with_classes():
     p = np.tile([0.7, 0.2, 0.1], (6, 1))
-    found = compute_metrics("single", p, np.array([0, 1, 2, 0, 1, 2]), names(3))
+    found = compute_metrics(seen("single", p, np.array([0, 1, 2, 0, 1, 2]), names(3)))
     assert found["mcc"] == 0.0
     assert found["auroc"] == 0.5
 
 
 def test_a_certain_mistake_costs_a_finite_log_loss():
-    found = compute_metrics("single", np.array([[1.0, 0.0]]), np.array([1]), names(2), only=["log_loss"])
+    found = compute_metrics(seen("single", np.array([[1.0, 0.0]]), np.array([1]), names(2)), only=["log_loss"])
     assert found["log_loss"] == pytest.approx(sk.log_loss([1], np.array([[1.0, 0.0]]), labels=[0, 1]))
 
 
@@ -159,18 +155,18 @@ def test_a_certain_mistake_costs_a_finite_log_loss():
 def test_constants_have_no_correlation(constant):
     y = np.full((50, 1), constant)
     x = np.random.default_rng(0).normal(size=(50, 1))
-    for found in (compute_metrics("number", x, y, ["a"]), compute_metrics("number", y, x, ["a"])):
+    for found in (compute_metrics(seen("number", x, y, ["a"])), compute_metrics(seen("number", y, x, ["a"]))):
         assert math.isnan(found["pearson"])
         assert math.isnan(found["spearman"])
-    assert math.isnan(compute_metrics("number", x, y, ["a"])["r2"])
-    both = compute_metrics("number", np.hstack([x, x]), np.hstack([y, 2 * x]), ["a", "b"])
+    assert math.isnan(compute_metrics(seen("number", x, y, ["a"]))["r2"])
+    both = compute_metrics(seen("number", np.hstack([x, x]), np.hstack([y, 2 * x]), ["a", "b"]))
     assert both["pearson"] == pytest.approx(1.0)
     assert both["spearman"] == pytest.approx(1.0)
 
 
 def test_no_label_at_all_is_undefined():
     p, y = np.full((4, 2), 0.1), np.zeros((4, 2), np.int64)
-    found = compute_metrics("multi", p, y, names(2))
+    found = compute_metrics(seen("multi", p, y, names(2)))
     assert all(math.isnan(found[name]) for name in ("map", "micro_f1", "macro_f1"))
     assert found["brier"] == pytest.approx(0.01)
 
@@ -183,29 +179,29 @@ def test_no_data_or_no_number_is_undefined(kind, width, broken):
     if n:
         p[2, 1] = broken
     y = np.zeros(n, np.int64) if kind == "single" else np.zeros((n, width))
-    found = compute_metrics(kind, p, y, names(width))
+    found = compute_metrics(seen(kind, p, y, names(width)))
     assert list(found) == [name for name in KNOWN[kind] if name != "top5"]
     assert all(math.isnan(value) for value in found.values())
 
 
 def test_huge_numbers_do_not_warn():
-    found = compute_metrics("number", np.array([[1e200], [-1e200]]), np.array([[1.0], [2.0]]), ["a"])
+    found = compute_metrics(seen("number", np.array([[1e200], [-1e200]]), np.array([[1.0], [2.0]]), ["a"]))
     assert found["mae"] == pytest.approx(1e200)
     assert found["rmse"] == math.inf
 
 
 def test_float32_scores_are_accepted():
     p = np.array([[0.7, 0.3], [0.4, 0.6]], np.float32)
-    assert compute_metrics("single", p, np.array([0, 1], np.int32), names(2))["accuracy"] == 1.0
+    assert compute_metrics(seen("single", p, np.array([0, 1], np.int32), names(2)))["accuracy"] == 1.0
 
 
 def test_a_column_without_a_name_is_a_bug():
     with pytest.raises(ValueError, match="2 names"):
-        compute_metrics("single", np.full((4, 3), 1 / 3), np.zeros(4, np.int64), names(2))
+        compute_metrics(seen("single", np.full((4, 3), 1 / 3), np.zeros(4, np.int64), names(2)))
 
 
 def test_the_metrics_of_each_kind():
-    assert {kind: metric_names(kind) for kind in KNOWN} == KNOWN
+    assert {kind: of.metric_names() for kind, of in MEASURED.items()} == KNOWN
     assert set(METRICS) == {*SINGLE, *MULTI, *NUMBER}
     assert all(metric.name == name and metric.label and metric.spoken for name, metric in METRICS.items())
 
@@ -216,28 +212,28 @@ def test_which_way_is_better():
 
 def test_top5_is_no_metric_of_five_classes():
     """It would be 1 whatever the model says."""
-    assert metric_names("single", 6) == SINGLE
-    assert metric_names("single", 5) == [name for name in SINGLE if name != "top5"]
-    check_metric("top5", "single", 6)
+    assert MEASURED["single"].metric_names(6) == SINGLE
+    assert MEASURED["single"].metric_names(5) == [name for name in SINGLE if name != "top5"]
+    MEASURED["single"].check_metric("top5", 6)
     with pytest.raises(TLError, match=r"^'top5' is always 1 for 5 classes. There is: accuracy, balanced_accuracy, "):
-        check_metric("top5", "single", 5)
+        MEASURED["single"].check_metric("top5", 5)
 
 
 @pytest.mark.parametrize("kind,name", [("single", "accuracy"), ("multi", "map"), ("number", "mae")])
 def test_the_default_metric_of_each_kind(kind, name):
-    assert default_metric(kind) == name
-    check_metric(name, kind)
+    assert MEASURED[kind].main == name
+    MEASURED[kind].check_metric(name)
 
 
 def test_an_unknown_metric_is_answered_with_the_known_ones():
     with pytest.raises(TLError) as caught:
-        check_metric("marco_f1", "multi")
+        MEASURED["multi"].check_metric("marco_f1")
     assert str(caught.value) == (
-        f"'marco_f1' is no metric for multi outputs. Did you mean 'macro_f1'? There is: {', '.join(MULTI)}."
+        f"'marco_f1' is no metric of several labels. Did you mean 'macro_f1'? There is: {', '.join(MULTI)}."
     )
     with pytest.raises(TLError) as caught:
-        compute_metrics("number", np.zeros((1, 1)), np.zeros((1, 1)), ["a"], only=["accuracy"])
-    assert str(caught.value) == f"'accuracy' is no metric for number outputs. There is: {', '.join(NUMBER)}."
+        compute_metrics(seen("number", np.zeros((1, 1)), np.zeros((1, 1)), ["a"]), only=["accuracy"])
+    assert str(caught.value) == f"'accuracy' is no metric of numbers. There is: {', '.join(NUMBER)}."
 
 
 @pytest.mark.parametrize(
@@ -253,4 +249,4 @@ def test_an_unknown_metric_is_answered_with_the_known_ones():
     ],
 )
 def test_better(name, new, old, expected):
-    assert better(name, new, old) is expected
+    assert better(METRICS[name], new, old) is expected

@@ -5,21 +5,25 @@ import pytest
 import scipy.stats
 from sklearn import metrics as sk
 
-from tl.metrics.catalogue import METRICS, compute_metrics
-from tl.metrics.guessing import Prior, compare, guess, sign_test, skewed_mean
-from tl.metrics.jackknife import independent_units
+from tests.metrics.oracles import alone, seen
+from tl.metrics.guessing import compare, sign_test, skewed_mean
+from tl.metrics.labels import Labels
+from tl.metrics.measured import Prior, compute_metrics
+from tl.metrics.numbers import Numbers
+from tl.metrics.one_class import OneClass
 
 # 60 % cats, 30 % dogs, 10 % owls were seen elsewhere.
 KINDS = Prior(np.array([0.6, 0.3, 0.1]), np.zeros(0), np.zeros(0))
 NAMES = ["cat", "dog", "owl"]
 
 
-def alone(n):
-    return independent_units([None] * n)
-
-
 def score(kind, name, prior, targets):
     return guess(kind, name, prior, targets)(np.ones((1, len(targets))))[0]
+
+
+def guess(kind, name, prior, targets):
+    width = max(len(prior.shares), len(prior.mean))
+    return seen(kind, np.zeros((len(targets), width)), targets).guess(name, prior)
 
 
 def test_the_guesses_of_classes():
@@ -39,7 +43,7 @@ def test_the_guess_for_macro_f1_answers_each_class_at_its_share():
     p, q = np.array([0.5, 0.4, 0.1]), KINDS.shares
     expected = (2 * p * q / (p + q)).mean()
     assert score("single", "macro_f1", KINDS, y) == pytest.approx(expected)
-    assert expected > compute_metrics("single", np.eye(3)[[0] * 10], y, NAMES, ["macro_f1"])["macro_f1"]
+    assert expected > compute_metrics(seen("single", np.eye(3)[[0] * 10], y, NAMES), ["macro_f1"])["macro_f1"]
     drawn = np.random.default_rng(0).choice(3, (400, 10_000), p=q)
     truth = np.repeat(y, 1000)
     found = [sk.f1_score(truth, answer, average="macro") for answer in drawn[:20]]
@@ -56,7 +60,7 @@ def test_the_guesses_of_labels():
 
 
 def test_the_guesses_of_numbers():
-    prior = Prior.of_numbers(np.array([[1.0], [2.0], [9.0]]))
+    prior = Numbers.prior(np.array([[1.0], [2.0], [9.0]]))
     y = np.array([[2.0], [4.0]])
     assert score("number", "mae", prior, y) == pytest.approx(1.0)  # the median, 2
     assert score("number", "rmse", prior, y) == pytest.approx(2**0.5)  # the mean, 4
@@ -66,8 +70,8 @@ def test_the_guesses_of_numbers():
 
 def test_what_is_known_of_the_answers():
     """Jeffreys' half a sample for each class, so that no share is 0; a label counts for and against."""
-    assert Prior.of_counts(np.array([6.0, 0.0]), 6, "single").shares == pytest.approx([6.5 / 7, 0.5 / 7])
-    assert Prior.of_counts(np.array([6.0, 0.0]), 6, "multi").shares == pytest.approx([6.5 / 7, 0.5 / 7])
+    assert OneClass.prior(np.array([6.0, 0.0]), 6).shares == pytest.approx([6.5 / 7, 0.5 / 7])
+    assert Labels.prior(np.array([6.0, 0.0]), 6).shares == pytest.approx([6.5 / 7, 0.5 / 7])
 
 
 def test_the_difference_in_accuracy_is_a_sign_test():
@@ -75,7 +79,7 @@ def test_the_difference_in_accuracy_is_a_sign_test():
     y = np.array([0] * 60 + [1] * 40)
     answer = y.copy()
     answer[55:60], answer[85:] = 1, 0  # 5 cats are lost that always answering "cat" finds, 25 dogs found
-    found = compare("single", "accuracy", np.eye(2)[answer], y, NAMES[:2], alone(100), _two(0.6))
+    found = compare(seen("single", np.eye(2)[answer], y, NAMES[:2]), "accuracy", alone(100), _two(0.6))
     assert (found.value, found.guess, found.says) == (0.8, 0.6, "better")
     assert found.low < 0.2 < found.high
     exact = scipy.stats.binom.cdf(4, 30, 0.5) + scipy.stats.binom.pmf(5, 30, 0.5) / 2
@@ -91,48 +95,44 @@ def _two(share):
 def test_a_model_that_answers_the_most_frequent_class_is_as_good_as_guessing():
     y = np.array([0] * 60 + [1] * 40)
     always = np.tile([0.7, 0.3], (100, 1))
-    for name, metric in METRICS.items():
-        found = (
-            compare("single", name, always, y, NAMES[:2], alone(100), _two(0.6))
-            if "single" in metric.builders
-            else None
-        )
+    for name in OneClass.metric_names(2):
+        found = compare(seen("single", always, y, NAMES[:2]), name, alone(100), _two(0.6))
         if found is not None and name not in ("log_loss", "brier", "macro_f1"):
             assert found.says == "same", name
-    assert compare("single", "macro_f1", always, y, NAMES[:2], alone(100), _two(0.6)).says == "worse"
+    assert compare(seen("single", always, y, NAMES[:2]), "macro_f1", alone(100), _two(0.6)).says == "worse"
 
 
 def test_the_difference_of_errors_is_the_paired_t_tests():
     rng = np.random.default_rng(0)
     y = rng.normal(size=(80, 1))
     said = 0.5 * y + 0.4 * rng.normal(size=y.shape)
-    prior = Prior.of_numbers(np.zeros((3, 1)))
-    found = compare("number", "mae", said, y, ["a"], alone(80), prior)
+    prior = Numbers.prior(np.zeros((3, 1)))
+    found = compare(seen("number", said, y, ["a"]), "mae", alone(80), prior)
     gain = (np.abs(said - y) - np.abs(y))[:, 0]
     expected = scipy.stats.ttest_1samp(gain, 0).confidence_interval()
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.02)
     assert found.says == "better"
-    assert compare("number", "mae", -said, y, ["a"], alone(80), prior).says == "worse"
+    assert compare(seen("number", -said, y, ["a"]), "mae", alone(80), prior).says == "worse"
 
 
 def test_groups_make_the_difference_less_sure():
     y = np.array([0] * 120 + [1] * 80)
     answer = np.where(np.arange(200) // 20 % 5 == 4, 1 - y, y)
     scores = np.eye(2)[answer]
-    apart = compare("single", "accuracy", scores, y, NAMES[:2], alone(200), _two(0.6))
-    grouped = compare("single", "accuracy", scores, y, NAMES[:2], np.arange(200) // 20, _two(0.6))
+    apart = compare(seen("single", scores, y, NAMES[:2]), "accuracy", alone(200), _two(0.6))
+    grouped = compare(seen("single", scores, y, NAMES[:2]), "accuracy", np.arange(200) // 20, _two(0.6))
     assert (apart.says, grouped.says) == ("better", "same")
 
 
 def test_too_few_samples_say_nothing():
     y = np.array([0] * 5 + [1] * 4)
-    found = compare("single", "accuracy", np.eye(2)[y], y, NAMES[:2], alone(9), _two(0.6))
+    found = compare(seen("single", np.eye(2)[y], y, NAMES[:2]), "accuracy", alone(9), _two(0.6))
     assert (found.value, found.guess, found.says) == (1.0, pytest.approx(5 / 9), "unknown")
     assert found.missing == "only 9 samples"
     y = np.array([0] * 95 + [1] * 5)
-    assert compare("single", "auroc", np.eye(2)[y], y, NAMES[:2], alone(100), _two(0.95)).says == "unknown"
-    assert compare("single", "auroc", np.eye(2)[y[:50]], y[:50], NAMES[:2], alone(50), _two(0.95)) is None
-    assert compare("single", "accuracy", np.empty((0, 2)), y[:0], NAMES[:2], alone(0), _two(0.95)) is None
+    assert compare(seen("single", np.eye(2)[y], y, NAMES[:2]), "auroc", alone(100), _two(0.95)).says == "unknown"
+    assert compare(seen("single", np.eye(2)[y[:50]], y[:50], NAMES[:2]), "auroc", alone(50), _two(0.95)) is None
+    assert compare(seen("single", np.empty((0, 2)), y[:0], NAMES[:2]), "accuracy", alone(0), _two(0.95)) is None
 
 
 def test_the_interval_of_a_skewed_mean():

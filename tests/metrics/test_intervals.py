@@ -5,10 +5,11 @@ import pytest
 import scipy.stats
 from sklearn import metrics as sk
 
-from tests.metrics.oracles import alone, delong
-from tl.metrics.catalogue import METRICS, compute_metrics, statistics
+from tests.metrics.oracles import alone, delong, seen
+from tl.metrics.catalogue import METRICS
 from tl.metrics.evidence import LEAST_FOR_SQUARES, LEAST_UNITS
 from tl.metrics.intervals import Interval, interval, intervals, wilson
+from tl.metrics.measured import compute_metrics
 from tl.metrics.quantiles import normal_quantile, t_quantile
 
 from .test_catalogue import KNOWN
@@ -49,18 +50,18 @@ def test_weights_do_what_copying_samples_does(kind):
     scores, targets = sample(kind)
     drawn = np.random.default_rng(1).integers(0, N, (30, N))
     weights = counts(drawn)
-    bound = statistics(kind, scores, targets, None)
+    bound = seen(kind, scores, targets).statistics(None)
     assert list(bound) == KNOWN[kind]
     for name, statistic in bound.items():
         width = [str(i) for i in range(scores.shape[1])]
-        copied = [compute_metrics(kind, scores[rows], targets[rows], width, only=[name])[name] for rows in drawn]
+        copied = [compute_metrics(seen(kind, scores[rows], targets[rows], width), only=[name])[name] for rows in drawn]
         assert statistic(weights) == pytest.approx(np.array(copied), abs=1e-10, nan_ok=True), name
 
 
 def test_weighted_auroc_is_sklearns_on_the_resampled_data():
     scores, targets = sample("single")
     drawn = np.random.default_rng(2).integers(0, N, (25, N))
-    found = statistics("single", scores, targets, ["auroc"])["auroc"](counts(drawn))
+    found = seen("single", scores, targets).statistics(["auroc"])["auroc"](counts(drawn))
     expected = []
     for rows in drawn:
         p, y = scores[rows], targets[rows]
@@ -71,7 +72,7 @@ def test_weighted_auroc_is_sklearns_on_the_resampled_data():
 def test_weighted_map_is_sklearns_on_the_resampled_data():
     scores, targets = sample("multi")
     drawn = np.random.default_rng(3).integers(0, N, (25, N))
-    found = statistics("multi", scores, targets, ["map"])["map"](counts(drawn))
+    found = seen("multi", scores, targets).statistics(["map"])["map"](counts(drawn))
     expected = []
     for rows in drawn:
         p, y = scores[rows], targets[rows]
@@ -90,7 +91,7 @@ def test_weighted_map_is_sklearns_on_the_resampled_data():
 def test_weighted_correlations_are_those_of_the_resampled_data(name, column):
     scores, targets = sample("number")
     drawn = np.random.default_rng(4).integers(0, N, (25, N))
-    found = statistics("number", scores, targets, [name])[name](counts(drawn))
+    found = seen("number", scores, targets).statistics([name])[name](counts(drawn))
     expected = [np.mean([column(scores[rows, k], targets[rows, k]) for k in range(2)]) for rows in drawn]
     assert found == pytest.approx(np.array(expected), abs=1e-12)
 
@@ -98,7 +99,7 @@ def test_weighted_correlations_are_those_of_the_resampled_data(name, column):
 def test_weighted_class_counts_are_sklearns_on_the_resampled_data():
     scores, targets = sample("single")
     drawn = np.random.default_rng(5).integers(0, N, (25, N))
-    bound = statistics("single", scores, targets, ["macro_f1", "mcc", "balanced_accuracy"])
+    bound = seen("single", scores, targets).statistics(["macro_f1", "mcc", "balanced_accuracy"])
     found = {name: statistic(counts(drawn)) for name, statistic in bound.items()}
     for i, rows in enumerate(drawn):
         y, answer = targets[rows], scores[rows].argmax(axis=1)
@@ -113,7 +114,7 @@ def test_a_resample_of_one_value_has_no_variance(name):
     targets = np.repeat([0.1, 0.37, 0.7, 1.3, 2.9, 3.3, 7.7], 2)[:, None]
     drawn = np.random.default_rng(6).integers(0, 14, (400, 14))
     drawn[::2] = drawn[::2] % 2 + 2 * (np.arange(200) % 7)[:, None]  # one value only
-    found = statistics("number", np.arange(14.0)[:, None], targets, [name])[name](counts(drawn))
+    found = seen("number", np.arange(14.0)[:, None], targets).statistics([name])[name](counts(drawn))
     assert np.isnan(found).tolist() == [len(np.unique(targets[rows])) == 1 for rows in drawn]
 
 
@@ -128,14 +129,14 @@ def test_the_quantiles_are_scipys():
 def test_accuracy_has_wilsons_interval():
     """Wilson 1927, as SciPy computes it."""
     for right, wrong in ((27, 3), (12, 0), (60, 40), (0, 9)):
-        low, high, missing = interval("single", "accuracy", *said(right, wrong), ["a", "b"], alone(right + wrong))
+        low, high, missing = interval(seen("single", *said(right, wrong), ["a", "b"]), "accuracy", alone(right + wrong))
         expected = scipy.stats.binomtest(right, right + wrong).proportion_ci(method="wilson")
         assert (low, high) == pytest.approx((expected.low, expected.high))
         assert not missing
 
 
 def test_a_perfect_accuracy_of_12_pictures_is_not_sure():
-    low, high, _ = interval("single", "accuracy", *said(12, 0), ["a", "b"], alone(12))
+    low, high, _ = interval(seen("single", *said(12, 0), ["a", "b"]), "accuracy", alone(12))
     assert low == pytest.approx(1 / (1 + 1.959964**2 / 12))  # .757
     assert high == 1
 
@@ -154,16 +155,16 @@ def test_groups_count_as_what_they_tell():
     """Ten samples of a group that are all right or all wrong are one: the interval is that of a share of 20."""
     p, y = said(140, 60)
     units = np.arange(200) // 10
-    low, high, _ = interval("single", "accuracy", p, y, ["a", "b"], units)
+    low, high, _ = interval(seen("single", p, y, ["a", "b"]), "accuracy", units)
     size = 0.7 * 0.3 / (0.7 * 0.3 / 19)
     assert (low, high) == pytest.approx(wilson(0.7, size, scipy.stats.t.ppf(0.975, 19)))
-    alike = interval("single", "accuracy", p, y, ["a", "b"], alone(200))
+    alike = interval(seen("single", p, y, ["a", "b"]), "accuracy", alone(200))
     assert high - low > 2.8 * (alike.high - alike.low)
-    assert interval("single", "accuracy", p, y, ["a", "b"], np.arange(200) % 20).high < high  # each group alike
+    assert interval(seen("single", p, y, ["a", "b"]), "accuracy", np.arange(200) % 20).high < high  # each group alike
 
 
 def test_groups_that_are_all_right_count_as_one_sample_each():
-    low, high, _ = interval("single", "accuracy", *said(200, 0), ["a", "b"], np.arange(200) // 10)
+    low, high, _ = interval(seen("single", *said(200, 0), ["a", "b"]), "accuracy", np.arange(200) // 10)
     assert (low, high) == pytest.approx(wilson(1.0, 20, scipy.stats.t.ppf(0.975, 19)))
 
 
@@ -172,7 +173,7 @@ def test_balanced_accuracy_takes_the_wider_of_two_intervals():
     right = np.arange(100) % 10 < 8
     y = (np.arange(100) >= 80).astype(int)
     p = np.eye(2)[np.where(right, y, 1 - y)]
-    low, high, _ = interval("single", "balanced_accuracy", p, y, ["a", "b"], alone(100))
+    low, high, _ = interval(seen("single", p, y, ["a", "b"]), "balanced_accuracy", alone(100))
     quantile = scipy.stats.norm.ppf(0.975)
     ends = [wilson(0.8, n, quantile) for n in (80, 20)]
     added = (
@@ -187,7 +188,7 @@ def test_balanced_accuracy_takes_the_wider_of_two_intervals():
 
 def test_the_area_under_the_curve_has_wilsons_interval_of_delongs_error():
     scores, targets, area, error = delong()
-    found = interval("single", "auroc", scores, targets, ["a", "b"], alone(90))
+    found = interval(seen("single", scores, targets, ["a", "b"]), "auroc", alone(90))
     expected = wilson(area, area * (1 - area) / error**2, scipy.stats.norm.ppf(0.975))
     assert (found.low, found.high) == pytest.approx(expected, abs=0.006)
 
@@ -196,7 +197,7 @@ def test_a_rank_correlation_has_fishers_interval():
     rng = np.random.default_rng(5)
     y = rng.normal(size=(300, 1))
     x = y + rng.normal(size=y.shape)
-    found = interval("number", "spearman", x, y, ["a"], alone(300))
+    found = interval(seen("number", x, y, ["a"]), "spearman", alone(300))
     low, high = np.arctanh([found.low, found.high])
     assert (low + high) / 2 == pytest.approx(np.arctanh(scipy.stats.spearmanr(x[:, 0], y[:, 0])[0]))
     assert (high - low) / 2 == pytest.approx(1.97 * 1.03 / math.sqrt(297), rel=0.15)  # Fieller et al. 1957
@@ -207,25 +208,25 @@ def test_large_errors_that_were_not_seen_widen_one_side():
     rng = np.random.default_rng(0)
     y = np.zeros((500, 1))
     for noise, factor in ((rng.normal(size=y.shape), 1), (rng.standard_t(3, size=y.shape), 2)):
-        value = compute_metrics("number", noise, y, ["a"], ["rmse"])["rmse"]
-        low, high, _ = interval("number", "rmse", noise, y, ["a"], alone(500))
+        value = compute_metrics(seen("number", noise, y, ["a"]), ["rmse"])["rmse"]
+        low, high, _ = interval(seen("number", noise, y, ["a"]), "rmse", alone(500))
         assert math.log(high / value) == pytest.approx(factor * math.log(value / low))
 
 
 @pytest.mark.parametrize("kind", ["single", "multi", "number"])
 def test_every_interval_holds_its_value_or_says_why_there_is_none(kind):
     scores, targets = sample(kind)
-    values = compute_metrics(kind, scores, targets, names(scores))
-    found = intervals(kind, scores, targets, names(scores), alone(N), resamples=200)
+    values = compute_metrics(seen(kind, scores, targets, names(scores)))
+    found = intervals(seen(kind, scores, targets, names(scores)), alone(N), resamples=200)
     assert list(found) == list(values)
     for name, (low, high, missing) in found.items():
         assert low <= values[name] <= high or (math.isnan(low) and math.isnan(high) and missing), name
-        assert interval(kind, name, scores, targets, names(scores), alone(N)) == found[name]
+        assert interval(seen(kind, scores, targets, names(scores)), name, alone(N)) == found[name]
 
 
 def reason(kind, name, scores, targets, units=None):
     units = alone(len(targets)) if units is None else units
-    found = interval(kind, name, scores, targets, names(scores), units)
+    found = interval(seen(kind, scores, targets, names(scores)), name, units)
     assert math.isnan(found.low) == math.isnan(found.high) == bool(found.missing)
     return found.missing
 
@@ -272,7 +273,7 @@ def test_a_class_in_few_groups_is_named():
 def test_few_samples_have_an_interval_of_accuracy_only():
     rng = np.random.default_rng(0)
     p, y = rng.dirichlet([1, 1], LEAST_UNITS - 1), np.arange(LEAST_UNITS - 1) % 2
-    found = intervals("single", p, y, ["a", "b"], alone(LEAST_UNITS - 1), resamples=200)
+    found = intervals(seen("single", p, y, ["a", "b"]), alone(LEAST_UNITS - 1), resamples=200)
     assert {name for name, one in found.items() if not one.missing} == {"accuracy"}
     assert found["log_loss"].missing == "only 9 samples"
 
@@ -300,13 +301,13 @@ def test_what_has_no_value_says_why():
     assert reason("number", "mae", flat * np.inf, varied).endswith("an output of the model is not finite")
     for kind in KNOWN:
         empty = intervals(
-            kind, np.zeros((0, 6)), np.zeros((0, 6) if kind != "single" else 0), "abcdef", alone(0), resamples=9
+            seen(kind, np.zeros((0, 6)), np.zeros((0, 6) if kind != "single" else 0), "abcdef"), alone(0), resamples=9
         )
         assert {one.missing for one in empty.values()} == {"not defined because there are no samples"}
 
 
 def test_no_resamples_ask_for_no_interval():
-    found = intervals("single", *said(30, 10), ["a", "b"], alone(40), resamples=0)
+    found = intervals(seen("single", *said(30, 10), ["a", "b"]), alone(40), resamples=0)
     assert found["accuracy"] == Interval(missing="loop.bootstrap is 0") or math.isnan(found["accuracy"].low)
     assert found["accuracy"].missing == "loop.bootstrap is 0"
     assert found["auroc"].missing == "not defined because all samples are of one class"
@@ -317,7 +318,7 @@ def test_fewer_resamples_give_a_coarser_interval():
     rng = np.random.default_rng(0)
     error = rng.normal(size=(1000, 1)) + 5
     fine, coarse = (
-        intervals("number", error, np.zeros((1000, 1)), ["a"], alone(1000), only=["mae"], resamples=r)["mae"]
+        intervals(seen("number", error, np.zeros((1000, 1)), ["a"]), alone(1000), only=["mae"], resamples=r)["mae"]
         for r in (200, 10)
     )
     assert fine.high - fine.low == pytest.approx(2 * 1.97 / math.sqrt(1000), rel=0.25)
@@ -326,7 +327,7 @@ def test_fewer_resamples_give_a_coarser_interval():
 
 def test_perfect_numbers_have_no_interval():
     y = np.random.default_rng(0).normal(size=(200, 1))
-    found = intervals("number", y, y, ["a"], alone(200), resamples=200)
+    found = intervals(seen("number", y, y, ["a"]), alone(200), resamples=200)
     assert {one.missing for one in found.values()} == {"the predictions are without error"}
 
 
@@ -339,6 +340,6 @@ def test_every_metric_has_a_family_with_an_interval():
 def test_two_samples_do_not_warn():
     for kind in ("single", "multi", "number"):
         scores, targets = sample(kind)
-        found = intervals(kind, scores[:2], targets[:2], names(scores), alone(2), resamples=50)
+        found = intervals(seen(kind, scores[:2], targets[:2], names(scores)), alone(2), resamples=50)
         assert found
         assert all(low <= high or missing for low, high, missing in found.values())

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from tl.metrics.tables import confusion, per_class
+from tests.metrics.oracles import seen
+from tl.metrics.tables import confusion
 
 from .test_catalogue import names, probabilities
 
@@ -19,7 +20,7 @@ def test_confusion_agrees_with_sklearn():
 def test_per_class_agrees_with_sklearn():
     rng = np.random.default_rng(1)
     p, y = probabilities(rng, 90, 4), rng.integers(0, 3, 90)
-    rows = per_class("single", p, y, names(4))
+    rows = seen("single", p, y, names(4)).per_class()
     precision, recall, f1, support = sk.precision_recall_fscore_support(
         y, p.argmax(axis=1), labels=range(4), zero_division=np.nan
     )
@@ -33,7 +34,7 @@ def test_per_label_agrees_with_sklearn():
     rng = np.random.default_rng(2)
     p, y = rng.random((50, 3)), (rng.random((50, 3)) < 0.4).astype(np.int64)
     y[:, 1], p[:, 1] = 0, 0.2
-    rows = per_class("multi", p, y, names(3))
+    rows = seen("multi", p, y, names(3)).per_class()
     precision, recall, f1, support = sk.precision_recall_fscore_support(y, p >= 0.5, zero_division=np.nan)
     for key, column in {"precision": precision, "recall": recall, "f1": f1, "support": support}.items():
         assert [row[key] for row in rows] == pytest.approx(list(column), nan_ok=True)

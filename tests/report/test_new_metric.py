@@ -10,7 +10,6 @@ import pytest
 
 from tl.commands.report import metric_facts
 from tl.metrics.catalogue import METRICS, Metric
-from tl.metrics.classification import accuracy
 from tl.report import page
 from tl.report.facts import Verdict, Versus
 from tl.report.verdict import sentence
@@ -20,7 +19,7 @@ from .markup import Reader
 
 
 def test_a_new_metric_is_written_in_tables_and_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
-    new = Metric("wer", {"single": accuracy}, False, "WER", "word error rate", "error", "there are no words")
+    new = Metric("wer", False, "WER", "word error rate", "error", "there are no words")
     monkeypatch.setitem(METRICS, "wer", new)  # type: ignore[arg-type]
     rows = [{"step": step, "split": "val", "phase": "head", "wer": 1 / step} for step in (5, 10)]
     versus = Versus(metric="wer", value=0.2, guess=0.5, says="better")

@@ -10,7 +10,8 @@ import pytest
 
 from tl.components.freeze.base import Phase
 from tl.components.freeze.layout import PhaseSpan
-from tl.metrics.jackknife import Blocks, independent_units
+from tl.metrics.jackknife import Blocks
+from tl.metrics.units import independent_units
 from tl.recipe.duration import Duration
 from tl.training.cursor import Cursor, KeepWeights, Rules, hopeless_after
 from tl.training.job import Plan, Validated

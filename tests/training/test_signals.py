@@ -149,7 +149,7 @@ def test_a_mistake_of_two_processes_is_said_once(tmp_path: Path) -> None:
     out, said = process.communicate(timeout=150)
     assert process.returncode == 2
     assert out == ""
-    assert said.count("'acuracy' is no metric for single outputs. Did you mean 'accuracy'?") == 1
+    assert said.count("'acuracy' is no metric of one class. Did you mean 'accuracy'?") == 1
     assert said.count("\n") == 1
 
 

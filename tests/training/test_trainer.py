@@ -190,7 +190,7 @@ def test_an_average_that_no_step_has_updated_does_not_replace_the_model(train: T
 
 
 def test_an_unknown_metric_stops_before_training(train: Train) -> None:
-    with pytest.raises(TLError, match=r"'acuracy' is no metric for single outputs\. Did you mean 'accuracy'\?"):
+    with pytest.raises(TLError, match=r"'acuracy' is no metric of one class\. Did you mean 'accuracy'\?"):
         train(*TEXT, *SHORT, "loop.best=acuracy")
 
 

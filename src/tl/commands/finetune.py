@@ -23,9 +23,9 @@ from tl.commands.settle import without_cache_folder
 from tl.components.preprocess import fingerprint, to_json
 from tl.errors import Stopped, TLError
 from tl.evaluation.evaluator import Outputs
+from tl.evaluation.measured import MEASURED
 from tl.evaluation.outcome import MOST_COLUMNS, Outcome, csv_text, decisions, outcome, with_caution
 from tl.inputs.supply import Supply
-from tl.metrics.calibration import fit_temperature
 from tl.recipe.recipe import Recipe
 from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, RUN_SPACE
 from tl.rng import deterministic
@@ -189,7 +189,7 @@ def _temperature(assembly: Assembly, validated: Outputs | None) -> float:
     targets = validated.targets.numpy()
     if bool((decisions(space, validated.scores(assembly.model)) == targets).all()):
         return 1.0
-    return fit_temperature(validated.outputs.numpy(), targets, space.kind)
+    return MEASURED[space.kind].fit_temperature(validated.outputs.numpy(), targets)
 
 
 def _write_model(run: Run, assembly: Assembly, temperature: float) -> None:

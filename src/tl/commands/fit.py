@@ -35,10 +35,10 @@ def check_fit(reading: PartialRecipe, data: Data, collector: Collector) -> None:
         if mistake := family_of(data.space.kind).mixing_mistake(nodes["augment"].values.get("cutmix")):
             collector.add("augment.cutmix", mistake, "E064")
     if loop is not None and loop.best != "auto":
-        from tl.metrics.catalogue import check_metric
+        from tl.evaluation.measured import MEASURED
 
         kind = data.space.kind
-        collector.run(lambda: _with_key("loop.best", lambda: check_metric(loop.best, kind, data.space.dim)))
+        collector.run(lambda: _with_key("loop.best", lambda: MEASURED[kind].check_metric(loop.best, data.space.dim)))
     if "head" in nodes:
         _check_head(nodes["head"], nodes["task"], data, collector)
     if "method" in nodes:

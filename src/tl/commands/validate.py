@@ -8,9 +8,10 @@ import numpy as np
 
 from tl.components.model import Model
 from tl.evaluation.evaluator import Outputs
+from tl.evaluation.measured import measured
 from tl.inputs.items import Items
-from tl.metrics.catalogue import statistics
-from tl.metrics.jackknife import Blocks, independent_units
+from tl.metrics.jackknife import Blocks
+from tl.metrics.units import independent_units
 from tl.training.job import Validated
 
 
@@ -20,7 +21,7 @@ def validation(items: Items, metric: str, needs_error: bool) -> Callable[[Model,
 
     def judge(model: Model, found: Outputs) -> Validated:
         space, scores, targets = model.head.space, found.scores(model), found.targets.numpy()
-        bound = statistics(space.kind, scores, targets, [metric]) if needs_error else {}
+        bound = measured(space, scores, targets).statistics([metric]) if needs_error else {}
         without = blocks.without_each(bound).get(metric, np.empty(0))
         only = ""
         if space.kind == "single" and len(np.unique(targets)) > 1:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tl.evaluation.measured import MEASURED
 from tl.metrics.catalogue import METRICS
 from tl.recipe.peers import Peer
-from tl.recipe.shape import as_text
 
 _FILE = Path(__file__).with_name("concepts.toml")
-_KINDS = {"single": "one class", "multi": "several labels", "number": "numbers"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def of_other_tools(word: str, known: Peer) -> WordHelp:
 
 def _metric(name: str) -> WordHelp:
     metric = METRICS[name]
-    kinds = ", ".join(_KINDS[as_text(kind)] for kind in metric.builders)
+    kinds = ", ".join(of.word for of in MEASURED.values() if name in of.metrics)
     better = "higher" if metric.higher else "lower"
     text = f"A metric ({metric.spoken}) of answers that are {kinds}; {better} is better."
     return WordHelp(name, f"{text} It is not defined where {metric.undefined}.", ("loop.best", "tl evaluate --fail-if"))

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from tl.batch import Inputs
 from tl.components.model import Model
+from tl.evaluation.measured import MEASURED, measured
 from tl.inputs.streams import Source, by_length
-from tl.metrics import catalogue as metrics
+from tl.metrics.measured import compute_metrics
 from tl.place import Share
 from tl.space import Space
 
@@ -33,8 +34,7 @@ class Outputs:
 
     def metrics(self, model: Model, temperature: float = 1.0) -> dict[str, float]:
         """The value of every metric for the model's kind of output."""
-        space = model.head.space
-        return metrics.compute_metrics(space.kind, self.scores(model, temperature), self.targets.numpy(), space.names)
+        return compute_metrics(measured(model.head.space, self.scores(model, temperature), self.targets.numpy()))
 
 
 class Evaluator:
@@ -98,6 +98,6 @@ def _nothing(model: Model) -> Sequence[Tensor]:
 def best_metric(name: str, space: Space) -> str:
     """The metric that picks the best checkpoint; TLError where this kind of output does not have the named metric."""
     if name == "auto":
-        return metrics.default_metric(space.kind)
-    metrics.check_metric(name, space.kind, space.dim)
+        return MEASURED[space.kind].main
+    MEASURED[space.kind].check_metric(name, space.dim)
     return name

@@ -11,9 +11,10 @@ import numpy as np
 from tl.components.picture import open_image
 from tl.components.sample import Sample
 from tl.errors import TLError
+from tl.evaluation.measured import measured
 from tl.evaluation.outcome import Outcome, decisions
 from tl.metrics.calibration import reliability
-from tl.metrics.tables import confusion, per_class
+from tl.metrics.tables import confusion
 from tl.report.facts import BinFact, Calibration, ClassFact, Confusion, Residual, Scatter, WrongAnswer
 
 _SHOWN = 12
@@ -33,7 +34,7 @@ def judgement(
         pairs = [(judged.targets[:, i].tolist(), judged.scores[:, i].tolist()) for i in columns]
         scatters = [Scatter(name=n, true=t, predicted=p) for n, (t, p) in zip(space.names, pairs, strict=True)]
         return {"scatters": scatters, "residuals": _residuals(judged, may_show)}
-    classes = [ClassFact(**row) for row in per_class(space.kind, judged.scores, judged.targets, space.names)]  # type: ignore[arg-type]
+    classes = [ClassFact(**row) for row in measured(space, judged.scores, judged.targets).per_class()]  # type: ignore[arg-type]
     found = {"classes": classes, "calibration": _calibration(judged, temperature, unfitted)}
     if space.kind == "multi":
         return {**found, "mistakes": _wrong_decisions(judged, may_show)}

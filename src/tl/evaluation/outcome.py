@@ -21,11 +21,12 @@ from tl.components.sample import Sample
 from tl.disk.folder import Folder, refuse_link, replacing, write_whole
 from tl.errors import TLError
 from tl.evaluation.evaluator import Outputs
+from tl.evaluation.measured import measured
 from tl.inputs.items import Items
-from tl.metrics.catalogue import compute_metrics
 from tl.metrics.classification import THRESHOLD
 from tl.metrics.intervals import Interval, intervals
-from tl.metrics.jackknife import independent_units
+from tl.metrics.measured import compute_metrics
+from tl.metrics.units import independent_units
 from tl.run.disk import writing
 from tl.space import Space
 
@@ -105,9 +106,9 @@ def outcome(split: str, model: Model, items: Items, found: Outputs, temperature:
     """
     space, targets = items.task.space, found.targets.numpy()
     scores = found.scores(model, temperature)
-    values = compute_metrics(space.kind, scores, targets, space.names)
+    seen = measured(space, scores, targets)
     units = independent_units([sample.group for sample in items.samples])
-    bounds = intervals(space.kind, scores, targets, space.names, units, resamples=resamples)
+    values, bounds = compute_metrics(seen), intervals(seen, units, resamples=resamples)
     return Outcome(split, space, items.samples, scores, found.scores(model), targets, values, bounds)
 
 

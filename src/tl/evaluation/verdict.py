@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tl.evaluation.measured import measured
 from tl.evaluation.outcome import Outcome, decisions
-from tl.metrics.catalogue import default_metric
-from tl.metrics.guessing import Prior, compare
-from tl.metrics.jackknife import independent_units
+from tl.metrics.guessing import compare
+from tl.metrics.measured import Prior
+from tl.metrics.units import independent_units
 from tl.report.facts import Verdict, Versus
 from tl.report.words import finite
 
@@ -34,9 +35,9 @@ def verdict_of(metric: str, judged: Outcome, known: Prior) -> Verdict:
 def versus_guessing(metric: str, judged: Outcome, known: Prior) -> Versus | None:
     """The metric against the best guess for it; where there is no best guess, the default metric against its own."""
     units = independent_units([sample.group for sample in judged.samples])
-    space = judged.space
-    for name in (metric, default_metric(space.kind)):
-        found = compare(space.kind, name, judged.scores, judged.targets, space.names, units, known)
+    seen = measured(judged.space, judged.scores, judged.targets)
+    for name in (metric, seen.main):
+        found = compare(seen, name, units, known)
         if found is not None:
             low, high = finite(found.low), finite(found.high)
             return Versus(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-
-from tl.space import Kind
 
 Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.float64]
@@ -51,17 +50,16 @@ def sigmoid(logits: Array) -> Floats:
     return answer
 
 
-def fit_temperature(logits: Array, targets: Array, kind: Kind) -> float:
-    """The temperature T in [0.01, 1000] for which softmax(logits / T), or for labels sigmoid, has the lowest log loss.
+def fit_temperature(logits: Array, true: Array, probabilities: Callable[[Array], Floats]) -> float:
+    """The temperature T in [0.01, 1000] for which `probabilities` of logits / T (n, c) have the lowest log loss.
 
-    For numbers and for fewer than `LEAST_FOR_TEMPERATURE` samples the result is 1. The log loss is convex in 1 / T, so
-    its slope changes sign once, and bisection on log T finds where (Guo et al. 2017).
+    `probabilities` is `softmax` or `sigmoid`; `true` are the 0/1 answers (n, c). For fewer than `LEAST_FOR_TEMPERATURE`
+    samples the result is 1. The log loss is convex in 1 / T, so its slope changes sign once, and bisection on log T
+    finds where (Guo et al. 2017).
     """
-    if kind == "number" or len(targets) < LEAST_FOR_TEMPERATURE:
+    if len(true) < LEAST_FOR_TEMPERATURE:
         return 1.0
     values = np.asarray(logits, np.float64)
-    true = np.eye(values.shape[1])[targets] if kind == "single" else targets
-    probabilities = softmax if kind == "single" else sigmoid
     low, high = math.log(COLDEST), math.log(HOTTEST)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

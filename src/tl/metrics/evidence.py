@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tl.metrics.calibration import Array, Floats
+from tl.metrics.calibration import Floats
 from tl.metrics.catalogue import Metric
-from tl.metrics.classification import THRESHOLD
-from tl.metrics.jackknife import Units
-from tl.space import Kind
 
 LEAST_UNITS = 10
 LEAST_FOR_RANKING = 20
@@ -26,46 +24,31 @@ _PAIRS = 2
 _LIGHT_TAILS, _ENOUGH_TO_SEE_TAILS = 4.0, 200
 
 
+def _nothing() -> Floats:
+    return np.zeros(0)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Counts of a split: samples, independent units, and for each class or label its samples and its units (c,).
 
     A class occurs where a sample is of that class, or has that label. Of each class, `hits` samples (c,) are answered
     rightly; `wrong` samples have a wrong answer. `kurtosis` is that of the errors of numbers, the largest over the
-    columns; 3 is the normal one.
+    columns; 3 is the normal one. `one_class` is what is said where only one of several classes occurs.
+
+    What answers do not have is left out: with no classes, no interval is refused for a rare one; None wrong answers
+    are not known, and errors of a kurtosis that is not known count as heavy-tailed.
     """
 
-    names: Sequence[str]
     samples: int
     units: int
-    by_samples: Floats
-    by_units: Floats
-    hits: Floats
-    wrong: int = 0
-    kurtosis: float = 0.0
-
-    @classmethod
-    def of(cls, kind: Kind, scores: Array, targets: Array, names: Sequence[str], units: Units) -> Evidence:
-        """The counts of samples with these scores and targets; `units` are numbered from 0."""
-        n, count, nothing = len(targets), int(units.max(initial=-1)) + 1, np.zeros(0)
-        if kind == "number":
-            squares = (np.asarray(scores, np.float64) - targets) ** 2
-            with np.errstate(all="ignore"):
-                kurtosis = n * (squares**2).sum(axis=0) / squares.sum(axis=0) ** 2
-            return cls(names, n, count, nothing, nothing, nothing, kurtosis=float(kurtosis.max(initial=0.0)))
-        truth = np.asarray(targets, np.intp)
-        if kind == "single":
-            cells = np.stack([units, truth], axis=1)
-            right = truth[scores.argmax(axis=1) == truth] if n else truth
-            hits, wrong = np.bincount(right, minlength=len(names)).astype(np.float64), n - len(right)
-        else:
-            rows, columns = np.nonzero(truth)
-            cells, hits = np.stack([units[rows], columns], axis=1), nothing
-            wrong = int(((scores >= THRESHOLD) != truth.astype(bool)).any(axis=1).sum())
-        size = len(names)
-        by_samples = np.bincount(cells[:, 1], minlength=size).astype(np.float64)
-        by_units = np.bincount(np.unique(cells, axis=0)[:, 1], minlength=size).astype(np.float64)
-        return cls(names, n, count, by_samples, by_units, hits, wrong)
+    names: Sequence[str] = ()
+    by_samples: Floats = field(default_factory=_nothing)
+    by_units: Floats = field(default_factory=_nothing)
+    hits: Floats = field(default_factory=_nothing)
+    wrong: int | None = None
+    kurtosis: float = math.nan
+    one_class: str = "only one class occurs"
 
     @property
     def grouped(self) -> bool:
@@ -90,6 +73,8 @@ class Evidence:
         if metric.name == "micro_f1":
             return float(self.by_units.sum())
         counts = self.by_units if of_units else self.by_samples
+        if not len(counts):
+            return self.units if of_units else math.inf
         present = counts[counts > 0]
         size = float(len(present) ** 2 / (1 / present).sum())
         return size if of_units else _PAIRS * len(present) * size
@@ -103,7 +88,7 @@ class Evidence:
             return few
         if rare := self.rare_class(metric):
             return rare
-        if metric.family == "loss" and not self.wrong:
+        if metric.family == "loss" and self.wrong == 0:
             return "no prediction is wrong"
         if metric.name == "rmse" and self.samples < LEAST_FOR_SQUARES:
             return f"fewer than {LEAST_FOR_SQUARES} samples, and it hangs on the few largest errors"
@@ -128,10 +113,10 @@ class Evidence:
         Its degrees of freedom are counted as Satterthwaite does (1946): those of a sum of variances 1 / n_i. '' where
         they suffice, and for a metric that is no such average.
         """
-        if metric.family not in ("recalls", "classes", "association"):
+        if not len(self.by_units) or metric.family not in ("recalls", "classes", "association"):
             return ""
         if len(self.names) > 1 == int((self.by_units > 0).sum()) and metric.name != "micro_f1":
-            return "all samples are of one class" if len(self.hits) else "only one label occurs"
+            return self.one_class
         if not self._too_rare(metric):
             return ""
         rarest = int(np.where(self.by_units > 0, self.by_units, np.inf).argmin())
@@ -154,3 +139,9 @@ class Evidence:
 
 def _counted(amount: int, noun: str) -> str:
     return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
+
+
+def classes_in(cells: NDArray[np.intp], size: int) -> tuple[Floats, Floats]:
+    """The samples and the units (c,) of each of `size` classes, from pairs (unit, class) with one for each sample."""
+    by_samples = np.bincount(cells[:, 1], minlength=size).astype(np.float64)
+    return by_samples, np.bincount(np.unique(cells, axis=0)[:, 1], minlength=size).astype(np.float64)

@@ -8,47 +8,21 @@ profit from their luck.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from tl.metrics.calibration import Array, Floats
-from tl.metrics.catalogue import METRICS, Metric, statistics
+from tl.metrics.calibration import Floats
+from tl.metrics.catalogue import Metric
 from tl.metrics.evidence import Evidence
 from tl.metrics.intervals import LEVEL, Estimate, interval_of, quantile_for, scale_of
-from tl.metrics.jackknife import Blocks, Units
-from tl.metrics.weighted import Statistic, mean_defined, ratio
-from tl.space import Kind
+from tl.metrics.jackknife import Blocks
+from tl.metrics.measured import Measured, Prior
+from tl.metrics.units import Units
 
 Says = Literal["better", "worse", "same", "unknown"]
 _ROUNDING = 1e-9
-_FIXED: Mapping[str, float] = {"auroc": 0.5, "mcc": 0.0, "pearson": 0.0, "spearman": 0.0}
-"""The value of metrics that no answer can move without a look at the input."""
-
-
-@dataclass(frozen=True)
-class Prior:
-    """What is known of the true answers without the judged samples.
-
-    `shares` are those of the classes or labels (c,), none of them 0 or 1; `mean` and `median` (k,) those of numbers.
-    """
-
-    shares: Floats
-    mean: Floats
-    median: Floats
-
-    @classmethod
-    def of_counts(cls, counts: Floats, samples: int, kind: Kind) -> Prior:
-        """From how many of so many samples are of each class, or have each label (Jeffreys 1946)."""
-        halves = len(counts) if kind == "single" else 2
-        nothing = np.zeros(0)
-        return cls((counts + 0.5) / (samples + 0.5 * halves), nothing, nothing)
-
-    @classmethod
-    def of_numbers(cls, targets: Floats) -> Prior:
-        return cls(np.zeros(0), targets.mean(axis=0), np.median(targets, axis=0))
 
 
 @dataclass(frozen=True)
@@ -68,70 +42,27 @@ class AgainstGuess:
     missing: str = ""
 
 
-def guess(kind: Kind, name: str, prior: Prior, targets: Array) -> Statistic | None:
-    """The metric of the best guess for it, as a function of sample weights; None where no guess is the best one.
-
-    Guesses are the most frequent class (or five), the shares as probabilities, all labels or the most frequent ones,
-    the median or the mean; for macro F1 of classes, answers drawn by the shares, which are better than any one class.
-    """
-    if METRICS[name].family == "bias":
-        return None
-    if name in _FIXED:
-        return lambda weights: np.full(len(weights), _FIXED[name])
-    if name == "macro_f1" and kind == "single":
-        return _drawn_by_shares(prior.shares, np.asarray(targets, np.intp))
-    row = _constant(kind, name, prior)
-    scores = np.broadcast_to(row, (len(targets), len(row)))
-    return statistics(kind, scores, targets, [name])[name]
-
-
-def _constant(kind: Kind, name: str, prior: Prior) -> Floats:
-    if kind == "number":
-        return prior.median if name == "mae" else prior.mean
-    if name == "macro_f1":
-        return np.ones_like(prior.shares)
-    if name == "micro_f1":
-        ordered = np.sort(prior.shares)[::-1]
-        most = int((np.cumsum(ordered) / (np.arange(1, len(ordered) + 1) + ordered.sum())).argmax())
-        return np.asarray(prior.shares >= ordered[most], np.float64)
-    return prior.shares
-
-
-def _drawn_by_shares(shares: Floats, targets: Array) -> Statistic:
-    """The macro F1 that answers drawn by the shares are expected to have, from their expected counts."""
-    true = np.eye(len(shares))[targets]
-
-    def value(weights: Floats) -> Floats:
-        support = weights @ true
-        predicted = weights.sum(axis=1, keepdims=True) * shares
-        return mean_defined(np.where(support > 0, ratio(2 * support * shares, support + predicted), np.nan))
-
-    return value
-
-
-def compare(
-    kind: Kind, name: str, scores: Array, targets: Array, names: Sequence[str], units: Units, prior: Prior
-) -> AgainstGuess | None:
+def compare(measured: Measured, name: str, units: Units, prior: Prior) -> AgainstGuess | None:
     """The metric against guessing; None where no guess is the best one, or where either is undefined."""
     with np.errstate(all="ignore"):
-        own = statistics(kind, scores, targets, [name])[name]
-        other = guess(kind, name, prior, targets) if len(targets) else None
+        own = measured.statistics([name])[name]
+        other = measured.guess(name, prior) if len(measured) else None
         if other is None:
             return None
-        ones = np.ones((1, len(targets)))
+        ones = np.ones((1, len(measured)))
         value, guessed = float(own(ones)[0]), float(other(ones)[0])
     if math.isnan(value) or math.isnan(guessed):
         return None
-    evidence, blocks = Evidence.of(kind, scores, targets, names, units), Blocks.deal(units)
+    metric, evidence, blocks = measured.catalogue[name], measured.evidence(units), Blocks.deal(units)
     without = blocks.without_each({"own": own, "other": other})
     undefined = any(np.isnan(values).any() for values in without.values())
-    if missing := evidence.few_units() or evidence.rare_class(METRICS[name]) or (evidence.fragile if undefined else ""):
+    if missing := evidence.few_units() or evidence.rare_class(metric) or (evidence.fragile if undefined else ""):
         return AgainstGuess(name, value, guessed, math.nan, math.nan, "unknown", missing)
     estimates = Estimate(value, without["own"], blocks), Estimate(guessed, without["other"], blocks)
-    low, high = _difference(METRICS[name], *estimates, evidence)
-    better = (low + high > 0) == METRICS[name].higher
+    low, high = _difference(metric, *estimates, evidence)
+    better = (low + high > 0) == metric.higher
     same = low <= 0 <= high
-    if METRICS[name].family == "share" and not evidence.grouped and len(blocks) == evidence.samples:
+    if metric.family == "share" and not evidence.grouped and len(blocks) == evidence.samples:
         same = sign_test(blocks.parts(value - guessed, without["own"] - without["other"])) > 1 - LEVEL
     return AgainstGuess(name, value, guessed, low, high, "same" if same else "better" if better else "worse")
 
@@ -159,7 +90,7 @@ def _difference(metric: Metric, own: Estimate, other: Estimate, evidence: Eviden
             plain = replace(metric, family="classes") if metric.family == "recalls" else metric
             low, high, _ = interval_of(plain, own, evidence)
             return low - other.value, high - other.value
-        if metric.name in _FIXED:
+        if metric.blind is not None:
             to, back = scale_of(metric)
             scaled = own.on(to)
             half = quantile * scaled.error

@@ -13,18 +13,19 @@ scripts/bench/coverage.py counts how often each of them holds the truth.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from tl.metrics.calibration import Array, Floats
-from tl.metrics.catalogue import METRICS, Metric, statistics, why_undefined
+from tl.metrics.calibration import Floats
+from tl.metrics.catalogue import Metric
 from tl.metrics.evidence import Evidence
-from tl.metrics.jackknife import Blocks, Units
+from tl.metrics.jackknife import Blocks
+from tl.metrics.measured import Measured
 from tl.metrics.quantiles import normal_quantile, t_quantile
-from tl.space import Kind
+from tl.metrics.units import Units
 
 LEVEL = 0.95
 NOT_DEFINED = "not defined because"
@@ -57,35 +58,28 @@ class Estimate:
         return self.blocks.error(self.value, self.without)
 
 
-def interval(kind: Kind, name: str, scores: Array, targets: Array, names: Sequence[str], units: Units) -> Interval:
+def interval(measured: Measured, name: str, units: Units) -> Interval:
     """The 95 % interval of one metric, as `intervals` gives it."""
-    return intervals(kind, scores, targets, names, units, only=[name], resamples=200)[name]
+    return intervals(measured, units, only=[name], resamples=200)[name]
 
 
 def intervals(
-    kind: Kind,
-    scores: Array,
-    targets: Array,
-    names: Sequence[str],
-    units: Units,
-    *,
-    only: Iterable[str] | None = None,
-    resamples: int,
+    measured: Measured, units: Units, *, only: Iterable[str] | None = None, resamples: int
 ) -> dict[str, Interval]:
     """Each metric's 95 % interval; the samples are in independent `units` (n,), see `independent_units`.
 
-    `only` names the metrics (None: all of the kind and size); the other inputs are those of `compute_metrics`.
-    There are at most as many `resamples`; 0 asks for no interval of any metric.
+    `only` names the metrics (None: all of them). There are at most as many `resamples`; 0 asks for no interval of any
+    metric.
     """
     with np.errstate(all="ignore"):
-        bound = statistics(kind, scores, targets, only)
-        values = {name: float(one(np.ones((1, len(targets))))[0]) for name, one in bound.items()}
-    evidence = Evidence.of(kind, scores, targets, names, units)
+        bound = measured.statistics(only)
+        values = {name: float(one(np.ones((1, len(measured))))[0]) for name, one in bound.items()}
+    evidence = measured.evidence(units)
 
     def reason(name: str, value: float) -> str:
         if math.isnan(value):
-            return f"{NOT_DEFINED} {why_undefined(name, scores)}"
-        return evidence.reason_against(METRICS[name]) if resamples > 1 else f"loop.bootstrap is {resamples}"
+            return f"{NOT_DEFINED} {measured.why_undefined(name)}"
+        return evidence.reason_against(measured.catalogue[name]) if resamples > 1 else f"loop.bootstrap is {resamples}"
 
     reasons = {name: reason(name, value) for name, value in values.items()}
     blocks = Blocks.deal(units, max(1, resamples))
@@ -93,7 +87,7 @@ def intervals(
     found = {name: Interval(missing=reason) for name, reason in reasons.items()}
     for name, left in without.items():
         with np.errstate(all="ignore"):
-            found[name] = interval_of(METRICS[name], Estimate(values[name], left, blocks), evidence)
+            found[name] = interval_of(measured.catalogue[name], Estimate(values[name], left, blocks), evidence)
     return found
 
 
@@ -105,12 +99,12 @@ def interval_of(metric: Metric, found: Estimate, evidence: Evidence) -> Interval
     match metric.family:
         case "share" if not evidence.grouped:
             return Interval(*wilson(found.value, evidence.samples, quantile))
-        case "recalls":
+        case "recalls" if len(evidence.hits):
             # That of the whole mean is too narrow where one class decides, that of the classes where recalls are small.
             whole = wilson(found.value, _size(metric, found, evidence), quantile)
             classes = _mean_of_shares(found, evidence, quantile)
             return Interval(min(whole[0], classes[0]), max(whole[1], classes[1]))
-        case "share" | "classes":
+        case "share" | "recalls" | "classes":
             return Interval(*wilson(found.value, _size(metric, found, evidence), quantile))
         case "association":
             half = found.on(lambda values: (values + 1) / 2)
@@ -176,12 +170,12 @@ Scale = tuple[Callable[[Floats], Floats], Callable[[float], float]]
 _FISHER: Scale = (np.arctanh, math.tanh)
 _LOG: Scale = (np.log, math.exp)
 _R2: Scale = (_minus_log_rest, lambda value: 1 - math.exp(-value))
-_SCALES: Mapping[str, Scale] = {"r2": _R2, "pearson": _FISHER, "spearman": _FISHER}
+_SCALES: Mapping[str, Scale] = {"r2": _R2, "pearson": _FISHER}
 
 
 def scale_of(metric: Metric) -> Scale:
     """The scale for a metric that is no share, and the way back."""
-    return _SCALES.get(metric.name, _LOG)
+    return _FISHER if metric.family == "ranks" else _SCALES.get(metric.name, _LOG)
 
 
 def _on_a_scale(metric: Metric, found: Estimate, evidence: Evidence, quantile: float) -> Interval:

@@ -8,19 +8,17 @@ No class that two blocks hold can vanish from a resample, and nothing is drawn, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tl.metrics.calibration import Array, Floats
-from tl.metrics.catalogue import statistics
+from tl.metrics.calibration import Floats
+from tl.metrics.measured import Measured
+from tl.metrics.units import Units, unit_count
 from tl.metrics.weighted import Statistic
-from tl.space import Kind
 
 MOST_BLOCKS = 200
-Units = NDArray[np.intp]
 
 # How many resamples are computed at once at most, and how many weights (32 MiB) if a single resample has no more.
 _ROWS = 64
@@ -36,15 +34,6 @@ class Difference:
     blocks: int
 
 
-def independent_units(groups: Sequence[str | None]) -> Units:
-    """A number for each sample (n,): that of its group; a sample without a group is a unit of its own."""
-    if all(group is None for group in groups):
-        return np.arange(len(groups))
-    numbers: dict[object, int] = {}
-    keys = ((group,) if group is not None else i for i, group in enumerate(groups))
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.intp)
-
-
 @dataclass(frozen=True)
 class Blocks:
     """The block of each sample (n,), and how many units each block holds (b,)."""
@@ -55,7 +44,7 @@ class Blocks:
     @classmethod
     def deal(cls, units: Units, most: int = MOST_BLOCKS) -> Blocks:
         """At most so many blocks of units that are numbered from 0."""
-        count = int(units.max(initial=-1)) + 1
+        count = unit_count(units)
         if count <= most:
             return cls(units, np.ones(count))
         block = np.random.default_rng(0).permutation(count) % most
@@ -97,20 +86,20 @@ class Blocks:
         return float(np.sqrt(((parts - centre) ** 2 / (times - 1)).sum() / len(self)))
 
 
-def standard_error(kind: Kind, name: str, scores: Array, targets: Array, units: Units) -> float:
-    """The standard error of a metric over independent `units` (n,); the other inputs are those of `compute_metrics`."""
+def standard_error(measured: Measured, name: str, units: Units) -> float:
+    """The standard error of a metric over independent `units` (n,)."""
     with np.errstate(all="ignore"):
-        bound = statistics(kind, scores, targets, [name])
-        value = float(bound[name](np.ones((1, len(targets))))[0])
+        bound = measured.statistics([name])
+        value = float(bound[name](np.ones((1, len(measured))))[0])
     blocks = Blocks.deal(units)
     return blocks.error(value, blocks.without_each(bound)[name])
 
 
-def paired_difference(kind: Kind, name: str, scores: Array, others: Array, targets: Array, units: Units) -> Difference:
-    """The metric of `scores` less that of `others` for the same samples, both over the same resamples."""
+def paired_difference(one: Measured, other: Measured, name: str, units: Units) -> Difference:
+    """The metric of one model less that of another on the same samples, both over the same resamples."""
     with np.errstate(all="ignore"):
-        one, other = (statistics(kind, each, targets, [name])[name] for each in (scores, others))
-    return difference(one, other, Blocks.deal(units))
+        own, others = (each.statistics([name])[name] for each in (one, other))
+    return difference(own, others, Blocks.deal(units))
 
 
 def difference(one: Statistic, other: Statistic, blocks: Blocks) -> Difference:

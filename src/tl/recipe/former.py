@@ -65,10 +65,10 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     "tl.streams": {"Share": "tl.place"},
     # Three files that are wings of the same name now.
     "tl.metrics": {
-        **dict.fromkeys(("METRICS", "Metric", "better", "default_metric", "metric_names"), "tl.metrics.catalogue"),
-        **dict.fromkeys(("confusion", "per_class"), "tl.metrics.tables"),
-        "evaluate": "tl.metrics.catalogue:compute_metrics",
-        "statistics": "tl.metrics.catalogue",
+        **dict.fromkeys(("METRICS", "Metric"), "tl.metrics.catalogue"),
+        **dict.fromkeys(("better", "default_metric", "metric_names", "per_class"), "tl.evaluation.former"),
+        **dict.fromkeys(("evaluate", "statistics"), "tl.evaluation.former"),
+        "confusion": "tl.metrics.tables",
     },
     "tl.recipe": dict.fromkeys(("CacheRules", "Loop", "Node", "Recipe", "load"), "tl.recipe.recipe"),
     "tl.run": dict.fromkeys(("Listener", "Run"), "tl.run.run"),

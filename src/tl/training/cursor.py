@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from tl.metrics import catalogue as metrics
+from tl.metrics.catalogue import METRICS, better
 from tl.training.job import Validated
 
 KeepWeights = Literal["one_standard_error", "best", "last"]
@@ -90,7 +90,7 @@ class Cursor:
         if math.isnan(value):
             self.undefined += 1
             return rules.keep == "last" and self._keep(value)
-        if self.best is None or metrics.better(rules.metric, value, self.best):
+        if self.best is None or better(METRICS[rules.metric], value, self.best):
             self.best, self.best_step, self.without = value, self.step, list(found.without)
             self.stalled = self.worse = 0
             return self._keep(value)
