@@ -10,6 +10,7 @@ import pytest
 
 from tl.components.freeze.base import Phase
 from tl.components.freeze.layout import PhaseSpan
+from tl.metrics.catalogue import METRICS
 from tl.metrics.jackknife import Blocks
 from tl.metrics.units import independent_units
 from tl.recipe.duration import Duration
@@ -31,7 +32,7 @@ def undefined() -> Validated:
 
 
 def rules(keep: KeepWeights = "one_standard_error", patience: int | None = None, hopeless: float = math.inf) -> Rules:
-    return Rules("accuracy", keep, patience, hopeless)
+    return Rules(METRICS["accuracy"], keep, patience, hopeless)
 
 
 def course(found: Sequence[Validated], given: Rules, cursor: Cursor | None = None) -> Cursor:
@@ -93,7 +94,7 @@ def plan(stops: Sequence[int] = (10, 100)) -> Plan:
     for name, stop in zip(("probe", "full"), stops, strict=True):
         spans.append(PhaseSpan(Phase(name, ("head",), Duration(stop, "step")), first, stop))
         first = stop
-    return Plan(tuple(spans), stops[-1], 10.0, math.inf, math.inf, "accuracy", 0)
+    return Plan(tuple(spans), stops[-1], 10.0, math.inf, math.inf, METRICS["accuracy"], 0)
 
 
 def after_probe(found: Sequence[Validated], given: Rules) -> Cursor:

@@ -71,7 +71,7 @@ def _train(request: Request, listener: Listener) -> Path:
         run.note(line)
 
     with run.recording_status():  # another process may train the run: nothing is said in its log before
-        listener.begins(ready.plan.metric, "image" if assembly.data.modality == "image" else "token")
+        listener.begins(ready.plan.metric.name, "image" if assembly.data.modality == "image" else "token")
         for line in (*changed, *ready.lines()):
             say(line)
         if assembly.data.skipped:
@@ -104,7 +104,7 @@ def _finish(run: Run, ready: Prepared, supply: Supply, cursor: Cursor) -> None:
     temperature = _temperature(assembly, validated)
     _write_model(run, assembly, temperature)
     best = {
-        "metric": ready.plan.metric,
+        "metric": ready.plan.metric.name,
         "value": cursor.kept,
         "step": cursor.step if cursor.kept is None else cursor.kept_step,
     }

@@ -20,6 +20,7 @@ from tl.evaluation.evaluator import Evaluator, best_metric
 from tl.inputs.activations import Activations
 from tl.inputs.streams import Stream, forward_batch
 from tl.inputs.supply import ReadingPlan, Supply
+from tl.metrics.catalogue import Metric
 from tl.place import Place, Share
 from tl.recipe.recipe import Recipe
 from tl.rng import derive
@@ -75,7 +76,7 @@ class Prepared:
 
         loop = assembly.recipe.loop
         needs_error = loop.keep_weights == "one_standard_error" or loop.patience == "auto"
-        judge = validation(assembly.items("val"), self.plan.metric, needs_error)
+        judge = validation(assembly.items("val"), self.plan.metric.name, needs_error)
 
         def evaluate(model: Model) -> Validated | None:
             if not len(supply.val):
@@ -140,7 +141,7 @@ def _check_shards(recipe: Recipe, train: Stream, share: Share) -> str:
     return "loop.shard: one process has nobody to share with, and holds everything." if share.world == 1 else ""
 
 
-def _plan(assembly: Assembly, metric: str, epoch: float) -> Plan:
+def _plan(assembly: Assembly, metric: Metric, epoch: float) -> Plan:
     loop = assembly.recipe.loop
     total = loop.length.steps(total=0, epoch=epoch)
 

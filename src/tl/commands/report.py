@@ -17,11 +17,12 @@ from tl.components.data.base import Data
 from tl.components.data.copies import equal_samples
 from tl.components.data.inspect import EqualSamples, count_duplicates
 from tl.evaluation.findings import judgement
+from tl.evaluation.measured import MEASURED
 from tl.evaluation.outcome import Outcome
 from tl.evaluation.prior import prior
 from tl.evaluation.verdict import verdict_of
 from tl.metrics.calibration import LEAST_FOR_TEMPERATURE
-from tl.metrics.catalogue import COMPANIONS, METRICS
+from tl.metrics.catalogue import COMPANIONS, Metric
 from tl.recipe.recipe import Recipe
 from tl.report.facts import (
     DataCard,
@@ -60,7 +61,7 @@ def gather(
     """The facts of a run; the last of its outcomes (test, else val) gives the verdict, `found` are warnings."""
     meta, space = run.meta, assembly.data.space
     rows, judged = run.rows(), outcomes[-1] if outcomes else None
-    metrics = metric_facts()
+    metrics = metric_facts(MEASURED[space.kind].catalogue)
     return Facts(
         title=assembly.recipe.name,
         kind=space.kind,
@@ -106,9 +107,9 @@ def _temperature(meta: Mapping[str, Any], assembly: Assembly) -> tuple[float | N
     return None, f"It is left as trained: {few}" if size else ""
 
 
-def metric_facts() -> dict[str, MetricFact]:
-    """How the report writes each metric of the catalogue."""
-    return {m.name: MetricFact(label=m.label, spoken=m.spoken, higher=m.higher) for m in METRICS.values()}
+def metric_facts(catalogue: Mapping[str, Metric]) -> dict[str, MetricFact]:
+    """How the report writes each metric of a catalogue."""
+    return {m.name: MetricFact(label=m.label, spoken=m.spoken, higher=m.higher) for m in catalogue.values()}
 
 
 def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[PhaseFact]:

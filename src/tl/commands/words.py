@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tl.evaluation.measured import MEASURED
-from tl.metrics.catalogue import METRICS
+from tl.evaluation.measured import ALL_METRICS, MEASURED
 from tl.recipe.peers import Peer
 
 _FILE = Path(__file__).with_name("concepts.toml")
@@ -31,14 +30,14 @@ def _concepts() -> dict[str, WordHelp]:
 
 def all_words() -> tuple[str, ...]:
     """The concepts and metrics that can be explained."""
-    return (*_concepts(), *METRICS)
+    return (*_concepts(), *ALL_METRICS)
 
 
 def words_for(name: str) -> list[WordHelp]:
     """The concept and the metric of a name; [] for none."""
     plain = name.lower().replace(" ", "_").replace("-", "_")
     concept = _concepts().get(plain) or _concepts().get(plain.removesuffix("s"))
-    return [*([concept] if concept else []), *([_metric(plain)] if plain in METRICS else [])]
+    return [*([concept] if concept else []), *([_metric(plain)] if plain in ALL_METRICS else [])]
 
 
 def of_other_tools(word: str, known: Peer) -> WordHelp:
@@ -49,7 +48,7 @@ def of_other_tools(word: str, known: Peer) -> WordHelp:
 
 
 def _metric(name: str) -> WordHelp:
-    metric = METRICS[name]
+    metric = ALL_METRICS[name]
     kinds = ", ".join(of.word for of in MEASURED.values() if name in of.metrics)
     better = "higher" if metric.higher else "lower"
     text = f"A metric ({metric.spoken}) of answers that are {kinds}; {better} is better."

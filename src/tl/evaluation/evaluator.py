@@ -14,6 +14,7 @@ from tl.batch import Inputs
 from tl.components.model import Model
 from tl.evaluation.measured import MEASURED, measured
 from tl.inputs.streams import Source, by_length
+from tl.metrics.catalogue import Metric
 from tl.metrics.measured import compute_metrics
 from tl.place import Share
 from tl.space import Space
@@ -95,9 +96,10 @@ def _nothing(model: Model) -> Sequence[Tensor]:
     return torch.empty(0, space.dim), model.head.family.no_target(space.dim)
 
 
-def best_metric(name: str, space: Space) -> str:
+def best_metric(name: str, space: Space) -> Metric:
     """The metric that picks the best checkpoint; TLError where this kind of output does not have the named metric."""
+    answers = MEASURED[space.kind]
     if name == "auto":
-        return MEASURED[space.kind].main
-    MEASURED[space.kind].check_metric(name, space.dim)
-    return name
+        name = answers.main
+    answers.check_metric(name, space.dim)
+    return answers.catalogue[name]

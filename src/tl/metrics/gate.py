@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from tl.errors import TLError, nearest
-from tl.metrics.catalogue import METRICS
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -37,14 +36,14 @@ class Gate:
         return math.isnan(measured) or _COMPARE[self.op](measured, self.value)
 
 
-def parse_gate(text: str) -> Gate:
-    """The gate in a text: a metric, one of < <= > >=, and a number, such as macro_f1<0.9."""
+def parse_gate(text: str, known: Collection[str]) -> Gate:
+    """The gate in a text: one of the `known` metrics, one of < <= > >=, and a number, such as macro_f1<0.9."""
     found = _GATE.fullmatch(text)
     if found is None:
         raise TLError(
             f"--fail-if '{text}' is not a metric, one of < <= > >=, and a number. Write it like 'macro_f1<0.9'."
         )
     metric, op, value = found.groups()
-    if metric not in METRICS:
-        raise TLError(f"--fail-if '{text}' names no metric.{nearest(metric, METRICS)} There is: {', '.join(METRICS)}.")
+    if metric not in known:
+        raise TLError(f"--fail-if '{text}' names no metric.{nearest(metric, known)} There is: {', '.join(known)}.")
     return Gate(metric, op, float(value))

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from tl.metrics.catalogue import METRICS, better
+from tl.metrics.catalogue import Metric, better
 from tl.training.job import Validated
 
 KeepWeights = Literal["one_standard_error", "best", "last"]
@@ -28,7 +28,7 @@ class Rules:
     After `hopeless` evaluations in a row that are clearly worse than the best of the phases before, the run ends.
     """
 
-    metric: str
+    metric: Metric
     keep: KeepWeights
     patience: int | None
     hopeless: float
@@ -86,11 +86,11 @@ class Cursor:
 
         An undefined value is neither a gain nor the lack of one: it is never the best, and does not count for patience.
         """
-        value = found.values[rules.metric]
+        value = found.values[rules.metric.name]
         if math.isnan(value):
             self.undefined += 1
             return rules.keep == "last" and self._keep(value)
-        if self.best is None or better(METRICS[rules.metric], value, self.best):
+        if self.best is None or better(rules.metric, value, self.best):
             self.best, self.best_step, self.without = value, self.step, list(found.without)
             self.stalled = self.worse = 0
             return self._keep(value)

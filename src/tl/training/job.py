@@ -13,6 +13,7 @@ from tl.components.model import Model
 from tl.components.optimizer.base import Optimizer
 from tl.errors import Stopped
 from tl.inputs.streams import Stream
+from tl.metrics.catalogue import Metric
 from tl.metrics.jackknife import Blocks
 
 
@@ -58,7 +59,7 @@ class Plan:
     eval_every: float
     save_every: float
     log_every: float
-    metric: str
+    metric: Metric
     seed: int
 
 

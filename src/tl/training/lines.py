@@ -26,7 +26,7 @@ def gave_up(cursor: Cursor, span: PhaseSpan, plan: Plan) -> str:
     """The line on a run that ends because the present phase stays clearly worse than the phases before it."""
     return (
         f"The phase '{span.phase.name}' is given up after step {cursor.step} of {span.stop}: in {cursor.worse} "
-        f"evaluations in a row, {plan.metric} was over two standard errors worse than at step {cursor.best_step} "
+        f"evaluations in a row, {plan.metric.name} was over two standard errors worse than at step {cursor.best_step} "
         "(loop.patience=null trains to the end)."
     )
 
@@ -35,8 +35,8 @@ def discarded(cursor: Cursor, plan: Plan) -> Iterator[str]:
     """Lines at the end of a run: phases that the kept weights have nothing of, and a metric that chose nothing."""
     if cursor.kept is None and cursor.undefined:
         yield (
-            f"loop.best: {plan.metric} was undefined at all {cursor.undefined} evaluations on the validation split, so "
-            f"that it could choose nothing: the last weights are kept, those of step {cursor.step}."
+            f"loop.best: {plan.metric.name} was undefined at all {cursor.undefined} evaluations on the validation "
+            f"split, so that it could choose nothing: the last weights are kept, those of step {cursor.step}."
         )
     kept, last = cursor.kept_phase, len(cursor.begun) - 1
     if cursor.kept is None or kept == last:
@@ -45,9 +45,9 @@ def discarded(cursor: Cursor, plan: Plan) -> Iterator[str]:
     names = " and ".join(f"'{span.phase.name}'" for span in plan.spans[kept + 1 : last + 1])
     phase = plan.spans[kept].phase.name
     yield (
-        f"The weights of step {cursor.kept_step} are kept, from the phase '{phase}' ({plan.metric} {cursor.kept:.3f} "
-        f"on validation). What {names} learnt after it was no better and is discarded: {lost} of {cursor.step} steps. "
-        f"{_cheaper(phase)}"
+        f"The weights of step {cursor.kept_step} are kept, from the phase '{phase}' ({plan.metric.name} "
+        f"{cursor.kept:.3f} on validation). What {names} learnt after it was no better and is "
+        f"discarded: {lost} of {cursor.step} steps. {_cheaper(phase)}"
     )
 
 
