@@ -25,7 +25,18 @@ COMPONENTS = {
     "columns": 0, "sample": 1, "picture": 2, "preprocess": 2, **dict.fromkeys(GROUPS, 3), "task": 4,
     "model": 5, "method": 6, "checksum": 6,
 }  # fmt: skip
-HEAVY = {"torch", "torchvision", "transformers", "accelerate", "hydra", "omegaconf", "sklearn", "scipy", "datasets"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "transformers",
+    "accelerate",
+    "hydra",
+    "omegaconf",
+    "sklearn",
+    "scipy",
+    "datasets",
+    "jinja2",
+}
 # What `tl check`, `tl show` and the like import: quick, so nothing heavy at the top of the file.
 LIGHT = (
     *("errors", "foreign", "visible", "space", "family", "rng", "disk/", "recipe/", "metrics/", "run/", "report/"),

@@ -14,6 +14,7 @@ from tl.commands.published import Shown, without_folders
 from tl.components.sample import Picture, Sample
 from tl.errors import TLError
 from tl.recipe.recipe import Recipe, load
+from tl.report.blocks import Card, Gallery, Section, Words
 from tl.report.facts import DataCard, Facts, Usage
 
 TABLE = ["data=table", "data.image=image", "data.label=label", "backbone=tiny_image"]
@@ -100,14 +101,16 @@ def test_no_folder_of_a_path_is_left(text: str, shown: str, monkeypatch: pytest.
     recipe = load("base", [*FOLDER, "data.root=/home/alice smith/my pictures"])
     facts = Facts(
         title="t",
-        kind="single",
-        names=("a", text),
+        skill=text,
+        findings=[Section("a", text, text, [Words(text), Gallery([Card(id=text, picture=b"/a/b")])])],
         warnings=[text],
         data=DataCard(source=text, sizes={text: 3}),
         usage=Usage(commands=[(text, "what")], python=text),
         recipe=text,
     )
     found = without_folders(facts, recipe, Path("runs/base/x"))
-    assert (found.recipe, found.warnings, found.names) == (shown, [shown], ("a", shown))
+    assert (found.recipe, found.warnings, found.skill) == (shown, [shown], shown)
+    cards = Gallery([Card(id=shown, picture=b"/a/b")])
+    assert found.findings == [Section("a", shown, shown, [Words(shown), cards])]
     assert found.data == DataCard(source=shown, sizes={shown: 3})
     assert found.usage == Usage(commands=[(shown, "what")], python=shown)

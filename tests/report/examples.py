@@ -1,4 +1,4 @@
-"""Facts of made-up runs: one of each kind, one without facts, and ones whose every text is an attack."""
+"""Facts of made-up runs: with every block, without facts, and ones whose every text is an attack."""
 
 from __future__ import annotations
 
@@ -8,34 +8,39 @@ from dataclasses import replace
 
 from PIL import Image
 
-from tl.report.facts import (
-    BinFact,
-    Calibration,
-    ClassFact,
-    Confusion,
-    DataCard,
-    Environment,
-    Facts,
-    MetricFact,
-    ModelCard,
-    PhaseFact,
-    Residual,
+from tl.report.blocks import (
+    Bars,
+    Bin,
+    Box,
+    Card,
+    Estimate,
+    Gallery,
+    Heading,
+    Heatmap,
+    Line,
+    Mark,
+    Number,
+    Phase,
+    Reliability,
+    Row,
     Scatter,
-    Usage,
-    Verdict,
-    Versus,
-    WrongAnswer,
+    Section,
+    Share,
+    Table,
+    Words,
 )
+from tl.report.facts import DataCard, Environment, Facts, MetricFact, ModelCard, Usage, Verdict, Versus
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+TEMPLATE = "{{ 7*7 }}{% include 'page.html' %}{# gone #}${7*7}"
 
 
 BETTER = Versus(metric="accuracy", value=0.68, guess=0.5, low=0.13, high=0.23, says="better")
 
 
-def png(side: int = 8) -> bytes:
+def png(side: int = 8, height: int | None = None, mode: str = "RGB") -> bytes:
     out = io.BytesIO()
-    Image.effect_noise((side, side), 80).convert("RGB").save(out, "PNG")
+    Image.effect_noise((side, height or side), 80).convert(mode).save(out, "PNG")
     return out.getvalue()
 
 
@@ -46,9 +51,47 @@ METRICS = {
 }
 
 
+def classes(name: str = "cat", text: str | None = None) -> list[Section]:
+    """Sections of a model that tells classes apart, with every text being `name`."""
+    bins = [Bin(low=0.5, high=1, count=4, confidence=0.8, accuracy=0.5)]
+    lines = [Line("said", "dog"), Line("true", name)]
+    return [
+        Section(
+            "errors", "Errors", name,
+            [
+                Heatmap([name, "dog"], {(0, 0): 3, (0, 1): 1, (1, 0): 1, (1, 1): 3}),
+                Heading(name),
+                Table(name, [name, "n", "share"], [[name, Number(4, name), Share(math.nan)]]),
+                Gallery([Card(id=name, lines=lines, text=text, picture=png(), sure=0.9)]),
+            ],
+        ),
+        Section(
+            "confidence", name, name,
+            [Words(name, "lead"), Row([Reliability(name, bins), Reliability("after", bins)])],
+        ),
+    ]  # fmt: skip
+
+
+def stretches(name: str) -> list[Section]:
+    """Sections of a model that finds stretches in texts and boxes in pictures, with every text being `name`."""
+    marks = [Mark(0, 2, name, "right"), Mark(1, 3, name, "missed")]
+    boxes = [Box(0.1, 0.1, 0.5, 0.9, name, "spurious"), Box(-1, -1, 2, 2, name, "missed")]
+    cards = [
+        Card(id=name, text=f"{name} abcdef", marks=marks, lines=[Line("said", name, name)], note=name),
+        Card(id=name, picture=png(), boxes=boxes, mask=png(mode="LA")),
+    ]
+    table = Table(name, [name, "value"], [[name, Estimate(0.5, 0.4, None)], [name, Estimate(None)]])
+    return [Section("found", name, name, [Bars(name, {name: {name: 3}}), table, Gallery(cards)])]
+
+
+def numbers(name: str = "price") -> list[Section]:
+    card = Card(id=name, lines=[Line("said", "1.50", "+0.50"), Line("true", "1.00")], note=name)
+    return [
+        Section("errors", "Errors", "Where it errs", [Row([Scatter(name, [1.0, 2.0], [1.5, 1.5])]), Gallery([card])])
+    ]
+
+
 def single(name: str = "cat", text: str | None = None) -> Facts:
-    names = [name, "dog"]
-    bins = [BinFact(low=0.5, high=1, count=4, confidence=0.8, accuracy=0.5)]
     rows: list[dict[str, object]] = [
         {"step": step, "split": "train", "phase": "head", "loss": 1 / step, name: 0.5, "lr/head": 1e-3}
         for step in range(1, 11)
@@ -56,8 +99,7 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
     rows += [{"step": s, "split": "val", "phase": "head", "accuracy": s / 20, f"{name}2": 7.0} for s in (5, 10)]
     return Facts(
         title=name,
-        kind="single",
-        names=names,
+        skill=f"tell {name} from dog",
         metrics=METRICS,
         samples="pictures",
         run=f"runs/{name}",
@@ -66,11 +108,8 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
         reasons=[name],
         scores={"val": {"accuracy": (0.7, None, None)}, name: {name: (0.68, 0.63, 0.72)}},
         curves=rows,
-        phases=[PhaseFact(name=name, first=1, last=10, epochs=1, rates={name: None, "head": 1e-3})],
-        confusion=Confusion(names=names, counts={(0, 0): 3, (0, 1): 1, (1, 0): 1, (1, 1): 3}),
-        calibration=Calibration(before=bins, ece_before=0.3, after=bins, ece_after=0.1, temperature=1.5),
-        classes=[ClassFact(name=n, support=4, precision=0.75, recall=0.75, f1=math.nan) for n in names],
-        mistakes=[WrongAnswer(id=name, true=name, predicted="dog", confidence=0.9, text=text, thumbnail=png())],
+        phases=[Phase(name=name, first=1, last=10, epochs=1, rates={name: None, "head": 1e-3})],
+        findings=classes(name, text),
         data=DataCard(
             source=name, sizes={"train": 10, name: 4}, counts={"train": {name: 5, "dog": 0}}, duplicates=2,
             fingerprint=name, lines=[(name, name)],
@@ -90,8 +129,6 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
 
 
 def multi(name: str = "label") -> Facts:
-    classes = [ClassFact(name=name, support=3, precision=0.5, recall=0.5, f1=0.5, ap=0.61)]
-    mistakes = [WrongAnswer(id=name, true=name, predicted="", text=name)]
     versus = Versus(metric="map", value=0.61, guess=0.3, says="unknown")
     verdict = Verdict(
         metric="map",
@@ -103,32 +140,27 @@ def multi(name: str = "label") -> Facts:
         never=[(name, 1)],
         caution=name,
     )
-    facts = single(name)
-    return replace(facts, kind="multi", classes=classes, mistakes=mistakes, confusion=None, verdict=verdict)
+    return replace(single(name), skill="find which of 2 labels apply", findings=stretches(name), verdict=verdict)
 
 
 def numeric(name: str = "price") -> Facts:
     cheaper = Versus(metric="mae", value=38.44, guess=119.6, low=-90.0, high=-72.0, says="better")
     return replace(
         single(name),
-        kind="number",
-        names=[name],
+        skill=f"predict {name}",
         samples="rows",
         verdict=Verdict(metric="mae", split="test", value=38.44, low=35.0, high=42.0, n=300, versus=cheaper),
-        scatters=[Scatter(name=name, true=[1.0, 2.0], predicted=[1.5, 1.5])],
-        residuals=[Residual(id=name, target=name, true=1.0, predicted=1.5)],
+        findings=numbers(name),
     )
 
 
-EMPTY = Facts(title="empty", kind="single", names=())
+EMPTY = Facts(title="empty", skill="tell 2 groups apart")
 VARIANTS = {
     "single": single(),
     "text": single(text="a text"),
     "multi": multi(),
     "number": numeric(),
     "empty": EMPTY,
-    "empty multi": replace(EMPTY, kind="multi"),
-    "empty number": replace(EMPTY, kind="number"),
     "evil single": single(EVIL, EVIL),
     "evil multi": multi(EVIL),
     "evil number": numeric(EVIL),

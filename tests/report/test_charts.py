@@ -9,14 +9,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tl.report.charts import Series, bars, interval_bar, line_chart, reliability, scatter
-from tl.report.facts import BinFact, Confusion, PhaseFact
+from tl.report.blocks import Bin, Heatmap, Phase, Series
+from tl.report.charts import bars, interval_bar, line_chart, reliability, scatter
 from tl.report.grids import heat_map, most_confused, rate_opacity, timeline, timeline_rows, worst_pairs
 from tl.report.svg import Frame, honest_range, path, px, round_range, tick_text, ticks
 
 PHASES = [
-    PhaseFact(name="head", first=1, last=25, epochs=1, rates={"backbone.0": None, "head": 1e-2}),
-    PhaseFact(name="all", first=26, last=100, epochs=3, rates={"backbone.0": 1e-4, "head": 1e-3}),
+    Phase(name="head", first=1, last=25, epochs=1, rates={"backbone.0": None, "head": 1e-2}),
+    Phase(name="all", first=26, last=100, epochs=3, rates={"backbone.0": 1e-4, "head": 1e-3}),
 ]
 
 
@@ -137,8 +137,8 @@ def test_bars_are_as_long_as_their_share_of_the_column() -> None:
 
 def test_reliability_draws_filled_bins_and_their_distance_from_the_diagonal() -> None:
     # The plot spans x 50..326 and y 230..10 for 0..1.
-    empty = BinFact(low=0, high=0.5, count=0, confidence=math.nan, accuracy=math.nan)
-    full = BinFact(low=0.5, high=1, count=8, confidence=0.75, accuracy=0.5)
+    empty = Bin(low=0, high=0.5, count=0, confidence=math.nan, accuracy=math.nan)
+    full = Bin(low=0.5, high=1, count=8, confidence=0.75, accuracy=0.5)
     svg = reliability([empty, full], title="Reliability")
     assert [at(dot, "cx", "cy", "r") for dot in marks(svg, "circle", "dot")] == [(257, 120, 6)]
     assert [at(gap, "y1", "y2") for gap in marks(svg, "line", "gap")] == [(65, 120)]
@@ -167,7 +167,7 @@ def test_interval_bar_spans_the_interval() -> None:
 
 
 def test_a_heat_map_colours_by_share_of_the_row() -> None:
-    svg = heat_map(Confusion(names=["a", "b"], counts={(0, 0): 3, (0, 1): 1, (1, 1): 2}), title="Confusion")
+    svg = heat_map(Heatmap(["a", "b"], {(0, 0): 3, (0, 1): 1, (1, 1): 2}), title="Confusion")
     right, wrong, none = (marks(svg, "rect", kind) for kind in ("heat", "miss", "none"))
     assert [one.get("fill-opacity") for one in right] == ["0.780", None]
     assert [one.get("fill-opacity") for one in wrong] == ["0.560"]
@@ -180,7 +180,7 @@ def test_a_heat_map_colours_by_share_of_the_row() -> None:
 def test_heat_map_cells_lie_inside_the_picture(size: int) -> None:
     names = [f"a rather long class name {i}" for i in range(size)]
     every = dict.fromkeys(product(range(size), repeat=2), 1)
-    svg = heat_map(Confusion(names=names, counts=every), title="Confusion")
+    svg = heat_map(Heatmap(names, every), title="Confusion")
     width, height = (float(v) for v in parse(svg).get("viewBox", "").split()[2:])
     for cell in parse(svg).iter("rect"):
         x, y, side = at(cell, "x", "y", "width")
@@ -191,10 +191,10 @@ def test_heat_map_cells_lie_inside_the_picture(size: int) -> None:
 
 def test_the_most_confused_classes_are_kept_in_order() -> None:
     counts = {(0, 0): 9, (1, 1): 5, (1, 3): 4, (2, 2): 9, (2, 3): 1, (3, 3): 9}
-    kept = most_confused(Confusion(names=["a", "b", "c", "d"], counts=counts), 2)
+    kept = most_confused(Heatmap(["a", "b", "c", "d"], counts), 2)
     assert list(kept.names) == ["b", "d"]
     assert kept.counts == {(0, 0): 5, (0, 1): 4, (1, 1): 9}
-    assert worst_pairs(Confusion(names=["a", "b", "c", "d"], counts=counts)) == [("b", "d", 4), ("c", "d", 1)]
+    assert worst_pairs(Heatmap(["a", "b", "c", "d"], counts)) == [("b", "d", 4), ("c", "d", 1)]
 
 
 def test_the_timeline_spans_phases_and_deepens_with_the_rate() -> None:
@@ -210,10 +210,10 @@ def test_the_timeline_spans_phases_and_deepens_with_the_rate() -> None:
 
 
 def test_timeline_rows_merge_only_alike_neighbours_of_deep_models() -> None:
-    few = [PhaseFact(name="a", first=1, last=2, epochs=1, rates={"backbone.0": 1.0, "backbone.1": 1.0})]
+    few = [Phase(name="a", first=1, last=2, epochs=1, rates={"backbone.0": 1.0, "backbone.1": 1.0})]
     assert [row.name for row in timeline_rows(few)] == ["backbone.1", "backbone.0"]
     parts = {f"backbone.{i}": None if i < 6 else 1.0 for i in range(20)} | {"head": 1.0}
-    deep = [PhaseFact(name="a", first=1, last=2, epochs=1, rates=parts)]
+    deep = [Phase(name="a", first=1, last=2, epochs=1, rates=parts)]
     assert [row.name for row in timeline_rows(deep)] == ["head", "backbone.6 to 19", "backbone.0 to 5"]
 
 

@@ -25,7 +25,7 @@ def test_rows_become_curves() -> None:
         ("train", "loss"), ("train", "ce"), ("train", "l2"), ("val", "loss"),
     ]  # fmt: skip
     known = {"accuracy": MetricFact(label="accuracy", spoken="accuracy", higher=True)}
-    facts = Facts(title="a run", kind="single", names=(), metrics=known, companions=("macro_f1",))
+    facts = Facts(title="a run", skill="", metrics=known, companions=("macro_f1",))
     judged = replace(facts, verdict=Verdict(metric="accuracy", split="val", value=0.5, n=2))
     for one in (facts, judged):
         assert [c.key for c in metric_curves(curves(ROWS), one)] == ["accuracy", "macro_f1"]
@@ -34,7 +34,7 @@ def test_rows_become_curves() -> None:
 
 def test_a_metric_is_written_as_the_facts_say_and_another_value_by_its_key() -> None:
     error = MetricFact(label="WER", spoken="word error rate", higher=False)
-    facts = Facts(title="a run", kind="single", names=(), metrics={"wer": error})
+    facts = Facts(title="a run", skill="", metrics={"wer": error})
     assert facts.metric("wer") is error
     assert facts.metric("grad_norm") == MetricFact(label="grad norm", spoken="grad norm", higher=True)
     assert not facts.metric("distill_loss").higher

@@ -20,13 +20,12 @@ INTERVAL = f"95{GAP}%{GAP}interval"
 
 
 def test_the_verdict_of_each_kind() -> None:
-    wide = replace(single(), names=[str(i) for i in range(9)])
+    wide = replace(single(), skill="tell 9 groups apart")
     assert sentence(wide) == f"Tells 9 groups apart with accuracy 0.68 ({INTERVAL} 0.63–0.72) on 360 test pictures."
     assert sentence(single()) == f"Tells cat from dog with accuracy 0.68 ({INTERVAL} 0.63–0.72) on 360 test pictures."
     assert sentence(numeric()) == (
         f"Predicts price with mean absolute error 38.4 ({INTERVAL} 35.0–42.0) on 300 test rows."
     )
-    assert sentence(replace(numeric(), names=["a", "b"])).startswith("Predicts 2 numbers with ")
 
 
 def told(versus: Versus | None, metric: str = "accuracy", **more: Any) -> str:
@@ -74,7 +73,7 @@ def test_a_metric_that_no_guess_is_best_for_is_judged_by_another() -> None:
 
 
 def test_what_was_not_shown_is_said_for_each_kind() -> None:
-    words = sentence(replace(multi(), names=["a", "b"]))
+    words = sentence(multi())
     assert words == (
         "Not shown to find which of 2 labels apply: mean average precision 0.61 on 1 validation picture. "
         "Guessing scores 0.30: too little to tell the difference. Never answers label (0 of 1). "
@@ -121,4 +120,4 @@ def test_the_verdict_of_runs_without_one() -> None:
     assert sentence(replace(judged, verdict=replace(judged.verdict, n=0))) == (
         "Nothing was measured: the test split holds no pictures."
     )
-    assert sentence(replace(judged, names=["cat"])).startswith("All pictures belong to one group")
+    assert sentence(replace(judged, skill="")).startswith("All pictures belong to one group")

@@ -16,7 +16,7 @@ from tl.commands.published import Shown, without_folders
 from tl.components.data.base import Data
 from tl.components.data.copies import equal_samples
 from tl.components.data.inspect import EqualSamples, count_duplicates
-from tl.evaluation.findings import judgement
+from tl.evaluation.findings import findings, skill
 from tl.evaluation.measured import MEASURED
 from tl.evaluation.outcome import Outcome
 from tl.evaluation.prior import prior
@@ -24,16 +24,8 @@ from tl.evaluation.verdict import verdict_of
 from tl.metrics.calibration import LEAST_FOR_TEMPERATURE
 from tl.metrics.catalogue import COMPANIONS, Metric
 from tl.recipe.recipe import Recipe
-from tl.report.facts import (
-    DataCard,
-    Environment,
-    Facts,
-    MetricFact,
-    ModelCard,
-    PhaseFact,
-    Usage,
-    Verdict,
-)
+from tl.report.blocks import Phase
+from tl.report.facts import DataCard, Environment, Facts, MetricFact, ModelCard, Usage, Verdict
 from tl.report.page import render
 from tl.report.reasons import reasons
 from tl.report.verdict import sentence
@@ -64,8 +56,7 @@ def gather(
     metrics = metric_facts(MEASURED[space.kind].catalogue)
     return Facts(
         title=assembly.recipe.name,
-        kind=space.kind,
-        names=space.names,
+        skill=skill(space),
         metrics=metrics,
         companions=COMPANIONS,
         samples="pictures" if assembly.data.modality == "image" else "texts",
@@ -83,7 +74,7 @@ def gather(
         warnings=[*meta["warnings"], *found, *_unsaid(assembly.data.notes, found)],
         command=meta["command"],
         recipe=(run.path / RECIPE).read_text(encoding="utf-8"),
-        **(judgement(judged, *_temperature(meta, assembly), may_show=Shown(assembly.recipe)) if judged else {}),
+        findings=findings(space, judged, *_temperature(meta, assembly), may_show=Shown(assembly.recipe)),
     )
 
 
@@ -112,7 +103,7 @@ def metric_facts(catalogue: Mapping[str, Metric]) -> dict[str, MetricFact]:
     return {m.name: MetricFact(label=m.label, spoken=m.spoken, higher=m.higher) for m in catalogue.values()}
 
 
-def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[PhaseFact]:
+def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[Phase]:
     trained = [row for row in rows if row["split"] == "train"]
     names = list(dict.fromkeys(row["phase"] for row in trained))
     loop, epoch = assembly.recipe.loop, len(assembly.data.splits["train"])
@@ -125,7 +116,7 @@ def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[Phase
             for part in assembly.model.parts()
         }
         epochs = (last - first + 1) * batch / epoch
-        found.append(PhaseFact(name=name, first=first, last=last, epochs=epochs, rates=rates))
+        found.append(Phase(name=name, first=first, last=last, epochs=epochs, rates=rates))
         first = last + 1
     return found
 

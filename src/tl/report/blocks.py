@@ -1,125 +1,277 @@
-"""The HTML parts that every section is made of. Text arguments are escaped here, arguments named `html` are not."""
+"""The blocks that a section of the report is made of, as plain data. README.md says how a block gets onto the page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
-from tl.report.charts import LINE_STYLES
-from tl.report.words import esc, finite, interval, number
-
-_TEXT_CELL = '<td dir="auto">'
-
-
-def section(name: str, heading: str, *html: str) -> str:
-    title = f'<h2 id="{name}-title">{esc(heading)}</h2>'
-    return f'<section id="{name}" aria-labelledby="{name}-title">{title}{"".join(html)}</section>'
+Tone = Literal["", "lead", "note", "empty"]
+"""How a paragraph is written: as usual, as an introduction, in small print, or in place of what is missing."""
+Says = Literal["right", "missed", "spurious"]
+"""What is said of a stretch of a text or of a box: found as it is, not found, or found where there is none."""
 
 
-def paragraph(words: str, kind: str = "") -> str:
-    """A paragraph; `kind` holds its CSS classes."""
-    return f'<p class="{kind}">{esc(words)}</p>' if kind else f"<p>{esc(words)}</p>"
+@dataclass(frozen=True)
+class Words:
+    """A paragraph."""
+
+    text: str
+    tone: Tone = ""
 
 
-def subheading(words: str) -> str:
-    return f"<h3>{esc(words)}</h3>"
+@dataclass(frozen=True)
+class Heading:
+    """A heading within a section."""
+
+    text: str
 
 
-def side_by_side(*html: str) -> str:
-    """Blocks side by side where the page is wide enough."""
-    filled = [one for one in html if one]
-    return f'<div class="row">{"".join(filled)}</div>' if filled else ""
+@dataclass(frozen=True)
+class Number:
+    """A cell that shows `words` (None: the number, rounded) and is sorted by the value; None is written n/a."""
+
+    value: float | None
+    words: str | None = None
 
 
-def figure(caption: str, html: str, *, keys: str = "", note: str = "", scroll: bool = False) -> str:
-    """A chart below its caption and legend (`keys`); with `scroll`, a wide chart keeps its size on a narrow screen."""
-    if not html:
-        return ""
-    legend = f'<span class="legend">{keys}</span>' if keys else ""
-    inside = scroll_box(caption, html) if scroll else html
-    below = f'<p class="note">{esc(note)}</p>' if note else ""
-    return f"<figure><figcaption><b>{esc(caption)}</b>{legend}</figcaption>{inside}{below}</figure>"
+@dataclass(frozen=True)
+class Share:
+    """A cell for a share between 0 and 1: a bar beside the number."""
+
+    value: float
 
 
-def line_legend(names: Iterable[str]) -> str:
-    """The legend of a line chart, for the names of its series in their order."""
-    keys = []
-    for i, name in enumerate(names):
-        style = f"s{i % LINE_STYLES + 1}"
-        marks = f'<path d="M1 6H25" class="line {style}"/><circle cx="13" cy="6" r="3" class="dot {style}"/>'
-        keys.append(legend_entry(marks, name))
-    return "".join(keys)
+@dataclass(frozen=True)
+class Estimate:
+    """A cell for a value with the ends of its interval in small print; it is empty where the value is None."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
 
 
-def legend_entry(marks: str, name: str) -> str:
-    """One entry of a legend: SVG shapes in a box of 26 by 12, and the name of what they mark."""
-    return f'<span class="key"><svg viewBox="0 0 26 12" aria-hidden="true">{marks}</svg>{esc(name)}</span>'
+Cell = str | Number | Share | Estimate
 
 
-def scroll_box(label: str, html: str, kind: str = "") -> str:
-    """A box that scrolls on its own, and that the keyboard can reach."""
-    return f'<div class="scroll {kind}" tabindex="0" role="region" aria-label="{esc(label)}">{html}</div>'
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a head; a click on a head sorts. The caption is read by screen readers only."""
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
 
 
-def table(caption: str, head: Iterable[str], rows: Sequence[Sequence[str]], *, tall: bool = False) -> str:
-    """A table of at least one row, made of the cells below; a tall table scrolls. The page's script sorts columns."""
-    kinds = [' class="words"' if cell.startswith(_TEXT_CELL) else "" for cell in rows[0]]
-    top = "".join(f'<th scope="col"{kind}>{esc(name)}</th>' for name, kind in zip(head, kinds, strict=True))
-    body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
-    hidden = f'<caption class="hidden">{esc(caption)}</caption>'
-    html = f'<table class="sort">{hidden}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
-    return scroll_box(caption, html, "tall" if tall else "")
+@dataclass(frozen=True)
+class Heatmap:
+    """A confusion matrix and its commonest mistakes.
+
+    `counts[i, j]` of the class i were taken for class j; a pair that did not occur is not in `counts`. `noun` is the
+    plural of what is counted.
+    """
+
+    names: Sequence[str]
+    counts: Mapping[tuple[int, int], int]
+    noun: str = "samples"
 
 
-def text_cell(words: object) -> str:
-    return f"{_TEXT_CELL}{esc(words)}</td>"
+@dataclass(frozen=True)
+class Bars:
+    """Counts of named things: `counts` maps a column, such as a split, to the count of each name."""
+
+    caption: str
+    counts: Mapping[str, Mapping[str, int]]
 
 
-def number_cell(value: float | None, words: str | None = None) -> str:
-    """A numeric cell that shows `words` (None: the number) and sorts by its value."""
-    shown = number(value) if words is None else words
-    return f'<td class="num" data-v="{_sort_value(value)}">{esc(shown)}</td>'
+@dataclass(frozen=True, kw_only=True)
+class Bin:
+    """Answers whose confidence lies in (low, high]; `confidence` and `accuracy` are their means, nan for no answers."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
 
 
-def score_cell(value: float | None, low: float | None, high: float | None) -> str:
-    """A numeric cell with the interval in small print; the cell is empty where the value is None."""
-    if value is None:
-        return '<td class="num"></td>'
-    small = f"<small>{esc(interval(low, high))}</small>"
-    return f'<td class="num" data-v="{_sort_value(value)}">{esc(number(value, 3))}{small}</td>'
+@dataclass(frozen=True)
+class Reliability:
+    """How often answers of each confidence are right."""
+
+    caption: str
+    bins: Sequence[Bin]
 
 
-def share_cell(value: float) -> str:
-    """A numeric cell for a share between 0 and 1, with a bar beside the number."""
-    known = finite(value)
-    if known is None:
-        return number_cell(value)
-    return f'<td class="num" data-v="{_sort_value(value)}">{share_bar(known, "meter")}{esc(number(known))}</td>'
+@dataclass(frozen=True)
+class Scatter:
+    """Predicted against true numbers, in the unit of the data."""
+
+    name: str
+    true: Sequence[float]
+    predicted: Sequence[float]
 
 
-def share_bar(share: float, kind: str) -> str:
-    """A bar that fills this share of its width; `kind` is its CSS class."""
-    return f'<span class="{kind}"><i style="width:{round(100 * min(1.0, max(0.0, share)))}%"></i></span>'
+@dataclass(frozen=True)
+class Line:
+    """What a card says in a line: a short tag, words, and beside them an aside. What was `said` stands out as wrong."""
+
+    tag: Literal["said", "true"]
+    words: str
+    aside: str = ""
 
 
-def _sort_value(value: float | None) -> str:
-    """What the page's script sorts a numeric cell by."""
-    known = finite(value)
-    return "" if known is None else repr(known)
+@dataclass(frozen=True)
+class Mark:
+    """A stretch of a card's text, from character `start` to before `end`, with its label."""
+
+    start: int
+    end: int
+    label: str
+    says: Says
 
 
-def name_value_list(entries: Iterable[tuple[str, str]]) -> str:
-    """Names with their values; entries without a value are left out."""
-    filled = "".join(f"<div><dt>{esc(name)}</dt><dd>{esc(value)}</dd></div>" for name, value in entries if value)
-    return f"<dl>{filled}</dl>" if filled else ""
+@dataclass(frozen=True)
+class Box:
+    """A box on a card's picture, in shares of the picture's width and height from its left upper corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    label: str
+    says: Says
 
 
-def details(summary: str, html: str) -> str:
-    """A part of the page that is folded until the reader opens it."""
-    return f"<details><summary>{esc(summary)}</summary>{html}</details>"
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A sample: its text or its picture (the bytes of a PNG or JPEG), and what is said of it.
+
+    `marks` are stretches of the text, which may overlap. `boxes` and `mask`, a PNG that is transparent where the
+    picture shall be seen, are drawn over the picture. `sure` is a confidence, drawn as a bar; `note` stands there else.
+    """
+
+    id: str
+    lines: Sequence[Line] = ()
+    text: str | None = None
+    marks: Sequence[Mark] = ()
+    picture: bytes | None = None
+    boxes: Sequence[Box] = ()
+    mask: bytes | None = None
+    sure: float | None = None
+    note: str = ""
 
 
-def tile(label: str, value: str, note: str = "", *, html: str = "", main: bool = False) -> str:
-    """One key number with its label; the main one is larger."""
-    head = f'<span class="label">{esc(label)}</span><span class="value">{esc(value)}</span>'
-    below = f'<span class="note">{esc(note)}</span>' if note else ""
-    return f'<div class="{"tile main" if main else "tile"}">{head}{html}{below}</div>'
+@dataclass(frozen=True)
+class Gallery:
+    """Cards in a grid."""
+
+    cards: Sequence[Card]
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Names with their values; an entry without a value is left out."""
+
+    pairs: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A numbered list."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines of code as they stand; `wrapped` ones are broken where they are longer than the page is wide."""
+
+    text: str
+    wrapped: bool = True
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Commands of a shell, each with what it is for."""
+
+    lines: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Blocks side by side where the page is wide enough: equally wide, `small`, or the first one wider (`uneven`)."""
+
+    blocks: Sequence[Block]
+    kind: Literal["", "small", "uneven"] = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Blocks below each other, as one block of a row."""
+
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that are hidden below a summary until the reader opens it."""
+
+    summary: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A named line through points (step, value); the line has a gap where the value is nan."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A phase of steps `first` to `last`, both included and counted from 1; without steps, `last` is below `first`.
+
+    `rates` maps each part, from backbone.0 to head, to its learning rate; None where the part is frozen.
+    """
+
+    name: str
+    first: int
+    last: int
+    epochs: float
+    rates: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Lines over steps and the borders between phases; `share` says that the best value is 1."""
+
+    caption: str
+    series: Sequence[Series]
+    phases: Sequence[Phase] = ()
+    share: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A row for each part of the model over the steps, coloured by its learning rate."""
+
+    phases: Sequence[Phase]
+
+
+Block = (
+    Words | Heading | Table | Heatmap | Bars | Reliability | Scatter | Gallery | Entries | Steps | Code | Commands
+    | Row | Group | Folded | Curves | Timeline
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: its id, its word in the list of contents, its heading, and its blocks."""
+
+    id: str
+    menu: str
+    heading: str
+    blocks: Sequence[Block] = field(default_factory=tuple)

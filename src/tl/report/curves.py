@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tl.report.charts import Series
+from tl.report.blocks import Series
 from tl.report.facts import Facts
 from tl.report.words import finite, split_name
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tl.report.blocks import Phase, Section
 from tl.report.words import spaced
-from tl.space import Kind
 
 Score = tuple[float, float | None, float | None]
 """A value, and the lower and the upper end of its 95 % interval (None where no interval was computed)."""
@@ -66,99 +66,6 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhaseFact:
-    """A phase of steps `first` to `last`, both included and counted from 1; without steps, `last` is below `first`.
-
-    `rates` maps each part, from backbone.0 to head, to its learning rate; None where the part is frozen.
-    """
-
-    name: str
-    first: int
-    last: int
-    epochs: float
-    rates: Mapping[str, float | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Confusion:
-    """`counts[i, j]` samples of class i were predicted as class j; a pair that did not occur is not in `counts`."""
-
-    names: Sequence[str]
-    counts: Mapping[tuple[int, int], int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BinFact:
-    """Samples whose confidence lies in (low, high]; `confidence` and `accuracy` are their means, nan for no samples."""
-
-    low: float
-    high: float
-    count: int
-    confidence: float
-    accuracy: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """Reliability as trained, and after the logits were divided by `temperature`; None and () where none was fitted.
-
-    `unfitted` says why none was; '' where there is nothing to say.
-    """
-
-    before: Sequence[BinFact]
-    ece_before: float
-    after: Sequence[BinFact] = ()
-    ece_after: float | None = None
-    temperature: float | None = None
-    unfitted: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassFact:
-    """How well one class or label was predicted on the split that judges; `ap` is the average precision of a label."""
-
-    name: str
-    support: int
-    precision: float
-    recall: float
-    f1: float
-    ap: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class WrongAnswer:
-    """A sample with a wrong prediction; `thumbnail` holds the bytes of a PNG or JPEG."""
-
-    id: str
-    true: str
-    predicted: str
-    confidence: float | None = None
-    text: str | None = None
-    thumbnail: bytes | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scatter:
-    """The true and the predicted values of one target column, in the unit of the data."""
-
-    name: str
-    true: Sequence[float]
-    predicted: Sequence[float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Residual:
-    """One of the largest errors of a regression, in the unit that column `target` has in the data."""
-
-    id: str
-    target: str
-    true: float
-    predicted: float
-    text: str | None = None
-    thumbnail: bytes | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class DataCard:
     """What the run learned from. `sizes` maps a split to its samples, `counts` a split to the samples of each class.
 
@@ -214,17 +121,17 @@ class Usage:
 class Facts:
     """All that one report shows. Where a fact is empty or None, the report has a sentence that says so.
 
-    `names` are the classes, labels or target columns. `metrics` says how each metric is written; one of `companions`
-    is drawn beside the main metric. `samples` is the plural noun of what was judged: pictures, texts.
+    `skill` says what the model was to do, such as `tell cat from dog`, and begins with a verb that takes an s: `tells`.
+    It is '' where there is nothing to tell apart. `findings` are the sections on single answers. `metrics` says how
+    each metric is written; one of `companions` is drawn beside the main metric. `samples` is the plural noun of what
+    was judged: pictures, texts.
     `curves` are the rows of metrics.jsonl: `step`, `split`, `phase` and named numbers. The numbers of a train row are
     loss terms and learning rates (keys that begin with `lr`), those of any other split are metrics.
-    `reasons` say why scores have no value or no interval. `mistakes` is None where they were not collected, and empty
-    where there were none.
+    `reasons` say why scores have no value or no interval.
     """
 
     title: str
-    kind: Kind
-    names: Sequence[str]
+    skill: str
     metrics: Mapping[str, MetricFact] = field(default_factory=dict)
     companions: Sequence[str] = ()
     samples: str = "samples"
@@ -234,13 +141,8 @@ class Facts:
     scores: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
     reasons: Sequence[str] = ()
     curves: Sequence[Mapping[str, object]] = ()
-    phases: Sequence[PhaseFact] = ()
-    confusion: Confusion | None = None
-    calibration: Calibration | None = None
-    classes: Sequence[ClassFact] = ()
-    mistakes: Sequence[WrongAnswer] | None = None
-    scatters: Sequence[Scatter] = ()
-    residuals: Sequence[Residual] = ()
+    phases: Sequence[Phase] = ()
+    findings: Sequence[Section] = ()
     data: DataCard | None = None
     model: ModelCard | None = None
     environment: Environment | None = None

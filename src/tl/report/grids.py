@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
 
+from tl.report.blocks import Heatmap, Phase
 from tl.report.charts import phase_borders
-from tl.report.facts import Confusion, PhaseFact
 from tl.report.svg import Frame, drawing, line, rect, text, tick_step, tick_text, ticks
 from tl.report.words import brief_count, count, rate, shorten, text_width
 
@@ -17,7 +17,7 @@ MOST_CLASSES = 30
 """Of more classes than this, a confusion matrix shows those with the most mistakes."""
 
 
-def most_confused(confusion: Confusion, limit: int = MOST_CLASSES) -> Confusion:
+def most_confused(confusion: Heatmap, limit: int = MOST_CLASSES) -> Heatmap:
     """The confusion matrix of the `limit` classes that take part in the most mistakes, in the order they had."""
     size = len(confusion.names)
     if size <= limit:
@@ -29,17 +29,17 @@ def most_confused(confusion: Confusion, limit: int = MOST_CLASSES) -> Confusion:
     kept = sorted(i for i, _ in wrong.most_common(limit))
     place = {i: new for new, i in enumerate(kept)}
     counts = {(place[i], place[j]): n for (i, j), n in confusion.counts.items() if i in place and j in place}
-    return Confusion(names=[confusion.names[i] for i in kept], counts=counts)
+    return Heatmap([confusion.names[i] for i in kept], counts, confusion.noun)
 
 
-def worst_pairs(confusion: Confusion, limit: int = 8) -> list[tuple[str, str, int]]:
+def worst_pairs(confusion: Heatmap, limit: int = 8) -> list[tuple[str, str, int]]:
     """The true class, the predicted class and the number of samples, for each of the `limit` commonest mistakes."""
     names = confusion.names
     pairs = sorted((-times, i, j) for (i, j), times in confusion.counts.items() if i != j and times)
     return [(names[i], names[j], -times) for times, i, j in pairs[:limit]]
 
 
-def heat_map(confusion: Confusion, *, title: str) -> str:
+def heat_map(confusion: Heatmap, *, title: str) -> str:
     """A confusion matrix with a row for each true class; the larger a cell's share of its row, the darker the cell."""
     names, size = confusion.names, len(confusion.names)
     cell = min(64.0, max(21.0, 480.0 / size))
@@ -60,7 +60,7 @@ def heat_map(confusion: Confusion, *, title: str) -> str:
     return drawing(width, top + cell * size + 6, "".join(body), title=title, kind="wide")
 
 
-def _cells(confusion: Confusion, left: float, top: float, side: float) -> list[str]:
+def _cells(confusion: Heatmap, left: float, top: float, side: float) -> list[str]:
     names, marks, totals = confusion.names, [], Counter[int]()
     for (i, _), times in confusion.counts.items():
         totals[i] += times
@@ -87,7 +87,7 @@ class TimelineRow:
     rates: tuple[float | None, ...]
 
 
-def timeline_rows(phases: Sequence[PhaseFact], most: int = 14) -> list[TimelineRow]:
+def timeline_rows(phases: Sequence[Phase], most: int = 14) -> list[TimelineRow]:
     """The parts from the head to backbone.0; if there are more than `most`, neighbours with equal rates share a row."""
     parts = list(dict.fromkeys(part for phase in phases for part in phase.rates))[::-1]
     rows = [TimelineRow(part, tuple(phase.rates.get(part) for phase in phases)) for part in parts]
@@ -109,7 +109,7 @@ def rate_opacity(value: float, low: float, high: float) -> float:
     return 1.0 if high <= low else 0.25 + 0.75 * math.log(value / low) / math.log(high / low)
 
 
-def timeline(phases: Sequence[PhaseFact], *, title: str) -> str:
+def timeline(phases: Sequence[Phase], *, title: str) -> str:
     """A row for each part, over steps: a darker cell has a higher learning rate, a hatched cell is frozen."""
     real = [p for p in phases if p.last >= p.first]
     rows = timeline_rows(real)

@@ -4,84 +4,104 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
-from tl.report import cards, mistakes, training, usage, verdict
+from markupsafe import Markup
+
+from tl.report import cards, training, verdict
+from tl.report.blocks import Section
 from tl.report.facts import Facts
-from tl.report.words import counted, esc, number
+from tl.report.figures import Drawn, drawn
+from tl.report.marked import stretches
+from tl.report.scene import scene
+from tl.report.thumbnail import data_uri
+from tl.report.words import counted, esc, finite, interval, number, shorten
 
-_SECTIONS: Mapping[str, tuple[str, Callable[[Facts], str]]] = {
-    "scores": ("Scores", verdict.scores),
-    "training": ("Training", training.training),
-    "errors": ("Errors", mistakes.errors),
-    "confidence": ("Confidence", cards.confidence),
-    "usage": ("Use", usage.usage),
-    "data": ("Data", cards.data),
-    "model": ("Model", cards.model),
-    "machine": ("Machine", cards.machine),
-    "repeat": ("Repeat", cards.repeat),
-}
-"""The id of each section, its word in the list of contents, and the function that draws it; in the page's order."""
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def render(facts: Facts) -> str:
-    """The whole HTML document. Every string of the facts is escaped; where a fact is missing, a sentence says so."""
+    """The whole HTML document. Every string of the facts is escaped; where a fact is missing, a sentence says so.
+
+    The policy of the page forbids every request, and every script but the page's own, whatever the data contains.
+    """
     script = _asset("page.js")
-    sections = {name: draw(facts) for name, (_, draw) in _SECTIONS.items()}
-    contents = _contents(name for name, html in sections.items() if html)
-    return (
-        f'<!doctype html>\n<html lang="en">\n{_head(facts, script)}\n<body>\n<main>'
-        f"{_header(facts)}{contents}{''.join(sections.values())}</main>\n{_footer(facts)}\n"
-        f"<script>{script}</script>\n</body>\n</html>\n"
-    )
-
-
-def _asset(name: str) -> str:
-    return files("tl.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _head(facts: Facts, script: str) -> str:
-    """The head; its policy forbids every request, and every script but the page's own, whatever the data contains."""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    policy += "; base-uri 'none'; form-action 'none'"  # which default-src does not stand for
-    return (
-        f'<head>\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{esc(_tab_title(facts))}</title>\n<style>\n{_asset('page.css')}</style>\n</head>"
-    )
-
-
-def _tab_title(facts: Facts) -> str:
     known = facts.verdict
-    return f"{facts.title}: {facts.metric(known.metric).label} {number(known.value)}" if known else facts.title
-
-
-def _header(facts: Facts) -> str:
-    origin = " · ".join(esc(one) for one in (facts.run, facts.created) if one)
     return (
-        f'<header><h1 dir="auto">{esc(facts.title)}</h1><p class="origin">{origin}</p>'
-        f'{_warnings(facts)}<p class="verdict">{esc(verdict.sentence(facts))}</p>{verdict.tiles(facts)}'
-        f"{training.learning_curve(facts)}</header>"
+        _templates()
+        .get_template("page.html")
+        .render(
+            facts=facts,
+            policy=Markup(policy + "; base-uri 'none'; form-action 'none'"),  # which default-src does not stand for
+            script=script,
+            style=_asset("page.css"),
+            tab=f"{facts.title}: {facts.metric(known.metric).label} {number(known.value)}" if known else facts.title,
+            origin=" · ".join(one for one in (facts.run, facts.created) if one),
+            verdict=verdict.sentence(facts),
+            tiles=verdict.tiles(facts),
+            curve=training.learning_curve(facts),
+            sections=sections(facts),
+            version=facts.environment.versions.get("tl", "") if facts.environment else "",
+        )
     )
 
 
-def _warnings(facts: Facts) -> str:
-    if not facts.warnings:
-        return ""
-    items = "".join(f"<li>{esc(one)}</li>" for one in facts.warnings)
-    heading = counted(len(facts.warnings), "warnings")
-    return f'<aside class="warnings" aria-label="Warnings"><b>{esc(heading)}</b><ul>{items}</ul></aside>'
+def sections(facts: Facts) -> list[Section]:
+    """The sections of the page in their order."""
+    usage = [] if facts.usage is None else [cards.usage(facts.usage)]
+    about = [cards.data(facts), cards.model(facts), cards.machine(facts), cards.repeat(facts)]
+    return [verdict.scores(facts), training.training(facts), *facts.findings, *usage, *about]
 
 
-def _contents(names: Iterable[str]) -> str:
-    links = "".join(f'<a href="#{name}">{_SECTIONS[name][0]}</a>' for name in names)
-    return f'<nav aria-label="Contents">{links}</nav>'
+def draw(blocks: Iterable[Drawn]) -> Markup:
+    """The HTML of blocks, each by the template of its name."""
+    shown = map(drawn, blocks)
+    return Markup().join(
+        Markup(_templates().get_template(f"{_name(block)}.html").render(block=block)) for block in shown
+    )
 
 
-def _footer(facts: Facts) -> str:
-    version = facts.environment.versions.get("tl", "") if facts.environment else ""
-    maker = f"Written by tl {esc(version)}. " if version else "Written by tl. "
-    return f"<footer>{maker}One file; it loads nothing from elsewhere.</footer>"
+def _asset(name: str) -> Markup:
+    return Markup(files("tl.report").joinpath(name).read_text(encoding="utf-8"))
+
+
+def _name(value: object) -> str:
+    return type(value).__name__.lower()
+
+
+def _shown(value: Any) -> Markup:
+    """What a template writes of a value: HTML as it is, of all else the text, escaped and with its controls visible."""
+    return value if isinstance(value, Markup) else Markup(esc(value))
+
+
+def _percent(share: float) -> int:
+    return round(100 * min(1.0, max(0.0, share)))
+
+
+@cache
+def _templates() -> Environment:
+    """The templates. `_shown` escapes every value that is written; autoescape escapes what is put together on the way.
+
+    A name that a template does not know is an error.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("tl.report"),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    words = (counted, finite, interval, number, repr, shorten)
+    made.globals |= {one.__name__: one for one in words}
+    made.globals |= {"draw": draw, "name_of": _name, "percent": _percent}
+    made.globals |= {"picture": data_uri, "scene": scene, "stretches": stretches}
+    return made

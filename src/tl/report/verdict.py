@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
-from tl.report.blocks import paragraph, score_cell, section, table, text_cell, tile
+from markupsafe import Markup
+
+from tl.report.blocks import Cell, Estimate, Section, Table, Words
 from tl.report.charts import interval_bar
 from tl.report.facts import Facts, Verdict
 from tl.report.svg import round_range
@@ -41,11 +44,11 @@ def sentence(facts: Facts) -> str:
         return undefined + _compared_to_guessing(facts, verdict) + _never(verdict) + _caution(verdict)
     ends = interval(verdict.low, verdict.high)
     score = f"{name} {number(verdict.value)}{f' ({LEVEL} {ends})' if ends else ''} on {where}"
-    if facts.kind != "number" and len(facts.names) == 1:
+    if not facts.skill:
         return f"All {clean(facts.samples)} belong to one group, so there was nothing to tell apart: {score}."
     better = verdict.versus is not None and verdict.versus.says == "better"
-    does, to_do = _what_it_does(facts)
-    lead = f"{does} with {score}." if better else f"Not shown to {to_do}: {score}."
+    verb, _, rest = clean(facts.skill).partition(" ")
+    lead = f"{verb.capitalize()}s {rest} with {score}." if better else f"Not shown to {verb} {rest}: {score}."
     return lead + _compared_to_guessing(facts, verdict) + _never(verdict) + _caution(verdict)
 
 
@@ -87,40 +90,37 @@ def judged_samples(verdict: Verdict, samples: str) -> str:
     return counted(verdict.n, f"{split_name(verdict.split)} {clean(samples)}")
 
 
-def _what_it_does(facts: Facts) -> tuple[str, str]:
-    """What the model does, and what it was to do: `Tells cat from dog` and `tell cat from dog`."""
-    size = len(facts.names)
-    if facts.kind == "single":
-        one, other = (shorten(name, _WIDEST) for name in (facts.names[0], facts.names[-1]))
-        what = f"{one} from {other}" if size == 2 else f"{size} groups apart"
-        return f"Tells {what}", f"tell {what}"
-    if facts.kind == "multi":
-        what = f"which of {size} labels apply" if size > 1 else f"where {shorten(facts.names[0], _WIDEST)} applies"
-        return f"Finds {what}", f"find {what}"
-    what = clean(facts.names[0]) if size == 1 else f"{size} numbers"
-    return f"Predicts {what}", f"predict {what}"
+@dataclass(frozen=True)
+class Tile:
+    """One key number with its label; the main one is larger."""
+
+    label: str
+    value: str
+    note: str = ""
+    svg: Markup = field(default_factory=Markup)
+    main: bool = False
 
 
-def tiles(facts: Facts) -> str:
+def tiles(facts: Facts) -> list[Tile]:
     """The numbers that a reader looks for first, without those that are not known."""
     shown = [_main_tile(facts.verdict, facts)] if facts.verdict else []
     sizes = facts.data.sizes if facts.data else {}
     if "train" in sizes:
         rest = [f"{count(n)} {split_name(split)}" for split, n in sizes.items() if split != "train"]
         note = f"judged on {', '.join(rest)}" if rest else ""
-        shown.append(tile(f"learned from {clean(facts.samples)}", count(sizes["train"]), note))
+        shown.append(Tile(f"learned from {clean(facts.samples)}", count(sizes["train"]), note))
     if facts.model and facts.model.parameters:
         learned = max(facts.model.learned.values(), default=0) if facts.model.kept is None else facts.model.kept
         share = f"of {count(facts.model.parameters)} ({number(100 * learned / facts.model.parameters)} %)"
-        shown.append(tile("parameters learned", count(learned), share))
+        shown.append(Tile("parameters learned", count(learned), share))
     environment = facts.environment
     if environment and environment.wall_s is not None:
         peak = f", {memory(environment.peak_memory)} peak memory" if environment.peak_memory else ""
-        shown.append(tile("wall time", duration(environment.wall_s), f"{environment.device}{peak}".removeprefix(", ")))
-    return f'<div class="tiles">{"".join(shown)}</div>' if shown else ""
+        shown.append(Tile("wall time", duration(environment.wall_s), f"{environment.device}{peak}".removeprefix(", ")))
+    return shown
 
 
-def _main_tile(verdict: Verdict, facts: Facts) -> str:
+def _main_tile(verdict: Verdict, facts: Facts) -> Tile:
     ends = interval(verdict.low, verdict.high)
     guess = finite(verdict.baseline)
     scale = [x for x in (verdict.value, verdict.low, verdict.high, guess) if x is not None]
@@ -133,7 +133,7 @@ def _main_tile(verdict: Verdict, facts: Facts) -> str:
     notes = [known, f"guessing scores {number(guess)}" if guess is not None else "", _gain(verdict)]
     note = "; ".join(one for one in notes if one)
     name = f"{facts.metric(verdict.metric).label} on {judged_samples(verdict, facts.samples)}"
-    return tile(name, number(verdict.value), note, html=graph, main=True)
+    return Tile(name, number(verdict.value), note, Markup(graph), main=True)
 
 
 def _gain(verdict: Verdict) -> str:
@@ -143,22 +143,18 @@ def _gain(verdict: Verdict) -> str:
     return f"difference {ends}" if ends else ""
 
 
-def scores(facts: Facts) -> str:
+def scores(facts: Facts) -> Section:
     """The section with every metric on every split."""
-    if not facts.scores:
-        return section("scores", "Scores", paragraph("No split was scored.", "empty"))
     keys = list(dict.fromkeys(key for scores in facts.scores.values() for key in scores))
-    rows = []
+    rows: list[list[Cell]] = []
     for key in keys:
         arrow = "" if facts.metric(key).higher else " ↓"
-        cells = [text_cell(f"{facts.metric(key).label}{arrow}")]
-        for scores in facts.scores.values():
-            value, low, high = scores.get(key, (None, None, None))
-            cells.append(score_cell(value, low, high))
-        rows.append(cells)
-    head = ["metric", *(split_name(split) for split in facts.scores)]
+        found = [scores.get(key, (None, None, None)) for scores in facts.scores.values()]
+        rows.append([f"{facts.metric(key).label}{arrow}", *(Estimate(*one) for one in found)])
+    if not rows:
+        return Section("scores", "Scores", "Scores", [Words("No split was scored.", "empty")])
     note = f"Small print: the {LEVEL}."
     if not all(facts.metric(key).higher for key in keys):
         note += " ↓: lower is better."
-    notes = (paragraph(one, "note") for one in (note, *facts.reasons))
-    return section("scores", "Scores", table("Scores by split", head, rows), *notes)
+    table = Table("Scores by split", ["metric", *map(split_name, facts.scores)], rows)
+    return Section("scores", "Scores", "Scores", [table, *(Words(one, "note") for one in (note, *facts.reasons))])
