@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from statistics import median
+from typing import get_args
 
 import pytest
 
 from tl.recipe.registry import GROUPS, RECIPES
+from tl.space import Kind
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "tl"
@@ -197,6 +199,18 @@ def test_only_one_file_prints_and_tables_come_from_one_class() -> None:
         }
         assert "print" not in called or path == SOURCE / "cli" / "printing" / "terminal.py", path
         assert "Console" not in called, path
+
+
+KINDS = set(get_args(Kind))
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if named(p).startswith(("report.", "cli."))], ids=named)
+def test_the_report_and_the_terminal_ask_for_no_kind_and_name_no_task(path: Path) -> None:
+    """They draw and print what they are given: a new task changes nothing there."""
+    tasks = {one.stem for one in (RECIPES / "task").glob("[!_]*.yaml")} - {"auto"}
+    words = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
+    known = words & (KINDS | tasks)
+    assert not known, f"{named(path)} knows {', '.join(map(str, known))}: let the task give plain data"
 
 
 BROAD = {"Exception", "BaseException"}

@@ -164,7 +164,7 @@ def _quoted(word: str) -> str:
 def _data_card(assembly: Assembly, equal: EqualSamples | None) -> DataCard:
     data, node = assembly.data, assembly.recipe.data
     counts = {}
-    if data.space.kind != "number":
+    if data.task.has_classes:
         for split, samples in data.splits.items():
             labels = (s.target if isinstance(s.target, tuple) else (s.target,) for s in samples if s.target is not None)
             found = Counter(str(label) for many in labels for label in many)

@@ -1,1 +1,1 @@
-"""One page made from plain facts: the report knows no model and no data set."""
+"""One page made from plain facts: the report knows no model, no data set and no task."""

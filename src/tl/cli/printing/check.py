@@ -61,15 +61,16 @@ def print_checked(checked: Checked, timing: Timing | None, command: str) -> None
 def _print_counts(console: Console, checked: Checked) -> None:
     counts, names = checked.findings.counts, checked.data.space.names
     table = plain_table()
-    table.add_column({"single": "class", "multi": "label", "number": "numbers"}[checked.data.space.kind])
+    task = checked.data.task
+    table.add_column(task.noun)
     for split in counts:
         table.add_column(split, justify="right")
-    rows: Sequence[str] = names[:_MOST_ROWS] if checked.data.space.kind != "number" else ()
+    rows: Sequence[str] = names[:_MOST_ROWS] if task.has_classes else ()
     for name in rows:
         table.add_row(escape(name), *(str(of[name]) if name in of else "" for of in counts.values()))
     if len(names) > len(rows) and rows:
         table.add_row(f"[dim]and {len(names) - len(rows)} more[/]")
-    if checked.data.space.kind == "number":
+    if not task.has_classes:
         table.add_row(escape(", ".join(names)))
     sizes = (str(len(checked.data.splits[split])) for split in counts)
     table.add_row("[bold]samples[/]", *sizes)
