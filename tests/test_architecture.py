@@ -42,14 +42,15 @@ HEAVY = {
 # What `tl check`, `tl show` and the like import: quick, so nothing heavy at the top of the file.
 LIGHT = (
     *("errors", "foreign", "visible", "space", "family", "rng", "disk/", "recipe/", "metrics/", "run/", "report/"),
+    "components/task/",
     *("components/columns", "components/sample", "components/picture", "components/preprocess"),
     *("components/data/", "components/freeze/", "components/optimizer/"),
     *(
         f"commands/{name}"
         for name in ("check", "doctor", "explain", "fix", "forecast", "kinds", "launch", "parts", "runs", "words")
     ),
-    *(f"commands/{name}" for name in ("collector", "doubts", "fit", "machine", "warmup")),
-    *("components/backbone/published", "evaluation/measured"),
+    *(f"commands/{name}" for name in ("chosen_task", "collector", "doubts", "fit", "forms", "machine", "warmup")),
+    "components/backbone/published",
     "cli/",
 )
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tl.evaluation.measured import MEASURED
+from tl.evaluation.former import MEASURED
 from tl.metrics.intervals import intervals
 from tl.metrics.measured import Scored, compute_metrics
 from tl.space import Kind

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tl.evaluation.measured import MEASURED
+from tl.evaluation.former import MEASURED
 from tl.metrics.guessing import compare
 from tl.metrics.labels import Labels
 from tl.metrics.measured import Prior, Scored, compute_metrics

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from tl.space import IGNORED
 
 
 class Inputs(NamedTuple):
@@ -32,7 +35,8 @@ class Inputs(NamedTuple):
 class Batch(NamedTuple):
     """Inputs with their targets.
 
-    `y` is int64 (B,) or soft (B, C) for one label, float 0/1 (B, C) for many, float64 (B, K) in raw units for numbers.
+    `y` is int64 (B,) or soft (B, C) for one label, float 0/1 (B, C) for many, float64 (B, K) in raw units for numbers,
+    and int64 (B, T) for a class of each token.
     `start` is the first backbone stage that must still run: 0 for samples, a later stage for cached activations.
     `teacher_outputs` (B, C) are the outputs of a frozen teacher for the same inputs, where these outputs are cached.
     """
@@ -46,6 +50,38 @@ class Batch(NamedTuple):
         """The batch on a device."""
         answers = None if self.teacher_outputs is None else self.teacher_outputs.to(device, non_blocking=True)
         return Batch(self.x.to(device), self.y.to(device, non_blocking=True), self.start, answers)
+
+
+class Targets:
+    """The targets of a split's samples: a tensor (n, ...), or, with `ends`, whole numbers of which each has several.
+
+    Sample i then has the `values` from `ends[i]` to `ends[i + 1]`. `counts` (n,) says how many targets each sample has;
+    None where each has one.
+    """
+
+    def __init__(self, values: Tensor, ends: Sequence[int] | None = None) -> None:
+        self.values, self.ends = values, ends
+        self.counts: Tensor | None = None
+        if ends is not None:
+            known = torch.cat([torch.zeros(1, dtype=torch.long), (values != IGNORED).cumsum(0)])
+            self.counts = known[torch.as_tensor(ends)].diff()
+
+    def __len__(self) -> int:
+        return len(self.values) if self.ends is None else len(self.ends) - 1
+
+    def one(self, number: int) -> Tensor:
+        """The target of a sample."""
+        return self.values[number] if self.ends is None else self.values[self.ends[number] : self.ends[number + 1]]
+
+    def take(self, numbers: Sequence[int]) -> Tensor:
+        """The targets (B, ...) of these samples."""
+        return self.values[numbers] if self.ends is None else self.joined([self.one(number) for number in numbers])
+
+    def joined(self, targets: Sequence[Tensor]) -> Tensor:
+        """The targets of single samples as those of a batch; ragged ones are padded to the longest with IGNORED."""
+        if self.ends is None:
+            return torch.stack(list(targets))
+        return pad_sequence(list(targets), batch_first=True, padding_value=IGNORED)
 
 
 Streams = Mapping[str, Batch]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from tl.space import Kind
 
@@ -38,7 +38,12 @@ class LossOptions(NamedTuple):
 
 
 class Family(ABC):
-    """What follows from the distribution whose parameters a head's outputs are."""
+    """What follows from the distribution whose parameters a head's outputs are.
+
+    Where `scaled` is true, outputs are in units of the targets' mean and deviation.
+    """
+
+    scaled: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor, figures: Figures, options: LossOptions) -> Tensor:
@@ -186,6 +191,8 @@ class Bernoulli(Family):
 class Normal(Family):
     """K numbers: the means of normal distributions with one deviation, in training standard deviations. Targets are
     float64 (B, K) in raw units."""
+
+    scaled: ClassVar[bool] = True
 
     def loss(self, output: Tensor, target: Tensor, figures: Figures, options: LossOptions) -> Tensor:
         from tl import functional

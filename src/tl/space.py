@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+IGNORED = -100
+"""A class number that stands for no target: no loss and no metric counts it, and ragged targets are padded with it."""
+
+Form = Literal["pooled", "tokens"]
+"""What a head reads: one vector of features for each sample (B, D), or one for each token of a text (B, T, D)."""
+
 Kind = Literal["single", "multi", "number"]
 """One class for each sample, several labels, or numbers."""
 

@@ -41,7 +41,7 @@ def test_the_commands_and_the_lines_of_python_run_as_they_stand(kind: str, runs:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(python, {})
-    assert printed.getvalue() == f"{answer['input']} {answer['predicted']} {answer['scores']}\n"
+    assert printed.getvalue() == f"{answer['input']} {answer['predicted']}\n"
 
 
 def test_the_other_commands_name_this_run_and_are_known(runs: Runs, tl: Command) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.tasks import outcome_of
 from tl.components.sample import Sample
-from tl.evaluation.outcome import Outcome
 from tl.space import Space
 
 from .conftest import KINDS, WORDS, Command, Runs, read_table, write_table
@@ -218,7 +218,7 @@ def test_of_many_classes_a_runs_own_table_holds_two_scores() -> None:
     scores = np.array([[0.1, 0.6, 0.3], [0.5, 0.2, 0.3]])
     samples = [Sample(str(i), "words", name, "here") for i, name in enumerate("ca")]
     space = Space("single", ("a", "b", "c"))
-    found = Outcome("test", space, samples, scores, scores, np.array([2, 0]), {}, {})
+    found = outcome_of(space, scores, [2, 0], samples=samples)
     assert found.rows(2) == (
         ["id", "true", "predicted", "p_true", "p_predicted"],
         [["0", "c", "b", 0.3, 0.6], ["1", "a", "a", 0.5, 0.5]],

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.tasks import outcome_of, task_of
 from tl.components.sample import Sample, Samples
-from tl.evaluation.measured import measured
 from tl.evaluation.outcome import Outcome, with_caution
-from tl.evaluation.prior import prior
-from tl.evaluation.verdict import never_answered, verdict_of, versus_guessing
-from tl.metrics.intervals import intervals
-from tl.metrics.measured import Prior, compute_metrics
-from tl.metrics.units import independent_units
+from tl.evaluation.verdict import verdict_of, versus_guessing
+from tl.metrics.measured import Prior
 from tl.space import Space
 
 SINGLE = Space("single", ("cat", "dog", "owl"))
@@ -33,13 +31,17 @@ def known_from(space: Space, *samples: Sample) -> Prior:
     return prior(space, Samples.of(samples))
 
 
+def prior(space: Space, *parts: Samples) -> Prior:
+    return task_of(space).prior(parts)
+
+
 def judged(space: Space, scores: Any, targets: Any, groups: list[str] | None = None, split: str = "test") -> Outcome:
     samples = [Sample(f"s{i}", "text", None, "t.csv:2", group=groups and groups[i]) for i in range(len(targets))]
-    found, truth = np.array(scores, float), np.array(targets)
-    units = independent_units([sample.group for sample in samples])
-    seen = measured(space, found, truth)
-    values, bounds = compute_metrics(seen), intervals(seen, units, resamples=200)
-    return Outcome(split, space, samples, found, found, truth, values, bounds)
+    return outcome_of(space, scores, targets, samples=samples, split=split)
+
+
+def never_answered(found: Outcome) -> Iterator[tuple[str, int]]:
+    return found.task.never_answered(found.found)
 
 
 def test_what_other_samples_tell() -> None:
@@ -115,6 +117,6 @@ def test_the_validation_split_is_not_taken_at_its_word() -> None:
     val = with_caution(judged(SINGLE, np.eye(3)[y], y, split="val"))
     assert val.caution == "the checkpoint was chosen on this split, so its values are likely too good"
     assert verdict_of("accuracy", val, known).caution == val.as_json()["caution"] == val.caution
-    tempered = with_caution(replace(val, raw=val.scores / 2))
+    tempered = with_caution(replace(val, temperature=2.0))
     assert tempered.caution.startswith("the checkpoint and the temperature were chosen on this split")
     assert with_caution(judged(SINGLE, np.eye(3)[y], y)).caution == ""

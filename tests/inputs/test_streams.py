@@ -71,10 +71,10 @@ def test_texts_evaluated_by_length_come_back_in_the_splits_order(world: int) -> 
     assert len(set(items.lengths or ())) > 3
     for rank in range(world):
         evaluator = Evaluator(8, Share(rank, world), torch.device("cpu"))
-        evaluator._gather = lambda own, n: own  # type: ignore[method-assign]
+        evaluator._gather = evaluator._gather_list = lambda own, n: own  # type: ignore[method-assign]
         features, targets = evaluator.features(model, items)
         own = range(rank, len(items), world)
-        assert torch.equal(targets, items.targets[list(own)])
+        assert torch.equal(targets, items.targets.take(list(own)))
         for row, number in zip(features, own, strict=True):
             (alone,) = items.batches(iter([[Draw(number, 0)]]))
             torch.testing.assert_close(row, model.features(alone.x)[0].detach(), rtol=1e-4, atol=1e-5)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tl.evaluation.measured import MEASURED
+from tl.evaluation.former import MEASURED
 from tl.metrics.units import independent_units
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from tl.evaluation.measured import MEASURED
+from tl.evaluation.former import MEASURED
 from tl.metrics.calibration import Bin, reliability, sigmoid, softmax
 
 

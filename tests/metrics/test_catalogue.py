@@ -7,7 +7,7 @@ from sklearn import metrics as sk
 
 from tests.metrics.oracles import seen
 from tl.errors import TLError
-from tl.evaluation.measured import MEASURED
+from tl.evaluation.former import MEASURED
 from tl.metrics.catalogue import METRICS, better
 from tl.metrics.measured import compute_metrics
 

@@ -30,11 +30,12 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Evaluate a run over exactly a split, with 95 % intervals; CI gates by exit code."""
-    from tl.evaluation.measured import ALL_METRICS
+    from tl.commands.chosen_task import all_metrics
     from tl.metrics.gate import parse_gate
 
-    # Before the slow imports, so that a mistake is told at once.
-    gates = [parse_gate(text, ALL_METRICS) for text in fail_if or []]
+    gates = [
+        parse_gate(text, all_metrics()) for text in fail_if or []
+    ]  # before the slow imports, so that a mistake is told at once
     from tl.cli.printing.json_output import print_json
     from tl.cli.printing.metrics import print_metrics
     from tl.commands.evaluate import Judged

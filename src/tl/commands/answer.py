@@ -21,7 +21,9 @@ class RunModel:
         self.trained: Trained = open_run(newest_run(Path(run)))
 
     def __call__(self, inputs: Sequence[str]) -> list[dict[str, Any]]:
-        """For each text, or path of a picture: `input`, `predicted`, its `probability` where it is one class, `scores`.
+        """For each text, or path of a picture: `input`, `predicted`, and what else its task says.
+
+        That is the `probability` where it is one class, and the `scores` of classes, labels or numbers.
 
         A pair of texts is one text with a tab between the two. TLError where an input cannot be read.
         """
@@ -36,5 +38,5 @@ def python_lines(run: Path, example: str) -> str:
         "\n"
         f"model = RunModel({str(run)!r})\n"
         f"for answer in model([{example!r}]):\n"
-        '    print(answer["input"], answer["predicted"], answer["scores"])\n'
+        '    print(answer["input"], answer["predicted"])\n'
     )

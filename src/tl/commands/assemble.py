@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from tl.commands.build_model import build_model
-from tl.commands.chosen_task import build_task
+from tl.commands.chosen_task import build_task, chosen_task
+from tl.commands.forms import form_mistakes
 from tl.commands.open_run import open_run
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
@@ -20,7 +21,7 @@ from tl.components.method.base import Method
 from tl.components.model import Model
 from tl.components.optimizer.base import Optimizer
 from tl.components.sample import Samples
-from tl.errors import TLError
+from tl.errors import Mistakes, TLError
 from tl.inputs.activations import Provenance
 from tl.inputs.cache import key
 from tl.inputs.items import Items
@@ -83,6 +84,9 @@ def assemble(recipe: Recipe) -> Assembly:
     """Build everything; the data is read first, and parts that do not fit together are refused before training."""
     source: DataSource = build(recipe.data)
     task = build_task(recipe.task, source.kind)
+    option = chosen_task(recipe.task, source.kind).option
+    if mistakes := [*form_mistakes(recipe.nodes(), option, task.reads)]:
+        raise Mistakes(mistakes)
     data = load_data(source, task)
     model = build_model(recipe, task)
     optimizer: Optimizer = build(recipe.optimizer)

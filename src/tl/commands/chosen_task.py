@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, cast
 
 from tl.commands.parts import class_literal
@@ -10,7 +11,9 @@ from tl.components.data.base import Data, DataSource
 from tl.components.data.splits import load_data
 from tl.components.task.base import Task
 from tl.errors import TLError
+from tl.metrics.catalogue import METRICS, Metric
 from tl.recipe.build import build
+from tl.recipe.compose import option_files
 from tl.recipe.recipe import Node
 from tl.recipe.registry import options
 from tl.recipe.signature import signature
@@ -37,7 +40,7 @@ def chosen_task(node: Node, target: str) -> Node:
     if node.option != AUTO:
         return node
     own = _usual(target)
-    return Node("task", own, {key: value for key, value in node.values.items() if key in _keys(own)})
+    return Node("task", own, {key: node.values.get(key, default) for key, default in _defaults(own).items()})
 
 
 def without_effect(node: Node, target: str) -> Mapping[str, Any]:
@@ -64,6 +67,21 @@ def target_word(target: str) -> str:
     return next((_says(task, "word") for task in _taking(target).values()), target)
 
 
+def task_classes() -> list[type[Task]]:
+    """The classes of all tasks."""
+    found = ((option, signature(option.source, option.module)) for option in options("task").values())
+    classes = [getattr(import_module(option.module), its.class_name) for option, its in found]
+    return [one for one in classes if issubclass(one, Task)]
+
+
+def all_metrics() -> dict[str, Metric]:
+    """The metrics of all tasks by name."""
+    found: dict[str, Metric] = {}
+    for task in task_classes():
+        found |= {name: task.measures.catalogue[name] for name in task.measures.metrics}
+    return {name: metric for name, metric in METRICS.items() if name in found} | found
+
+
 def _taking(target: str) -> Mapping[str, Node]:
     return {name: task for name, task in _tasks().items() if _says(task, "takes") == target}
 
@@ -76,9 +94,11 @@ def _tasks() -> Mapping[str, Node]:
     return {name: Node("task", name, {}) for name in options("task") if name != AUTO}
 
 
-def _keys(option: str) -> Mapping[str, object]:
+def _defaults(option: str) -> Mapping[str, Any]:
+    """The keys of a task with the values that its YAML files give them."""
     found = options("task")[option]
-    return signature(found.source, found.module).record.fields
+    written = {key: value for file in option_files(found) for key, value in file.values.items()}
+    return {key: written[key] for key in signature(found.source, found.module).record.fields}
 
 
 def _says(task: Node, attribute: str) -> str:

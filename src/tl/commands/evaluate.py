@@ -66,7 +66,7 @@ def _other_samples(trained: Trained, path: Path, judged: Judged, say: Callable[[
     check_texts(samples)
     check_targets(samples, source.target_names())
     task = trained.model.task
-    strange = holding(samples, class_counts(samples).keys() - set(task.space.names))
+    strange = holding(samples, class_counts(samples).keys() - set(task.counted))
     if strange.any():
         first = samples[int(strange.argmax())]
         try:

@@ -59,6 +59,9 @@ def extract_features(
         recipe = without_cache_folder(without_download(load_recipe(reference, overrides)))
         assembly = assemble(recipe)
         model, splits = assembly.model, assembly.data.splits
+    if model.task.reads != "pooled":
+        text = f"gives one vector for each sample, but the task here reads {model.task.reads}, one vector for each"
+        raise TLError(f"tl extract-features {text}: there is no file for these yet.")
     evaluator, workers = evaluator_of(recipe), processes(recipe.loop)
     place = Place(evaluator.device)
     activations = Activations(model.to(place.device), provenance(recipe, model.backbone), recipe.cache, place, say)
@@ -73,7 +76,7 @@ def _extract(name: str, samples: Samples, activations: Activations, evaluator: E
     items = Items(samples, model.task, model.backbone.preprocess, workers=workers)
     source = activations.source(name, items, Reads({model.depth: 1.0}))
     features, targets = evaluator.features(model, source)
-    targets[torch.from_numpy(~has_target(samples))] = model.task.unknown
+    targets[torch.from_numpy(~has_target(samples))] = torch.nan if targets.is_floating_point() else -1
     return Features(features, targets, tuple(samples.ids))
 
 
@@ -107,12 +110,13 @@ def save(found: Mapping[str, Features], space: Space, to: Path) -> None:
 
 def _rows(found: Mapping[str, Features], space: Space) -> tuple[list[str], list[list[object]]]:
     dim = next(iter(found.values())).features.shape[1]
-    targets = ["target"] if space.kind == "single" else [f"target_{name}" for name in space.names]
+    classes = next(iter(found.values())).targets.ndim == 1
+    targets = ["target"] if classes else [f"target_{name}" for name in space.names]
     header = ["id", "split", *targets, *(f"f{i}" for i in range(dim))]
     rows: list[list[object]] = []
     for split, one in found.items():
         for name, target, features in zip(one.ids, one.targets.tolist(), one.features.tolist(), strict=True):
-            values = [space.names[target] if target >= 0 else None] if space.kind == "single" else target
+            values = [space.names[target] if target >= 0 else None] if classes else target
             rows.append([name, split, *values, *features])
     return header, rows
 

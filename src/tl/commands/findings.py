@@ -8,6 +8,7 @@ from typing import Any
 from tl.commands.assemble import Assembly
 from tl.commands.doubts import recipe_doubts
 from tl.components.data.inspect import EqualSamples, data_doubts
+from tl.components.sample import plain_target
 from tl.errors import Mistake
 
 FILE = "check.json"
@@ -23,7 +24,10 @@ def found_in(assembly: Assembly, equal: EqualSamples | None) -> tuple[Mistake, .
 def as_facts(warnings: tuple[Mistake, ...], assembly: Assembly, equal: EqualSamples | None) -> Mapping[str, Any]:
     """The content of check.json: the warnings with code and key, the splits, and which samples are copies."""
     copies = [
-        [{"split": split, "id": sample.id, "where": sample.where, "target": sample.target} for split, sample in rows]
+        [
+            {"split": split, "id": sample.id, "where": sample.where, "target": plain_target(sample.target)}
+            for split, sample in rows
+        ]
         for rows in (equal or ())[:_MOST]
     ]
     return {

@@ -21,10 +21,10 @@ from tl.commands.report import write_report
 from tl.commands.same_data import change_of_data, data_facts
 from tl.commands.settle import without_cache_folder
 from tl.components.preprocess import fingerprint, to_json
+from tl.components.task.base import MOST_COLUMNS
 from tl.errors import Stopped, TLError
 from tl.evaluation.evaluator import Outputs
-from tl.evaluation.measured import MEASURED
-from tl.evaluation.outcome import MOST_COLUMNS, Outcome, csv_text, decisions, outcome, with_caution
+from tl.evaluation.outcome import Outcome, csv_text, outcome, with_caution
 from tl.inputs.supply import Supply
 from tl.recipe.recipe import Recipe
 from tl.recipe.weights import RUN_ASSETS, RUN_PREPROCESS, RUN_SPACE
@@ -179,17 +179,9 @@ def _validate(ready: Prepared, supply: Supply) -> Outputs | None:
 
 
 def _temperature(assembly: Assembly, validated: Outputs | None) -> float:
-    """The temperature fitted on the validation split; 1 for numbers, and where that split is missing or small.
-
-    It is 1 too where all predictions on that split are right, since the fitted temperature would be 0.
-    """
-    space = assembly.data.space
-    if validated is None or space.kind == "number":
-        return 1.0
-    targets = validated.targets.numpy()
-    if bool((decisions(space, validated.scores(assembly.model)) == targets).all()):
-        return 1.0
-    return MEASURED[space.kind].fit_temperature(validated.outputs.numpy(), targets)
+    """The temperature fitted on the validation split; 1 where that split is missing."""
+    model = assembly.model
+    return 1.0 if validated is None else model.task.fit_temperature(model.head, validated.kept)
 
 
 def _write_model(run: Run, assembly: Assembly, temperature: float) -> None:

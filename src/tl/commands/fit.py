@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tl.commands.chosen_task import chosen_task
 from tl.commands.collector import Collector
+from tl.commands.forms import form_mistakes
 from tl.commands.parts import class_literal, config_file, modality, stored_preprocess
 from tl.components.data.base import Data
 from tl.errors import Mistakes, TLError
@@ -35,10 +37,11 @@ def check_fit(reading: PartialRecipe, data: Data, collector: Collector) -> None:
         if mistake := family_of(data.space.kind).mixing_mistake(nodes["augment"].values.get("cutmix")):
             collector.add("augment.cutmix", mistake, "E064")
     if loop is not None and loop.best != "auto":
-        from tl.evaluation.measured import MEASURED
-
-        kind = data.space.kind
-        collector.run(lambda: _with_key("loop.best", lambda: MEASURED[kind].check_metric(loop.best, data.space.dim)))
+        measures, best = data.task.measures, loop.best
+        collector.run(lambda: _with_key("loop.best", lambda: measures.check_metric(best, data.space.dim)))
+    task = chosen_task(nodes["task"], data.target)
+    for mistake in form_mistakes(nodes, task.option, data.task.reads):
+        collector.add(mistake.key, str(mistake), mistake.code)
     if "head" in nodes:
         _check_head(nodes["head"], nodes["task"], data, collector)
     if "method" in nodes:

@@ -18,6 +18,7 @@ from tl.components.preprocess import fingerprint
 from tl.components.sample import Samples
 from tl.errors import TLError
 from tl.evaluation.evaluator import Evaluator
+from tl.family import family_of
 from tl.inputs.streams import forward_batch
 from tl.place import Share
 from tl.recipe.build import build
@@ -71,7 +72,7 @@ def _space(file: Path) -> tuple[Space, str, float]:
     facts = read_json(file)
     check_shape(file, SPACE, facts)
     space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
-    scales = space.dim if space.kind == "number" else 0
+    scales = space.dim if family_of(space.kind).scaled else 0
     wrong = [
         (facts["temperature"] <= 0, f"its temperature is {facts['temperature']:g}"),
         (not space.names, "it names nothing to predict"),

@@ -51,8 +51,10 @@ def open_other(trained: Trained, path: Path, overrides: Sequence[str], purpose: 
     if not path.exists():
         near = (p.name for p in path.parent.iterdir()) if path.parent.is_dir() else ()
         raise TLError(f"{key}: there is nothing at '{path}'.{nearest(path.name, near)}")
-    if is_table(path) and "file" not in trained.recipe.data.values:
-        node = _as_table(trained.recipe.data, overrides)
+    data = trained.recipe.data
+    texts_alone = purpose == "prediction" and data.option != "table"
+    if is_table(path) and (texts_alone or "file" not in data.values):
+        node = _as_table(data, overrides)
     else:
         node = data_node(trained, overrides)
     named = next((name for name in _BESIDE if name in node.values), None)

@@ -117,7 +117,7 @@ def prepare(recipe: Recipe, run: Run | None = None) -> Prepared:
         notes.append(found.line())
     refuse_lone_samples(Step(assembly.model, assembly.method), streams["train"], assembly.phases, place.device)
     batch = max(forward_batch(place.device), assembly.recipe.loop.known_device_batch)
-    plan = _plan(assembly, best_metric(recipe.loop.best, assembly.data.space), streams["train"].epoch)
+    plan = _plan(assembly, best_metric(recipe.loop.best, assembly.model.task), streams["train"].epoch)
     return Prepared(accelerator, assembly, streams, Evaluator(batch, share, place.device), plan, tuple(notes))
 
 

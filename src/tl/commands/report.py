@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +15,9 @@ from tl.commands.published import Shown, without_folders
 from tl.components.data.base import Data
 from tl.components.data.copies import equal_samples
 from tl.components.data.inspect import EqualSamples, count_duplicates
-from tl.evaluation.findings import findings, skill
-from tl.evaluation.measured import MEASURED
+from tl.components.data.labels import class_counts
+from tl.components.task.judged import Judged
 from tl.evaluation.outcome import Outcome
-from tl.evaluation.prior import prior
 from tl.evaluation.verdict import verdict_of
 from tl.metrics.calibration import LEAST_FOR_TEMPERATURE
 from tl.metrics.catalogue import COMPANIONS, Metric
@@ -51,12 +49,12 @@ def gather(
     run: Run, assembly: Assembly, outcomes: Sequence[Outcome], found: Sequence[str], equal: EqualSamples | None
 ) -> Facts:
     """The facts of a run; the last of its outcomes (test, else val) gives the verdict, `found` are warnings."""
-    meta, space = run.meta, assembly.data.space
+    meta, task = run.meta, assembly.model.task
     rows, judged = run.rows(), outcomes[-1] if outcomes else None
-    metrics = metric_facts(MEASURED[space.kind].catalogue)
+    metrics = metric_facts(task.measures.catalogue)
     return Facts(
         title=assembly.recipe.name,
-        skill=skill(space),
+        skill=task.skill(),
         metrics=metrics,
         companions=COMPANIONS,
         samples="pictures" if assembly.data.modality == "image" else "texts",
@@ -74,8 +72,14 @@ def gather(
         warnings=[*meta["warnings"], *found, *_unsaid(assembly.data.notes, found)],
         command=meta["command"],
         recipe=(run.path / RECIPE).read_text(encoding="utf-8"),
-        findings=findings(space, judged, *_temperature(meta, assembly), may_show=Shown(assembly.recipe)),
+        findings=task.findings(_judged(judged, meta, assembly)),
     )
+
+
+def _judged(one: Outcome | None, meta: Mapping[str, Any], assembly: Assembly) -> Judged | None:
+    if one is None:
+        return None
+    return Judged(one.samples, one.kept, one.found, one.raw, *_temperature(meta, assembly), Shown(assembly.recipe))
 
 
 def _unsaid(notes: Sequence[str], found: Sequence[str]) -> list[str]:
@@ -86,7 +90,7 @@ def _unsaid(notes: Sequence[str], found: Sequence[str]) -> list[str]:
 def _verdict(metric: str, judged: Outcome, assembly: Assembly) -> Verdict:
     splits = assembly.data.splits
     others = [splits[name] for name in ("train", "val") if name != judged.split and name in splits]
-    return verdict_of(metric, judged, prior(assembly.data.space, *others))
+    return verdict_of(metric, judged, assembly.model.task.prior(others))
 
 
 def _temperature(meta: Mapping[str, Any], assembly: Assembly) -> tuple[float | None, str]:
@@ -166,9 +170,8 @@ def _data_card(assembly: Assembly, equal: EqualSamples | None) -> DataCard:
     counts = {}
     if data.task.has_classes:
         for split, samples in data.splits.items():
-            labels = (s.target if isinstance(s.target, tuple) else (s.target,) for s in samples if s.target is not None)
-            found = Counter(str(label) for many in labels for label in many)
-            counts[split] = {name: found[name] for name in data.space.names}
+            found = class_counts(samples)
+            counts[split] = {name: found[name] for name in data.task.counted}
     place = next((str(node.values[key]) for key in ("root", "file", "files") if node.values.get(key)), "")
     return DataCard(
         duplicates=None if equal is None else count_duplicates(equal),

@@ -8,9 +8,9 @@ import numpy as np
 
 from tl.components.model import Model
 from tl.evaluation.evaluator import Outputs
-from tl.evaluation.measured import measured
 from tl.inputs.items import Items
 from tl.metrics.jackknife import Blocks
+from tl.metrics.measured import compute_metrics
 from tl.metrics.units import independent_units
 from tl.training.job import Validated
 
@@ -20,13 +20,9 @@ def validation(items: Items, metric: str, needs_error: bool) -> Callable[[Model,
     blocks = Blocks.deal(independent_units([sample.group for sample in items.samples] if needs_error else ()))
 
     def judge(model: Model, found: Outputs) -> Validated:
-        space, scores, targets = model.head.space, found.scores(model), found.targets.numpy()
-        bound = measured(space, scores, targets).statistics([metric]) if needs_error else {}
+        seen = found.measured(model)
+        bound = seen.statistics([metric]) if needs_error else {}
         without = blocks.without_each(bound).get(metric, np.empty(0))
-        only = ""
-        if space.kind == "single" and len(np.unique(targets)) > 1:
-            answered = np.unique(scores.argmax(axis=1))
-            only = space.names[int(answered[0])] if len(answered) == 1 else ""
-        return Validated(found.metrics(model), blocks, tuple(without.tolist()), only)
+        return Validated(compute_metrics(seen), blocks, tuple(without.tolist()), model.task.lone_answer(seen))
 
     return judge

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tl.evaluation.measured import ALL_METRICS, MEASURED
+from tl.commands.chosen_task import all_metrics, task_classes
 from tl.recipe.peers import Peer
 
 _FILE = Path(__file__).with_name("concepts.toml")
@@ -30,14 +30,14 @@ def _concepts() -> dict[str, WordHelp]:
 
 def all_words() -> tuple[str, ...]:
     """The concepts and metrics that can be explained."""
-    return (*_concepts(), *ALL_METRICS)
+    return (*_concepts(), *all_metrics())
 
 
 def words_for(name: str) -> list[WordHelp]:
     """The concept and the metric of a name; [] for none."""
     plain = name.lower().replace(" ", "_").replace("-", "_")
     concept = _concepts().get(plain) or _concepts().get(plain.removesuffix("s"))
-    return [*([concept] if concept else []), *([_metric(plain)] if plain in ALL_METRICS else [])]
+    return [*([concept] if concept else []), *([_metric(plain)] if plain in all_metrics() else [])]
 
 
 def of_other_tools(word: str, known: Peer) -> WordHelp:
@@ -48,8 +48,8 @@ def of_other_tools(word: str, known: Peer) -> WordHelp:
 
 
 def _metric(name: str) -> WordHelp:
-    metric = ALL_METRICS[name]
-    kinds = ", ".join(of.word for of in MEASURED.values() if name in of.metrics)
+    metric = all_metrics()[name]
+    kinds = ", ".join(task.word for task in task_classes() if name in task.measures.metrics)
     better = "higher" if metric.higher else "lower"
     text = f"A metric ({metric.spoken}) of answers that are {kinds}; {better} is better."
     return WordHelp(name, f"{text} It is not defined where {metric.undefined}.", ("loop.best", "tl evaluate --fail-if"))

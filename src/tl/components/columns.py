@@ -190,6 +190,23 @@ class Numbers(Column[tuple[float, ...] | None]):
 
 
 @final
+class Ragged(Column[npt.NDArray[np.int64]]):
+    """Whole numbers of which each row has as many as it has: row i has those from `ends[i]` to `ends[i + 1]`."""
+
+    def __init__(self, values: npt.NDArray[np.int64], ends: Rows) -> None:
+        self.values, self.ends = values, ends
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def at(self, row: int) -> npt.NDArray[np.int64]:
+        return self.values[self.ends[row] : self.ends[row + 1]]
+
+    def take(self, rows: Rows) -> Ragged:
+        return ragged_column(self.at(row) for row in rows.tolist())
+
+
+@final
 class Objects(Column[T_co]):
     """Values that are objects of their own, such as paths of pictures."""
 
@@ -245,6 +262,13 @@ class CodesBuilder(Generic[T]):
 
     def column(self) -> Codes[T]:
         return Codes(self.values(), np.array(self._codes, dtype=np.int32))
+
+
+def ragged_column(rows: Iterable[npt.NDArray[np.int64]]) -> Ragged:
+    """The column of these rows."""
+    kept = [*rows]
+    ends = np.cumsum([0, *map(len, kept)])
+    return Ragged(np.concatenate([np.zeros(0, np.int64), *kept]), ends)
 
 
 def texts_column(texts: Iterable[str]) -> Texts:

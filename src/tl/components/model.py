@@ -22,7 +22,8 @@ class Model(nn.Module):
     """The parts are backbone.0 .. backbone.N-1, the adapter where it has parameters, and the head.
 
     A position in the model is the number of the backbone stage that comes next: 0 is the input, N the pooling, and
-    `depth` = N + 1 the pooled features. A cut is the position where the frozen stages of a phase end (see `cut`).
+    `depth` = N + 1 the pooled features. The head reads at `end`: the pooled features, or N where the task reads tokens.
+    A cut is the position where the frozen stages of a phase end (see `cut`).
 
     With `keep_statistics` the backbone's batch norms stay in eval mode while their stage learns (weights and biases do
     learn): batches of a small set estimate the statistics worse than pretraining did, and a head that was started on
@@ -35,6 +36,7 @@ class Model(nn.Module):
         super().__init__()
         self.backbone, self.adapter, self.head, self.task = backbone, adapter, head, task
         self.keep_statistics, self.depth = keep_statistics, backbone.depth
+        self.end = backbone.depth if task.reads == "pooled" else backbone.depth - 1
         self._has_adapter = next(adapter.parameters(), None) is not None
         self._learning: frozenset[str] = frozenset(self.parts())
 
@@ -49,12 +51,12 @@ class Model(nn.Module):
         return {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in self.parts().items()}
 
     def features(self, x: Inputs, start: int = 0) -> Tensor:
-        """Features (B, dim) after the adapter; `start` is the position from which the backbone still has to run."""
-        features: Tensor = x.values if start == self.depth else self.backbone(x, start)
+        """Features (B, dim), or (B, T, dim) of tokens, after the adapter; the backbone runs from position `start`."""
+        features: Tensor = x.values if start == self.end else self.backbone(x, start, self.end)
         return self.adapter(features) if self._has_adapter else features
 
     def forward(self, x: Inputs, start: int = 0) -> Tensor:
-        """The head's outputs (B, space.dim)."""
+        """The head's outputs (B, space.dim), or (B, T, space.dim) of tokens."""
         output: Tensor = self.head(self.features(x, start))
         return output
 
@@ -89,11 +91,11 @@ class Model(nn.Module):
         ]
 
     def cut(self, learning: Collection[str]) -> int:
-        """The first backbone stage among the names of learning parts; `depth` where no stage learns.
+        """The first backbone stage among the names of learning parts; `end` where no stage learns.
 
         What lies below the cut is frozen: its activations can be cached, and a step starts at the cut.
         """
-        return next((i for i in range(self.depth - 1) if f"backbone.{i}" in learning), self.depth)
+        return next((i for i in range(self.depth - 1) if f"backbone.{i}" in learning), self.end)
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of the parts that learn; frozen parts stay in eval mode."""

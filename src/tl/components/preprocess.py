@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,6 +25,7 @@ Modality = Literal["image", "text"]
 _CHANNELS = 3
 _MAX_SIDE = 1 << 14
 _MOST_TOKENS = 1 << 20
+_AT_ONCE = 1 << 12
 # An image whose long side is so many times the short one is cut to its middle before it is resized.
 _THIN = 16
 
@@ -166,6 +167,16 @@ class TextPreprocess:
         with _tokenizer_boundary():
             found = tokenizer.encode_batch(list(texts))
         return [self._within_range(encoded) for encoded in found], sum(bool(one.overflowing) for one in found)
+
+    def offsets(self, texts: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
+        """For each text the characters (begin, end) that each of its tokens stands for; equal for an added token.
+
+        A token may begin with the space before its word.
+        """
+        for first in range(0, len(texts), _AT_ONCE):
+            with _tokenizer_boundary():
+                found = self._tokenizer.encode_batch(list(texts[first : first + _AT_ONCE]))
+            yield from (encoded.offsets for encoded in found)
 
     def _within_range(self, encoded: Any) -> tuple[list[int], list[int]]:
         """The token and segment ids; TLError where one has no embedding, as in what a file says is added to texts."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,17 +37,56 @@ class Picture:
     read: Callable[[], bytes]
 
 
+class Annotation(ABC):
+    """A target that is neither one class, nor labels, nor numbers; it can be compared and hashed.
+
+    `names` are the classes that occur in it, each once.
+    """
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def plain(self) -> Any:
+        """The annotation as plain data, which JSON holds."""
+
+
+class Span(NamedTuple):
+    """A stretch of a text, from character `begin` up to `end`, and its class."""
+
+    begin: int
+    end: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Spans(Annotation):
+    """What is marked in a text, in the order of the text, and where the words of the text stand (begin, end)."""
+
+    spans: tuple[Span, ...]
+    words: tuple[tuple[int, int], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(span.name for span in self.spans))
+
+    def plain(self) -> list[list[int | str]]:
+        """[begin, end, class] of each span."""
+        return [[*span] for span in self.spans]
+
+
 Raw = Path | Picture | str | tuple[str, str]
-Target = str | tuple[str, ...] | tuple[float, ...] | None
+Target = str | tuple[str, ...] | tuple[float, ...] | Annotation | None
 
 
 @dataclass(frozen=True)
 class Sample:
     """One row: `input` is a picture (a path or Picture), a text or a pair of texts.
 
-    `target` is a class name, a tuple of label names, a tuple of numbers, or None where the target is not known. `where`
-    says in messages where the sample comes from, such as a file and line. `split` is None where the source names no
-    split. Samples of one `group` stay together in one split.
+    `target` is a class name, a tuple of label names, a tuple of numbers, an annotation, or None where it is not known.
+    `where` says in messages where the sample comes from, such as a file and line. `split` is None where the source
+    names no split. Samples of one `group` stay together in one split.
     """
 
     id: str
@@ -67,7 +107,7 @@ class Samples(Column[Sample]):
 
     ids: Column[str]
     inputs: Texts | Pairs | Objects[Raw]
-    targets: Codes[str | tuple[str, ...]] | Numbers
+    targets: Codes[str | tuple[str, ...] | Annotation] | Numbers
     places: Column[str]
     splits: Codes[str]
     groups: Codes[str]
@@ -134,6 +174,11 @@ class Samples(Column[Sample]):
         return self.ids, self.inputs, self.targets, self.places, self.splits, self.groups
 
 
+def plain_target(target: Target) -> Any:
+    """A target as plain data, which JSON holds."""
+    return target.plain() if isinstance(target, Annotation) else target
+
+
 def texts_of(sample: Sample) -> tuple[str, ...]:
     """The text or the two texts of a sample; empty for a picture."""
     match sample.input:
@@ -154,7 +199,7 @@ def _inputs(inputs: Sequence[Raw]) -> Texts | Pairs | Objects[Raw]:
     return Objects(inputs)
 
 
-def _targets(targets: Sequence[Target]) -> Codes[str | tuple[str, ...]] | Numbers:
+def _targets(targets: Sequence[Target]) -> Codes[str | tuple[str, ...] | Annotation] | Numbers:
     known = [target for target in targets if target is not None]
     rows = [target for target in known if isinstance(target, tuple) and target and not isinstance(target[0], str)]
     if not rows or len(rows) < len(known):

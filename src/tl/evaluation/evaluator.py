@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tl.batch import Inputs
+from tl.batch import Batch, Inputs
 from tl.components.model import Model
-from tl.evaluation.measured import MEASURED, measured
-from tl.inputs.streams import Source, by_length
+from tl.components.task.base import Task
+from tl.components.task.judged import Kept
+from tl.inputs.streams import Numbers, Source, by_length
 from tl.metrics.catalogue import Metric
-from tl.metrics.measured import compute_metrics
+from tl.metrics.measured import Measured, compute_metrics
 from tl.place import Share
-from tl.space import Space
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """A model's outputs (N, C) for a split, with targets and ids, in the order of the split."""
+    """What evaluation keeps of a model's outputs for a split, with the ids, in the order of the split."""
 
-    outputs: Tensor
-    targets: Tensor
+    kept: Kept
     ids: tuple[str, ...]
 
-    def scores(self, model: Model, temperature: float = 1.0) -> npt.NDArray[np.float64]:
-        """Probabilities (N, C), or numbers (N, K) in raw units."""
-        scores = model.head.scores(self.outputs.to(model.head.mean.device), temperature)
-        return np.asarray(scores.double().cpu().numpy())
+    def measured(self, model: Model, temperature: float = 1.0) -> Measured:
+        """What metrics see of the split, where logits are divided by the temperature."""
+        return model.task.measured(model.head, self.kept, temperature)
 
     def metrics(self, model: Model, temperature: float = 1.0) -> dict[str, float]:
-        """The value of every metric for the model's kind of output."""
-        return compute_metrics(measured(model.head.space, self.scores(model, temperature), self.targets.numpy()))
+        """The value of every metric of the model's task."""
+        return compute_metrics(self.measured(model, temperature))
 
 
 class Evaluator:
@@ -45,41 +42,79 @@ class Evaluator:
         self.batch, self.share, self.device = batch, share, device
 
     def outputs(self, model: Model, items: Source) -> Outputs:
-        """The model's outputs for every sample."""
-        outputs, targets = self._run(model, items, model)
-        return Outputs(outputs, targets, tuple(items.samples.ids))
+        """What is kept of the model's outputs for every sample."""
+        task, samples = model.task, items.samples
+
+        def keep(output: Tensor, batch: Batch, numbers: Numbers) -> Kept:
+            return task.keep(model.head, output, batch.y, samples.take(numbers))
+
+        kept = self._run(model, items, model, keep)
+        return Outputs(kept, tuple(samples.ids))
 
     def features(self, model: Model, items: Source) -> tuple[Tensor, Tensor]:
-        """The features (N, dim) after the adapter, and the targets."""
-        return self._run(model, items, _Features(model))
+        """The features (M, dim) after the adapter of every single target of every sample, and the targets (M, ...)."""
+        task = model.task
+        if task.reads == "pooled":
+            return self._run(model, items, _Features(model), lambda f, batch, _: Kept(f.cpu(), batch.y.cpu()))[:2]
+
+        def flat(features: Tensor, batch: Batch, _: Numbers) -> Kept:
+            pairs = [task.flat(one, target) for one, target in zip(features.cpu(), batch.y.cpu(), strict=True)]
+            return Kept(torch.zeros(len(pairs)), torch.zeros(len(pairs)), tuple(pairs))
+
+        found = self._run(model, items, _Features(model), flat).answers
+        return torch.cat([one for one, _ in found]), torch.cat([target for _, target in found])
 
     @torch.no_grad()
-    def _run(self, model: Model, items: Source, forward: torch.nn.Module) -> tuple[Tensor, Tensor]:
+    def _run(
+        self,
+        model: Model,
+        items: Source,
+        forward: torch.nn.Module,
+        keep: Callable[[Tensor, Batch, Numbers], Kept],
+    ) -> Kept:
         was_training = model.training
         model.eval()
         order, batches = by_length(items, self.batch, self.share)
         places = (torch.from_numpy(order) - self.share.rank) // self.share.world
-        outputs, targets, done = *_nothing(model), 0
+        (rows, truth, _), done = model.task.nothing(model.head), 0
+        answers: list[Any] = [None] * len(order)
         for batch in batches:
             moved = batch.to(self.device)
-            found = forward(moved.x, moved.start).float().cpu()
+            numbers = order[done : done + len(batch.y)]
+            found = keep(forward(moved.x, moved.start).float(), moved, numbers)
             if not done:  # only the first batch tells how wide the rows are
-                outputs, targets = (one.new_empty((len(order), *one.shape[1:])) for one in (found, batch.y))
-            here = places[done : done + len(found)]
-            outputs[here], targets[here], done = found, batch.y, done + len(found)
+                rows, truth = (one.new_empty((len(order), *one.shape[1:])) for one in found[:2])
+            here = places[done : done + len(numbers)]
+            rows[here], truth[here], done = found.rows, found.truth, done + len(numbers)
+            for place, answer in zip(here.tolist(), found.answers, strict=bool(found.answers)):
+                answers[place] = answer
         model.train(was_training)
-        return self._gather(outputs, len(items)), self._gather(targets, len(items))
+        said = answers if any(answer is not None for answer in answers) else []
+        whole, true = (self._gather(one, len(items)) for one in (rows, truth))
+        return Kept(whole, true, tuple(self._gather_list(said, len(items))))
 
     def _gather(self, own: Tensor, n: int) -> Tensor:
         if self.share.world == 1:
             return own
-        parts: list[Tensor | None] = [None] * self.share.world
-        torch.distributed.all_gather_object(parts, own)
         whole = torch.empty((n, *own.shape[1:]), dtype=own.dtype)
-        for rank, part in enumerate(parts):
-            assert part is not None
+        for rank, part in enumerate(self._parts(own)):
             whole[rank :: self.share.world] = part
         return whole
+
+    def _gather_list(self, own: list[Any], n: int) -> list[Any]:
+        if self.share.world == 1:
+            return own
+        whole: list[Any] = [None] * n
+        parts = self._parts(own)
+        for rank, part in enumerate(parts):
+            if part:
+                whole[rank :: self.share.world] = part
+        return whole if any(parts) else []
+
+    def _parts(self, own: Any) -> list[Any]:
+        parts: list[Any] = [None] * self.share.world
+        torch.distributed.all_gather_object(parts, own)
+        return parts
 
 
 class _Features(torch.nn.Module):
@@ -91,15 +126,8 @@ class _Features(torch.nn.Module):
         return self.model.features(x, start)
 
 
-def _nothing(model: Model) -> Sequence[Tensor]:
-    space = model.head.space
-    return torch.empty(0, space.dim), model.head.family.no_target(space.dim)
-
-
-def best_metric(name: str, space: Space) -> Metric:
-    """The metric that picks the best checkpoint; TLError where this kind of output does not have the named metric."""
-    answers = MEASURED[space.kind]
-    if name == "auto":
-        name = answers.main
-    answers.check_metric(name, space.dim)
-    return answers.catalogue[name]
+def best_metric(name: str, task: Task) -> Metric:
+    """The metric that picks the best checkpoint; TLError where the task does not have the named metric."""
+    if name != "auto":
+        task.measures.check_metric(name, task.space.dim)
+    return task.measures.catalogue[task.measures.main if name == "auto" else name]

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tl.evaluation.measured import MEASURED
+from tl.components.task.classification import Classification
+from tl.components.task.multi_label import MultiLabel
+from tl.components.task.regression import Regression
 from tl.metrics import catalogue
 from tl.metrics.calibration import Array
 from tl.metrics.measured import compute_metrics
 from tl.metrics.weighted import Statistic
 from tl.space import Kind
+
+MEASURED = {task.gives: task.measures for task in (Classification, MultiLabel, Regression)}
 
 
 def metric_names(kind: Kind, outputs: int | None = None) -> list[str]:

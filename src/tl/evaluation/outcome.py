@@ -13,40 +13,34 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from tl.components.model import Model
 from tl.components.sample import Sample
+from tl.components.task.base import Table, Task
+from tl.components.task.judged import Kept
 from tl.disk.folder import Folder, refuse_link, replacing, write_whole
 from tl.errors import TLError
 from tl.evaluation.evaluator import Outputs
-from tl.evaluation.measured import measured
 from tl.inputs.items import Items
-from tl.metrics.classification import THRESHOLD
 from tl.metrics.intervals import Interval, intervals
-from tl.metrics.measured import compute_metrics
+from tl.metrics.measured import Measured, compute_metrics
 from tl.metrics.units import independent_units
 from tl.run.disk import writing
-from tl.space import Space
-
-MOST_COLUMNS = 1000
-"""A run's own tables of predictions have a column for each class only up to this number of classes."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`scores` are probabilities (N, C) or numbers (N, K); `raw` are the same scores before temperature scaling.
+    """What is kept of a split's outputs; what metrics see of it, also before temperature scaling (`raw`).
 
     `caution` says why the values are not to be taken at their word; '' where nothing is known against them.
     """
 
     split: str
-    space: Space
+    task: Task
     samples: Sequence[Sample]
-    scores: npt.NDArray[np.float64]
-    raw: npt.NDArray[np.float64]
-    targets: npt.NDArray[Any]
+    kept: Kept
+    temperature: float
+    found: Measured
+    raw: Measured
     values: dict[str, float]
     intervals: dict[str, Interval]
     caution: str = ""
@@ -68,56 +62,28 @@ class Outcome:
             return f"fails on {self.split}, where {metric} is {self.intervals[metric].missing}"
         return f"holds on {self.split}"
 
-    def rows(self, most: float = math.inf) -> tuple[list[str], list[list[Any]]]:
-        """A header, and for each sample its id, its target, the prediction and every score.
-
-        Where there are more than `most` classes, only the scores of the true and the predicted class.
-        """
-        names = list(self.space.names)
-        if self.space.kind == "number":
-            header = ["id", *(f"true_{n}" for n in names), *(f"predicted_{n}" for n in names)]
-            rows = [[s.id, *t, *p] for s, t, p in zip(self.samples, self.targets, self.scores, strict=True)]
-            return header, rows
-        answered, scores, columns = decisions(self.space, self.scores), self.scores, [f"p_{name}" for name in names]
-        if len(names) > most and self.space.kind == "single":
-            both = np.stack([self.targets.astype(np.int64), answered], axis=1)
-            scores, columns = np.take_along_axis(scores, both, axis=1), ["p_true", "p_predicted"]
-        true, predicted = ([self._labels(one) for one in some] for some in (self.targets, answered))
-        rows = [[s.id, t, p, *q] for s, t, p, q in zip(self.samples, true, predicted, scores.tolist(), strict=True)]
-        return ["id", "true", "predicted", *columns], rows
-
-    def _labels(self, answer: Any) -> str:
-        if self.space.kind == "single":
-            return self.space.names[int(answer)]
-        return ";".join(name for name, on in zip(self.space.names, answer, strict=True) if on)
+    def rows(self, most: float = math.inf) -> Table:
+        """A header, and for each sample its id, its target, the prediction and scores, of up to `most` outputs each."""
+        return self.task.table(self.samples, self.kept, self.found, most)
 
 
-def decisions(space: Space, scores: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
-    """The predictions: class numbers (N,), 0/1 decisions at `THRESHOLD` (N, C), or the numbers themselves."""
-    if space.kind == "single":
-        return np.asarray(scores.argmax(-1))
-    return (scores >= THRESHOLD).astype(int) if space.kind == "multi" else scores
-
-
-def outcome(split: str, model: Model, items: Items, found: Outputs, temperature: float, resamples: int) -> Outcome:
+def outcome(split: str, model: Model, items: Items, outputs: Outputs, temperature: float, resamples: int) -> Outcome:
     """The outcome of a model's outputs over a split, with 95 % intervals over groups of samples where there are any.
 
     `resamples` as `intervals` takes it.
     """
-    space, targets = items.task.space, found.targets.numpy()
-    scores = found.scores(model, temperature)
-    seen = measured(space, scores, targets)
+    found = outputs.measured(model, temperature)
     units = independent_units([sample.group for sample in items.samples])
-    values, bounds = compute_metrics(seen), intervals(seen, units, resamples=resamples)
-    return Outcome(split, space, items.samples, scores, found.scores(model), targets, values, bounds)
+    values, bounds = compute_metrics(found), intervals(found, units, resamples=resamples)
+    raw = outputs.measured(model)
+    return Outcome(split, model.task, items.samples, outputs.kept, temperature, found, raw, values, bounds)
 
 
 def with_caution(found: Outcome) -> Outcome:
     """The outcome of a run on a split of its own; the validation split chose what it judges."""
     if found.split != "val":
         return found
-    tempered = not np.array_equal(found.scores, found.raw)
-    what = "checkpoint and the temperature were" if tempered else "checkpoint was"
+    what = "checkpoint and the temperature were" if found.temperature != 1 else "checkpoint was"
     return replace(found, caution=f"the {what} chosen on this split, so its values are likely too good")
 
 

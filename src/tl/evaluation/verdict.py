@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
-
-from tl.evaluation.measured import measured
-from tl.evaluation.outcome import Outcome, decisions
+from tl.evaluation.outcome import Outcome
 from tl.metrics.guessing import compare
 from tl.metrics.measured import Prior
 from tl.metrics.units import independent_units
@@ -27,7 +22,7 @@ def verdict_of(metric: str, judged: Outcome, known: Prior) -> Verdict:
         missing=missing,
         n=len(judged.samples),
         versus=versus_guessing(metric, judged, known),
-        never=tuple(never_answered(judged)),
+        never=tuple(judged.task.never_answered(judged.found)),
         caution=judged.caution,
     )
 
@@ -35,9 +30,8 @@ def verdict_of(metric: str, judged: Outcome, known: Prior) -> Verdict:
 def versus_guessing(metric: str, judged: Outcome, known: Prior) -> Versus | None:
     """The metric against the best guess for it; where there is no best guess, the default metric against its own."""
     units = independent_units([sample.group for sample in judged.samples])
-    seen = measured(judged.space, judged.scores, judged.targets)
-    for name in (metric, seen.main):
-        found = compare(seen, name, units, known)
+    for name in (metric, judged.found.main):
+        found = compare(judged.found, name, units, known)
         if found is not None:
             low, high = finite(found.low), finite(found.high)
             return Versus(
@@ -50,18 +44,3 @@ def versus_guessing(metric: str, judged: Outcome, known: Prior) -> Versus | None
                 missing=found.missing,
             )
     return None
-
-
-def never_answered(judged: Outcome) -> Iterator[tuple[str, int]]:
-    """Classes or labels that occur and are never answered, with how often they occur; the most frequent ones first."""
-    space = judged.space
-    if space.kind == "number" or not len(judged.samples):
-        return
-    answered = decisions(space, judged.scores)
-    if space.kind == "single":
-        support, said = (np.bincount(some.astype(np.intp), minlength=space.dim) for some in (judged.targets, answered))
-    else:
-        support, said = judged.targets.sum(axis=0), answered.sum(axis=0)
-    for i in np.argsort(-support, kind="stable"):
-        if support[i] and not said[i]:
-            yield space.names[int(i)], int(support[i])

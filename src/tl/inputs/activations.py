@@ -190,8 +190,8 @@ class Activations:
         for cut, count in reads.counts.items():
             size = stages[cut - 1].bytes * len(request.draws) / (2 if self.rounds else 1)
             what = f"{request.name}, stored where {_depth_in_words(cut, self.model)} ends"
-            # Pooled features are small, and the next run reads them too. A later phase's cut needs no pass of its own.
-            expected = count + (cut == len(stages)) + (cut != reads.cut)
+            # What the head reads is read by the next run too. A later phase's cut needs no pass of its own.
+            expected = count + (cut == self.model.end) + (cut != reads.cut)
             if not self.keeper.cache.fits(total + int(size)):
                 self.keeper.tell_size(what, size)
             elif self.rules.use == "always" or cost.saved(stages[:cut], expected, self.place.device) > 0:

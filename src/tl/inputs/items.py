@@ -14,8 +14,9 @@ from PIL.Image import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from tl.batch import Batch, Inputs
+from tl.batch import Batch, Inputs, Targets
 from tl.components.augment.base import Augment
+from tl.components.columns import Ragged
 from tl.components.picture import open_image, row_to_image
 from tl.components.preprocess import ImagePreprocess, Preprocess, TextPreprocess
 from tl.components.sample import Picture, Sample, Samples
@@ -96,8 +97,11 @@ class Items(Reader):
         return self.augment is None or self.augment.deterministic
 
     @cached_property
-    def targets(self) -> Tensor:  # type: ignore[override]
-        return torch.from_numpy(self.task.targets(self.samples))
+    def targets(self) -> Targets:  # type: ignore[override]
+        found = self.task.targets(self.samples, self._offsets())
+        if isinstance(found, Ragged):
+            return Targets(torch.from_numpy(found.values), found.ends.tolist())
+        return Targets(torch.from_numpy(found))
 
     @cached_property
     def lengths(self) -> tuple[int, ...] | None:
@@ -110,6 +114,12 @@ class Items(Reader):
             f"{self._tokens.cut} of {len(self)} texts have more than {self.preprocess.max_length} tokens: "
             "what comes after those is not read (backbone.max_length)."
         )
+
+    def _offsets(self) -> Iterator[Sequence[tuple[int, int]]]:
+        """The first and the last character of every token of each text; empty for pictures."""
+        match self.preprocess:
+            case TextPreprocess():
+                yield from self.preprocess.offsets(cast("Sequence[str]", self.samples.inputs))
 
     @cached_property
     def _tokens(self) -> Tokens:
@@ -153,7 +163,7 @@ class Items(Reader):
         return open_image(picture if self._hashed is None else self._hashed.read(number, picture), min_side)
 
     def _item(self, number: int) -> Item:
-        target = self.targets[number]
+        target = self.targets.one(number)
         match self.preprocess:
             case ImagePreprocess():
                 image = self.picture(number)
@@ -172,7 +182,7 @@ class Items(Reader):
 
     def collate(self, items: list[Item]) -> Batch:
         """Items as one batch; texts are padded to the longest of them, and a mask marks the real tokens."""
-        y = torch.stack([item.target for item in items])
+        y = self.targets.joined([item.target for item in items])
         match self.preprocess:
             case ImagePreprocess():
                 return Batch(Inputs(torch.stack([item.values for item in items])), y)
@@ -194,7 +204,7 @@ class CroppedPictures(Reader):
 
         preprocess = cast(ImagePreprocess, self.items.preprocess)
         crops = [pil_to_tensor(preprocess.crop(self.items.picture(draw.number))) for draw in draws]
-        return Batch(Inputs(torch.stack(crops)), self.targets[[draw.number for draw in draws]])
+        return Batch(Inputs(torch.stack(crops)), self.targets.take([draw.number for draw in draws]))
 
 
 class CachedPictures(Reader):
@@ -207,4 +217,4 @@ class CachedPictures(Reader):
     def batch(self, draws: list[Draw]) -> Batch:
         numbers = [draw.number for draw in draws]
         pixels = channels_first(self.rows.take(numbers))
-        return Batch(Inputs(self.preprocess.normalise(pixels)), self.targets[numbers])
+        return Batch(Inputs(self.preprocess.normalise(pixels)), self.targets.take(numbers))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tl.batch import Batch
+from tl.batch import Batch, Targets
 from tl.components.sample import Samples
 from tl.place import Share
 from tl.rng import derive, seeded
@@ -62,8 +62,8 @@ class EachOnce(Sequence[Draw]):
 class Piece(NamedTuple):
     """The part of a step's batch that a device takes at once.
 
-    `weight` is the piece's share of the samples of the whole batch over all processes; `size` counts the piece's
-    images or real tokens.
+    `weight` is the piece's share of the targets of the whole batch over all processes: of its samples, where each has
+    one. `size` counts the piece's images or real tokens.
     """
 
     batch: Batch
@@ -74,8 +74,8 @@ class Piece(NamedTuple):
 class Source(ABC):
     """Samples that can be read in batches, each sample by its number."""
 
-    targets: Tensor
-    """The targets of all samples, as a head takes them."""
+    targets: Targets
+    """The targets of all samples, as the task's loss takes them."""
 
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
@@ -226,7 +226,14 @@ class Stream:
         if self.source.mixes_samples:
             with seeded(derive(self.order.seed, "mix", step, self.share.rank, number)):
                 moved = self.source.mixed(moved)
-        return Piece(moved, len(draws) / self.batch, sum(self._sizes(draws)))
+        return Piece(moved, self._weight(draws, step), sum(self._sizes(draws)))
+
+    def _weight(self, draws: list[Draw], step: int) -> float:
+        counts = self.source.targets.counts
+        if counts is None:
+            return len(draws) / self.batch
+        whole = int(counts[self.order.numbers(step * self.batch, (step + 1) * self.batch)].sum())
+        return int(counts[[draw.number for draw in draws]].sum()) / max(1, whole)
 
     def _sizes(self, draws: list[Draw]) -> list[int]:
         lengths = self.source.lengths

@@ -90,7 +90,7 @@ class Supply:
         """The training samples as pooled features, for the head to start from; one pass serves all coming phases."""
         plain = all(stream.source.fixed for stream in self.streams.values() if isinstance(stream.source, Items))
         spans = self.plan.spans if plain and self.plan.precision == "no" else ()
-        cuts = [self.model.depth, *(self.model.cut(span.phase.train) for span in spans)]
+        cuts = [self.model.end, *(self.model.cut(span.phase.train) for span in spans)]
         epoch = self.streams["train"].epoch
         passes = [1.0, *((span.stop - span.start) / epoch for span in spans)]
         return self.activations.source("train", items, reads_of(cuts, passes))

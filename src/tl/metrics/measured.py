@@ -32,6 +32,11 @@ class Prior:
     mean: Floats
     median: Floats
 
+    @classmethod
+    def of_nothing(cls) -> Prior:
+        """Where guesses need not know anything."""
+        return cls(np.zeros(0), np.zeros(0), np.zeros(0))
+
 
 class Measured(ABC):
     """The answers to n judged samples, and the truth.

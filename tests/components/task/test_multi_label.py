@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -10,6 +11,7 @@ from tests.built import option
 from tests.components.data.listed import row
 from tests.tasks import task_of
 from tl.components.sample import Samples
+from tl.components.task.pooled import Pooled
 from tl.errors import TLError
 from tl.space import Space
 
@@ -33,3 +35,9 @@ def test_the_loss_is_the_binary_cross_entropy_with_the_tasks_smoothing() -> None
     output, target = torch.tensor([[2.0, -1.0, 0.5]]), torch.tensor([[1.0, 0.0, 1.0]])
     wanted = binary_cross_entropy_with_logits(output, 0.8 * target + 0.1)
     torch.testing.assert_close(task.loss(head, output, target), {"task": wanted})
+
+
+def test_labels_are_on_from_a_half_on() -> None:
+    task = task_of(SPACE)
+    assert isinstance(task, Pooled)
+    assert task.decide(np.array([[0.5, 0.49, 0.0], [0.51, 0.55, 1.0]])).tolist() == [[1, 0, 0], [1, 1, 1]]

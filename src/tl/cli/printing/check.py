@@ -25,7 +25,7 @@ def checked_as_json(checked: Checked, timing: Timing | None) -> dict[str, Any]:
     return {
         "ok": True,
         "name": checked.recipe.name,
-        "kind": checked.data.space.kind,
+        "kind": checked.data.target,
         "modality": checked.data.modality,
         "counts": checked.findings.counts,
         "notes": [*checked.recipe.notes, *checked.data.notes],

@@ -15,14 +15,16 @@ def print_predictions(predictions: Iterable[Mapping[str, Any]], top: int) -> Non
     for name in ("input", "answer", "scores"):
         table.add_column(name, overflow="fold")
     for prediction in predictions:
-        best = sorted(prediction["scores"].items(), key=lambda pair: -pair[1])[:top]
+        best = sorted(prediction.get("scores", {}).items(), key=lambda pair: -pair[1])[:top]
         scores = "  ".join(f"{name} {number_cell(value)}" for name, value in best)
         table.add_row(prediction["input"], _answer(prediction["predicted"]), scores)
     Screen(highlight=False, markup=False, emoji=False).print(table)
 
 
 def _answer(predicted: Any) -> str:
-    """One class as it is; several classes or numbers in a row."""
+    """One class as it is; several classes, numbers or things in a row, of a thing the words that describe it."""
     if isinstance(predicted, str):
         return predicted
-    return ", ".join(number_cell(x) if isinstance(x, float) else str(x) for x in predicted) or "none"
+    if isinstance(predicted, Mapping):
+        return " ".join(value for value in predicted.values() if isinstance(value, str))
+    return ", ".join(number_cell(x) if isinstance(x, float) else _answer(x) for x in predicted) or "none"

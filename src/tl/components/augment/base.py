@@ -9,16 +9,18 @@ from torch import Tensor
 
 from tl.batch import Batch
 from tl.components.preprocess import Modality, Preprocess
-from tl.space import Space
+from tl.space import Form, Space
 
 
 class Augment(ABC):
     """The base class of augmentations. `modality` is the type of input that an option takes; None means both.
+    `forms` are the forms of features whose targets it leaves in place.
 
     Random numbers come from torch's global generator, which the caller seeds for each sample and each batch.
     """
 
     modality: ClassVar[Modality | None] = None
+    forms: ClassVar[tuple[Form, ...]] = ("pooled",)
 
     @property
     @abstractmethod

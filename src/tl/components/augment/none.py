@@ -6,6 +6,7 @@ from typing import Any, ClassVar, final
 
 from tl.components.augment.base import Augment
 from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
+from tl.space import Form
 
 
 @final
@@ -13,6 +14,7 @@ class NoAugment(Augment):
     """Training samples look as they do in evaluation: the centre crop of an image, a text unchanged."""
 
     modality: ClassVar[Modality | None] = None
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens")
 
     @property
     def deterministic(self) -> bool:

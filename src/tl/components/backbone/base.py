@@ -39,9 +39,9 @@ class Backbone(nn.Module, ABC):
     def pool(self, x: Inputs) -> Tensor:
         """The last stage's activation to features (B, dim); pooling has no parameters."""
 
-    def forward(self, x: Inputs, start: int = 0) -> Tensor:
-        """Features (B, dim); at `start` = depth the inputs are the features already."""
-        return self.between(x, start, self.depth).values
+    def forward(self, x: Inputs, start: int = 0, stop: int | None = None) -> Tensor:
+        """Features (B, dim), or the activation at `stop`; at `start` = depth the inputs are the features already."""
+        return self.between(x, start, self.depth if stop is None else stop).values
 
     def between(self, x: Inputs, start: int, stop: int) -> Inputs:
         """Run stages start..stop-1, of which pooling may be the last: `stop` may be `depth`."""

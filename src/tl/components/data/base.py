@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal, Protocol, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from tl.components.columns import Ragged
 from tl.components.data.order import natural_order
 from tl.components.preprocess import Modality
 from tl.components.sample import Picture, Sample, Samples
 from tl.errors import MachineFault, TLError
-from tl.space import Space
+from tl.metrics.measured import Measured
+from tl.space import Form, Space
 
 LABELLED_SPLITS = ("train", "val", "test")
 Purpose = Literal["training", "evaluation", "prediction"]
@@ -66,7 +68,22 @@ class Predicted(Protocol):
     def has_classes(self) -> bool: ...
 
     @property
+    def measures(self) -> type[Measured]: ...
+
+    @property
+    def weighs(self) -> bool: ...
+
+    @property
+    def reads(self) -> Form: ...
+
+    @property
+    def word(self) -> str: ...
+
+    @property
     def noun(self) -> str: ...
+
+    @property
+    def counted(self) -> tuple[str, ...]: ...
 
     def choose(self, samples: Samples, classes: Sequence[str]) -> Samples: ...
 
@@ -74,7 +91,7 @@ class Predicted(Protocol):
 
     def fit(self, names: tuple[str, ...], train: Samples, common: Common) -> Space: ...
 
-    def targets(self, samples: Samples) -> npt.NDArray[Any]: ...
+    def targets(self, samples: Samples) -> npt.NDArray[Any] | Ragged: ...
 
 
 @dataclass(frozen=True)

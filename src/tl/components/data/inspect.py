@@ -63,7 +63,7 @@ def count(data: Data) -> dict[str, dict[str, int]]:
     for split, rows in data.splits.items():
         counts = class_counts(rows)
         labelled = data.task.has_classes and has_target(rows).any()
-        found[split] = {name: counts[name] for name in data.space.names} if labelled else {"samples": len(rows)}
+        found[split] = {name: counts[name] for name in data.task.counted} if labelled else {"samples": len(rows)}
     return found
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tl.components.columns import Codes, Numbers, one_value
 from tl.components.data.base import LABELLED_SPLITS
 from tl.components.data.order import natural_key
-from tl.components.sample import Samples, Target
+from tl.components.sample import Annotation, Samples, Target
 from tl.errors import TLError, did_you_mean
 
 SplitLists = dict[str, Samples]
@@ -22,9 +22,12 @@ SplitLists = dict[str, Samples]
 
 
 def names_of(target: Target) -> tuple[str, ...]:
-    """The class names in a target; empty for numbers and unknown targets."""
-    if isinstance(target, str):
-        return (target,)
+    """The class names in a target, each once; empty for numbers and unknown targets."""
+    match target:
+        case str():
+            return (target,)
+        case Annotation():
+            return target.names
     return tuple(name for name in target or () if isinstance(name, str))
 
 
@@ -37,6 +40,12 @@ def class_counts(samples: Samples) -> Counter[str]:
                 for name in names_of(target):
                     found[name] += count
     return found
+
+
+def label_counts(names: Sequence[str], parts: Sequence[Samples]) -> tuple[npt.NDArray[np.float64], int]:
+    """How many samples of all parts have each of these classes or labels (C,), and how many have a target."""
+    found: Counter[str] = sum(map(class_counts, parts), Counter())
+    return np.array([float(found[name]) for name in names]), sum(int(has_target(part).sum()) for part in parts)
 
 
 def with_missing(samples: Samples, words: Sequence[str]) -> Samples:
@@ -63,20 +72,21 @@ def strata(samples: Samples) -> Codes[str]:
 
 def with_classes(samples: Samples, classes: Sequence[str]) -> Samples:
     """The samples of these classes, and those without a target; TLError for a class that no sample has."""
-    _check_chosen(samples, classes)
+    check_chosen(samples, classes)
     assert isinstance(samples.targets, Codes)
     return samples.chosen(samples.targets.rows_of(lambda t: t in classes, without_value=True))
 
 
 def with_labels(samples: Samples, classes: Sequence[str]) -> Samples:
     """All samples, each with those of its labels that are among these; TLError for a label that no sample has."""
-    _check_chosen(samples, classes)
+    check_chosen(samples, classes)
     assert isinstance(samples.targets, Codes)
     kept = samples.targets.mapped(lambda t: tuple(name for name in names_of(t) if name in classes))
     return replace(samples, targets=kept)
 
 
-def _check_chosen(samples: Samples, classes: Sequence[str]) -> None:
+def check_chosen(samples: Samples, classes: Sequence[str]) -> None:
+    """TLError for a class of data.classes that no sample has."""
     known = class_counts(samples)
     for name in classes:
         if name not in known:

@@ -49,7 +49,8 @@ def usual_style(kind: str) -> Style:
 
 
 @contextmanager
-def _lines(file: Path, encoding: str) -> Iterator[Iterator[str]]:
+def text_lines(file: Path, encoding: str) -> Iterator[Iterator[str]]:
+    """The lines of a text file, packed or not; TLError where it is not of this encoding."""
     with unpacked(file) as stream, io.TextIOWrapper(stream, encoding, newline="\n") as text:
         try:
             yield text
@@ -72,7 +73,7 @@ def style_of(
     of the file's ending. The quotes of a TSV file count where all its rows are well formed so.
     """
     usual, found = usual_style(kind), encoding_of(file, encoding)
-    with _lines(file, found) as lines:
+    with text_lines(file, found) as lines:
         start = [*islice(lines, _LOOKED_AT)]
     quote = usual.quote if quoting == "auto" else _QUOTES.get(quoting)
     if delimiter == "auto":
@@ -103,10 +104,10 @@ def _fit(
 def _quoted_throughout(file: Path, encoding: str, delimiter: str) -> bool:
     """Whether fields are quoted as in RFC 4180: some are, and every row is well formed and as long as the first."""
     quoted = re.compile(f'(^|{re.escape(delimiter)})"')
-    with _lines(file, encoding) as lines:
+    with text_lines(file, encoding) as lines:
         if not any('"' in line and quoted.search(line) for line in lines):
             return False
-    with _lines(file, encoding) as lines, _long_fields():
+    with text_lines(file, encoding) as lines, _long_fields():
         try:
             return len({len(row) for row in csv.reader(lines, delimiter=delimiter, strict=True) if row}) == 1
         except csv.Error:
@@ -128,7 +129,7 @@ def rows_of(file: Path, style: Style, width: int | None) -> Iterator[tuple[int, 
     `width` is the number of columns where the file has no header.
     """
     name, start = short_path(file), 1
-    with _lines(file, style.encoding) as lines, _long_fields():
+    with text_lines(file, style.encoding) as lines, _long_fields():
         if style.quote:
             reader = csv.reader(lines, delimiter=style.delimiter, quotechar=style.quote, strict=True)
         else:

@@ -87,8 +87,10 @@ def _check(common: Common, task: Predicted) -> None:
         raise TLError("data.per_class counts samples of a class, but here they have no single one: use data.limit.")
     if common["balance"] == "sampling" and not task.one_class:
         raise TLError("data.balance=sampling needs one class for each sample: use data.balance=none here.")
-    if common["balance"] == "weights" and not task.has_classes:
-        raise TLError("data.balance=weights weighs classes, but the targets here are numbers: use data.balance=none.")
+    if common["balance"] == "weights" and not task.weighs:
+        raise TLError(
+            f"data.balance=weights weighs classes, but the targets here are {task.word}: use data.balance=none."
+        )
 
 
 def _judged_on_val(splits: Codes[str]) -> Codes[str]:

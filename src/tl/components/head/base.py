@@ -13,7 +13,7 @@ from tl.errors import TLError
 from tl.family import Figures, LossOptions, family_of
 from tl.recipe.registry import options
 from tl.recipe.signature import literal
-from tl.space import Space
+from tl.space import Form, Space
 
 
 class Common(TypedDict):
@@ -29,11 +29,13 @@ class Head(nn.Module, ABC):
 
     With `standardize`, each feature is centred and scaled by its mean and deviation over the training set. `fit` sets
     both once; before that, and without `standardize`, features pass unchanged. `kinds` are the output spaces that a
-    head can answer in. `starts` are the values of head.init that a head offers, the best last; each is a rule that sets
-    the parameters before training. `auto` is the best start, but random after `from_scratch`.
+    head can answer in, `forms` the forms of features that it reads: one that acts on the last axis reads tokens too.
+    `starts` are the values of head.init that a head offers, the best last; each is a rule that sets the parameters
+    before training. `auto` is the best start, but random after `from_scratch`.
     """
 
     kinds: ClassVar[tuple[str, ...]]
+    forms: ClassVar[tuple[Form, ...]] = ("pooled",)
     starts: ClassVar[tuple[str, ...]]
     mean: Tensor
     std: Tensor

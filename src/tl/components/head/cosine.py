@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from tl import functional
 from tl.components.head.base import Common, Head
-from tl.space import Space
+from tl.space import Form, Space
 
 
 @final
@@ -22,6 +22,7 @@ class Cosine(Head):
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single",)
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens")
     starts: ClassVar[tuple[str, ...]] = ("random", "class_means")
 
     def __init__(

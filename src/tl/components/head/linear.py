@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tl import functional
 from tl.components.head.base import Common, Head
-from tl.space import Space
+from tl.space import Form, Space
 
 STRENGTHS = [10 ** (half / 2) for half in range(-4, 5)]
 
@@ -28,6 +28,7 @@ class Linear(Head):
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens")
     starts: ClassVar[tuple[str, ...]] = ("random", "class_means", "logistic", "ridge")
 
     def __init__(self, dim_in: int, space: Space, **common: Unpack[Common]) -> None:

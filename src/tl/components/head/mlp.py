@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Unpack, final
 from torch import Tensor, nn
 
 from tl.components.head.base import Common, Head
-from tl.space import Space
+from tl.space import Form, Space
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
@@ -18,6 +18,7 @@ class Mlp(Head):
     """Hidden layers, each with activation and dropout, then an optional linear bottleneck, then the outputs."""
 
     kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens")
     starts: ClassVar[tuple[str, ...]] = ("random",)
 
     def __init__(

@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 from tl.batch import Streams
 from tl.components.model import Model
+from tl.space import Form
 
 
 class Method(nn.Module, ABC):
     """Sees one batch of each of its `streams` in a step. Its own parameters learn in every phase, at the head's rate.
+
+    `forms` are the forms of features that it works on.
 
     `loss` may read the model's weights. Where it changes them for a while (a sharpness-aware step, meta-learning, a
     moving average), it must compute every gradient that needs the changed weights itself, and then put the old weights
@@ -23,6 +26,7 @@ class Method(nn.Module, ABC):
     """
 
     streams: ClassVar[tuple[str, ...]] = ("train",)
+    forms: ClassVar[tuple[Form, ...]] = ("pooled",)
     progress: Tensor
 
     def __init__(self) -> None:

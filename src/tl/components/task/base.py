@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypedDict
 
 import numpy.typing as npt
 
+from tl.components.columns import Ragged
 from tl.components.data.base import Common as DataCommon
 from tl.components.data.labels import SplitLists, label_map, names_of, with_classes
-from tl.components.sample import Samples, Target
+from tl.components.sample import Sample, Samples, Target
+from tl.components.task.judged import Judged, Kept
 from tl.errors import TLError, did_you_mean
 from tl.family import LossOptions
-from tl.space import Kind, Space
+from tl.metrics.measured import Measured, Prior
+from tl.report.blocks import Section
+from tl.space import Form, Kind, Space
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tl.components.head.base import Head
+
+
+Offsets = Iterable[Sequence[tuple[int, int]]]
+"""For each text the characters (begin, end) of its tokens."""
+
+
+MOST_COLUMNS = 1000
+"""A table of answers has a column for each class only up to this number of classes."""
+
+
+class Table(NamedTuple):
+    """The names of columns, and rows of as many values."""
+
+    header: list[str]
+    rows: list[list[Any]]
 
 
 class Common(TypedDict):
@@ -33,8 +52,7 @@ class Task(ABC):
 
     `takes` is the kind of target that the data must give, and `word` what each sample then has, as messages say it.
     Where `usual` is true, `task: auto` means this task for such data. `gives` is the kind of the output space, `reads`
-    the form of the features that a head gets: one vector for each sample is `pooled`. `noun` is what one output stands
-    for: a class, a label, a number.
+    the form of the features that a head gets. `noun` is what is counted in the targets: classes, labels, numbers.
 
     Nothing here imports torch before there is a tensor: `tl check` must stay quick.
     """
@@ -42,13 +60,17 @@ class Task(ABC):
     takes: ClassVar[str]
     usual: ClassVar[bool]
     gives: ClassVar[Kind]
-    reads: ClassVar[Literal["pooled"]]
+    reads: ClassVar[Form]
     word: ClassVar[str]
     noun: ClassVar[str]
     one_class: ClassVar[bool]
     """True where each sample has exactly one class, so that samples can be counted and drawn by class."""
     has_classes: ClassVar[bool]
-    """True where targets hold names of classes, so that they can be counted, chosen and weighed."""
+    """True where targets hold names of classes, so that they can be counted and chosen."""
+    measures: ClassVar[type[Measured]]
+    """The type of answer, with its metrics."""
+    weighs: ClassVar[bool]
+    """True where data.balance=weights has a meaning."""
     space: Space
 
     def __init__(self, options: LossOptions) -> None:
@@ -79,23 +101,90 @@ class Task(ABC):
         """Set the space of a run that was trained before."""
         self.space = space
 
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The classes that targets are counted by; by default the names of the outputs."""
+        return self.space.names
+
     def check_known(self, target: Target) -> None:
         """TLError where a target names a class that was not learnt."""
-        strange = next((name for name in names_of(target) if name not in self.space.names), None)
+        strange = next((name for name in names_of(target) if name not in self.counted), None)
         if strange is not None:
-            raise TLError(f"The class '{strange}' is none that was learnt.{did_you_mean(strange, self.space.names)}")
+            raise TLError(f"The class '{strange}' is none that was learnt.{did_you_mean(strange, self.counted)}")
 
     @abstractmethod
-    def targets(self, samples: Samples) -> npt.NDArray[Any]:
-        """The targets (n, ...) of all samples as the loss takes them; TLError for a class that was not learnt."""
+    def targets(self, samples: Samples, offsets: Offsets = ()) -> npt.NDArray[Any] | Ragged:
+        """The targets (n, ...) of all samples as the loss takes them; TLError for a class that was not learnt.
 
-    @property
-    @abstractmethod
-    def unknown(self) -> float:
-        """What stands in a table of targets for that of a sample without one."""
+        `offsets` are the characters of each text's tokens, for tasks that read tokens.
+        """
 
     # Learning.
 
     def loss(self, head: Head, output: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Named terms of the loss, each a mean over the batch, whose sum is minimised; the default is the head's."""
         return {"task": head.loss(output, target)}
+
+    def flat(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (M, D) and targets (M, ...) of every single target of a batch, for a head's closed-form start."""
+        return features, target
+
+    # Judging.
+
+    def keep(self, head: Head, output: Tensor, target: Tensor, samples: Samples) -> Kept:
+        """What evaluation keeps of a batch's outputs; the default is the outputs and the targets."""
+        return Kept(output.float().cpu(), target.cpu())
+
+    def nothing(self, head: Head) -> Kept:
+        """What evaluation keeps of no sample."""
+        import torch
+
+        return Kept(torch.empty(0, self.space.dim), head.family.no_target(self.space.dim))
+
+    @abstractmethod
+    def measured(self, head: Head, kept: Kept, temperature: float = 1.0) -> Measured:
+        """What metrics see of the kept samples."""
+
+    def fit_temperature(self, head: Head, kept: Kept) -> float:
+        """The temperature that fits confidence to accuracy on these samples; 1 where there is none to fit."""
+        return 1.0
+
+    def prior(self, parts: Sequence[Samples]) -> Prior:
+        """What the true answers are like, from samples that are not judged: all that a guess may know."""
+        return Prior.of_nothing()
+
+    def lone_answer(self, found: Measured) -> str:
+        """The class that all samples are answered with, though they have several; '' where there is none."""
+        return ""
+
+    def never_answered(self, found: Measured) -> Iterator[tuple[str, int]]:
+        """Classes that occur and are never answered, with how often they occur; the most frequent ones first."""
+        return iter(())
+
+    # Answers, as tables and as plain data.
+
+    @abstractmethod
+    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> Table:
+        """For each sample its id, what is true, what is answered, and scores: one for each of up to `most` outputs."""
+
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """The columns of a file of answers, of which the first is the id."""
+
+    @abstractmethod
+    def cells(self, samples: Sequence[Sample], kept: Kept, found: Measured) -> Iterator[list[Any]]:
+        """For each sample the values of `columns`."""
+
+    @abstractmethod
+    def answers(self, samples: Sequence[Sample], kept: Kept, found: Measured) -> Iterator[dict[str, Any]]:
+        """For each sample what is answered, by name; `predicted` is always there."""
+
+    # The report.
+
+    @abstractmethod
+    def skill(self) -> str:
+        """What a model was to do, as the verdict says it; '' where there is nothing to tell apart."""
+
+    @abstractmethod
+    def findings(self, judged: Judged | None) -> list[Section]:
+        """The report's sections about single answers; `judged` is None where no split judges the run."""

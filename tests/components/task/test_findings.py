@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.tasks import outcome_of, task_of
 from tl.components.sample import Sample
-from tl.evaluation.findings import findings as findings_of
-from tl.evaluation.findings import skill
-from tl.evaluation.outcome import Outcome, decisions
+from tl.components.task.judged import Judged
+from tl.evaluation.outcome import Outcome
 from tl.report.blocks import Card, Gallery, Heatmap, Number, Reliability, Row, Scatter, Section, Share, Table, Words
 from tl.space import Kind, Space
 
@@ -21,11 +20,12 @@ MULTI = Space("multi", ("red", "big"))
 NUMBER = Space("number", ("price", "weight"), mean=(0.0, 0.0), std=(1.0, 1.0))
 
 
-findings = partial(findings_of, may_show=lambda _: True)
-
-
 def found(space: Space, one: Outcome | None, temperature: float | None = None, unfitted: str = "") -> list[Section]:
-    return findings(space, one, temperature, unfitted)
+    if one is None:
+        return task_of(space).findings(None)
+    return one.task.findings(
+        Judged(one.samples, one.kept, one.found, one.raw, temperature, unfitted, may_show=lambda _: True)
+    )
 
 
 def only(kind: type, section: Section) -> Any:
@@ -44,17 +44,8 @@ def said(section: Section) -> str:
     return " ".join(block.text for block in section.blocks if isinstance(block, Words))
 
 
-def judged(space: Space, scores: list[list[float]], targets: Any, raw: list[list[float]] | None = None) -> Outcome:
-    samples = [Sample(f"s{i}", f"text {i}", None, f"t.csv:{i + 2}") for i in range(len(scores))]
-    found = np.array(scores)
-    return Outcome("test", space, samples, found, np.array(raw or scores), np.array(targets), {}, {})
-
-
-def test_decisions() -> None:
-    assert decisions(SINGLE, np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]])).tolist() == [1, 0]
-    assert decisions(MULTI, np.array([[0.5, 0.49], [0.51, 0.55]])).tolist() == [[1, 0], [1, 1]]
-    numbers = np.array([[3.0, -0.7]])
-    assert decisions(NUMBER, numbers) is numbers
+def judged(space: Space, scores: Any, targets: Any, raw: Any = None) -> Outcome:
+    return outcome_of(space, scores, targets, raw=raw)
 
 
 def test_wrong_classes_are_listed_from_the_surest_on() -> None:
@@ -136,7 +127,7 @@ def test_every_label_counts_as_an_answer_in_the_calibration_of_several_labels() 
 
 def test_a_picture_that_is_gone_is_named(tmp_path: Path) -> None:
     gone = Sample("s0", tmp_path / "gone.png", None, "pictures/gone.png")
-    one = Outcome("test", SINGLE, [gone], np.eye(3)[:1], np.eye(3)[:1], np.array([1]), {}, {})
+    one = outcome_of(SINGLE, np.eye(3)[:1], [1], samples=[gone])
     (card,) = only(Gallery, found(SINGLE, one)[0]).cards
     assert card.text == "pictures/gone.png cannot be opened any more"
 
@@ -167,4 +158,4 @@ def test_a_run_without_a_judging_split_says_so(space: Space, expected: list[str]
     ],
 )
 def test_what_a_model_was_to_do(kind: Kind, names: tuple[str, ...], expected: str) -> None:
-    assert skill(Space(kind, names)) == expected
+    assert task_of(Space(kind, names)).skill() == expected

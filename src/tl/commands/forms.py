@@ -1,0 +1,36 @@
+"""Whether head, method and augmentation go with the form of features that the task reads; without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tl.commands.parts import class_literal
+from tl.errors import Mistake
+from tl.recipe.recipe import Node
+from tl.recipe.registry import options
+from tl.space import Form
+
+_WHY = {
+    "head": "answers for one vector a sample",
+    "method": "works on one vector a sample",
+    "augment": "changes what the targets of the task stand at",
+}
+_WORDS: dict[Form, str] = {"pooled": "one vector a sample", "tokens": "tokens"}
+
+
+def form_mistakes(nodes: Mapping[str, Node], task: str, form: Form) -> Iterator[Mistake]:
+    """A sentence for each option that does not go with the form that the task of this name reads."""
+    for group, why in _WHY.items():
+        node = nodes.get(group)
+        if node is None or form in _forms(node):
+            continue
+        others = [name for name in options(group) if form in _forms(Node(group, name, {}))]
+        remedy = f"take {' or '.join(f'{group}={name}' for name in others)}" if others else "choose another task"
+        text = f"{group} '{node.option}' {why}, but task '{task}' reads {_WORDS[form]}: {remedy}."
+        yield Mistake(text, code="E069", key=f"{group}=")
+
+
+def _forms(node: Node) -> tuple[object, ...]:
+    """What an option's source says in `forms`; one that says nothing goes with pooled features."""
+    found = class_literal(node, "forms")
+    return found if isinstance(found, tuple) else ("pooled",)
