@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def write_all(folder: Path) -> None:
     shapes(folder / "places" / "target", labelled=False)
     tables(folder)
     pairs(folder / "pairs")
+    names(folder)
     bert(folder / "bert")
     dinov2(folder / "dinov2")
 
@@ -52,6 +54,25 @@ def pairs(folder: Path) -> None:
     columns = dict(zip(("sentence1", "sentence2", "label"), map(list, zip(*rows, strict=True)), strict=True))
     datasets.disable_progress_bars()
     datasets.Dataset.from_dict(columns).save_to_disk(str(folder))
+
+
+def names(folder: Path) -> None:
+    """40 texts with a person and a place in each, a word a line and as JSON."""
+    people, places = ("Anna", "Bo Li", "Carl"), ("Rome", "New York")
+    words, rows = [], []
+    for i in range(40):
+        person, place = people[i % 3], places[i % 2]
+        text = f"{person} went to {place} {i} times"
+        begin = text.index(place)
+        spans = [[0, len(person), "person"], [begin, begin + len(place), "place"]]
+        rows.append(json.dumps({"text": text, "spans": spans}))
+        tags = [(w, f"{'I' if j else 'B'}-person") for j, w in enumerate(person.split())]
+        tags += [(w, "O") for w in ("went", "to")]
+        tags += [(w, f"{'I' if j else 'B'}-place") for j, w in enumerate(place.split())]
+        tags += [(str(i), "O"), ("times", "O")]
+        words += [*(f"{word}\t{tag}" for word, tag in tags), ""]
+    (folder / "names.conll").write_text("\n".join(words), encoding="utf-8")
+    (folder / "names.jsonl").write_text("\n".join(rows), encoding="utf-8")
 
 
 def bert(folder: Path) -> None:
