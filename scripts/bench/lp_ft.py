@@ -58,7 +58,7 @@ def through_tl(job: str, folder: Path, extra: Sequence[str]) -> Points:
         validated, tested = (
             ready.evaluator.outputs(model, source) for source in (supply.validation, ready.assembly.items("test"))
         )
-        points.append(answers(*(part.numpy() for o in (validated, tested) for part in (o.outputs, o.targets))))
+        points.append(answers(*(part.numpy() for o in (validated, tested) for part in o.kept[:2])))
         return validated.metrics(model)
 
     with tempfile.TemporaryDirectory() as root:

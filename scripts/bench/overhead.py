@@ -20,6 +20,7 @@ from tl.cli.printing.progress import Quiet
 from tl.commands.assemble import Assembly, assemble
 from tl.commands.replay import NoSignals
 from tl.components.freeze.layout import lay_out
+from tl.metrics.catalogue import METRICS
 from tl.place import Share
 from tl.recipe.recipe import load
 from tl.rng import derive
@@ -77,7 +78,7 @@ def through_tl(assembly: Assembly, steps: int, folder: Path) -> list[float]:
     streams = assembly.streams(Share())
     never = float(10 * steps)
     spans = lay_out(assembly.phases, steps, streams["train"].epoch)
-    plan = Plan(spans, steps, never, never, 10.0, "accuracy", derive(0, "train"))
+    plan = Plan(spans, steps, never, never, 10.0, METRICS["accuracy"], derive(0, "train"))
     job = Job(
         assembly.model,
         assembly.method,
