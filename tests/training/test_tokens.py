@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -107,3 +109,31 @@ def test_options_for_one_vector_a_sample_are_refused(tokens: list[str], override
 def test_the_method_must_work_on_tokens(tokens: list[str], train: Callable[..., Path]) -> None:
     with pytest.raises(Mistakes, match=r"method 'dann' works on one vector a sample, .*: take method=finetune\."):
         assemble(load("base", [*tokens, "method=dann"]))
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_texts_of_a_table_are_answered_with_spans_in_every_kind_of_file(
+    tokens: list[str], train: Train, tmp_path: Path, ending: str
+) -> None:
+    from tl.commands.answer_file import AnswerFile
+    from tl.commands.given import Input, read_given
+    from tl.commands.open_run import open_run
+    from tl.commands.predict import predict_to
+
+    trained = open_run(train(*tokens, *SHORT, "freeze=linear_probe"))
+    (tmp_path / "new.csv").write_text("words,other\nAnna went to Rome 3 times,x\nCarl went,y\n")
+    given = read_given(trained, [Input(str(tmp_path / "new.csv"), True), Input("data.text=words", True)], print)
+    file = tmp_path / f"answers.{ending}"
+    assert predict_to(AnswerFile(file, overwrite=False), trained, given, 8, print) == 2
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+        from pyarrow.parquet import read_table
+
+        rows = read_table(file).to_pylist()
+    elif ending == "csv":
+        rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    else:
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    said = [row["predicted"] if ending == "jsonl" else json.loads(row["predicted"]) for row in rows]
+    assert {"begin": 0, "end": 4, "class": "person", "text": "Anna"} in said[0]
+    assert [row["id"] for row in rows] == ["2", "3"]

@@ -179,7 +179,11 @@ def _csv(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _joined(value: Any) -> Any:
-    return ";".join(value) if isinstance(value, list) else value
+    """A list of names with semicolons between them; any other list as JSON, in one cell."""
+    if not isinstance(value, list):
+        return value
+    names = all(isinstance(one, str) for one in value)
+    return ";".join(value) if names else json.dumps(value, ensure_ascii=False)
 
 
 def _finite(value: Any) -> Any:
