@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -48,6 +49,10 @@ def _for_all_commands(
 def run_command() -> tuple[int, str]:
     """Run the command of sys.argv: its exit code, and the message for standard error ('' where there is none)."""
     debug, arguments = _without_debug(sys.argv[1:])
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return 2, "The working folder was removed: change to another one, with cd, and call tl again."
     try:
         code = app(arguments, standalone_mode=False)
         sys.stdout.flush()
