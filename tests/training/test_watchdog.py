@@ -67,3 +67,11 @@ def test_the_end_of_a_reader_is_no_signal_to_stop() -> None:
         0,
         "",
     )
+
+
+def test_a_reader_that_stops_while_it_hands_over_a_batch_is_not_waited_for_long() -> None:
+    """Its question has no answer for 5 s, so the 30 s of a step that does not end need not pass."""
+    asks = "watchdog._STUCK, watchdog._UNANSWERED = 60.0, 0.4; from tl.inputs.waiting import asking; "
+    code, said = run(f"{asks}asked = asking(); asked.__enter__(); {WAITS}", "0.0")
+    assert code == 142, said
+    assert said.startswith("loop.max_time is over: stopped (a process that reads ahead stands still), without")

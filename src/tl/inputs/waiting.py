@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_asked: list[float] = []
 _told: list[Callable[[float, str], None]] = []
 
 
@@ -25,3 +27,18 @@ def wait_on(seconds: float, what: str) -> None:
     """Tell that reading has waited so many seconds for these samples."""
     for told in _told:
         told(seconds, what)
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """A context for one question to a reader: the answer comes within a second, or the word that there is none yet."""
+    _asked.append(time.monotonic())
+    try:
+        yield
+    finally:
+        _asked.pop()
+
+
+def asked_for() -> float:
+    """For how many seconds the present question has had no answer: a reader that stopped while it gave one."""
+    return time.monotonic() - _asked[-1] if _asked else 0.0

@@ -21,7 +21,7 @@ from torch.utils.data._utils.pin_memory import pin_memory
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from tl.errors import MachineFault, TLError
-from tl.inputs.waiting import wait_on
+from tl.inputs.waiting import asking, wait_on
 from tl.recipe.recipe import Loop
 from tl.run.stops import STOPS
 
@@ -104,7 +104,8 @@ def _in_turn(batches: _MultiProcessingDataLoaderIter, plans: Iterator[P], descri
 def _next(batches: _MultiProcessingDataLoaderIter) -> Any:
     """The next result, or _LATE where it takes longer than a second: the loader can be asked again."""
     try:
-        return next(batches)
+        with asking():
+            return next(batches)
     except RuntimeError as error:
         if "timed out after" not in str(error):
             raise

@@ -10,15 +10,18 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
+from tl.inputs.waiting import asked_for
 from tl.run.stops import STOPS, Stops
 
-_INSISTED, _STUCK = 5.0, 30.0  # seconds
+_INSISTED, _STUCK, _UNANSWERED = 5.0, 30.0, 5.0  # seconds
 _IDLE = 0.01  # the share of a core that a main thread does not use up while it only waits
 _LOOK = 0.5
 
 
 class Watchdog:
     """Ends the process by `end` 5 s after a second signal, or where a stop is due and nothing happens for 30 s.
+
+    A process that reads ahead and stopped while it handed over a batch is waited for 5 s.
 
     The interpreter's main thread runs the handlers of signals, but not while it is in a library's code, such as a
     collective operation, whose other processes may have stopped. `due` gives the signal that a stop is due for
@@ -56,7 +59,11 @@ class Watchdog:
             if insisted and now > insisted + _INSISTED:
                 self.end(self._stops.number, "stopped at once")
             due = self._stops.number or self.due()
-            if not self.watched or not due or busy - worked > _IDLE * _STUCK:
+            if not self.watched or not due:
+                since, worked = now, busy
+            elif asked_for() > _UNANSWERED:
+                self.end(due, "a process that reads ahead stands still")
+            elif busy - worked > _IDLE * _STUCK:
                 since, worked = now, busy
             elif now > since + _STUCK:
                 self.end(due, "the step does not end, as where another process or a disk stands still")
