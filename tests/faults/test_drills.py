@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.faults.sweep import FAULTS
 
 FEW = {
     "kill_drill --kills 4": "2 of 2 resumed runs ended bit-equal",
@@ -22,11 +25,11 @@ MANY = {
 }
 
 
-def drill(words: str) -> str:
-    name, *arguments = words.split()
+def drill(words: str, *more: str) -> str:
+    name, *arguments = [*words.split(), *more]
     command = [sys.executable, "-m", f"tests.faults.{name}", *arguments]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -41,3 +44,17 @@ def test_a_few_rounds(words: str) -> None:
 @pytest.mark.parametrize("words", MANY)
 def test_all_rounds(words: str) -> None:
     assert drill(words).count(MANY[words]) == 2
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+@pytest.mark.parametrize(
+    ("every", "faults"),
+    [
+        pytest.param(300, ["write, refused", "rename, killed there"], id="few"),
+        pytest.param(10, [*FAULTS][:-1], marks=pytest.mark.slow, id="many"),
+    ],
+)
+def test_the_sweep(every: int, faults: list[str]) -> None:
+    lines = drill(f"sweep --every {every} --fault", *faults).splitlines()
+    assert [line.partition(":")[0] for line in lines] == faults
+    assert all("bit-equal" in line for line in lines)
