@@ -7,6 +7,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from tl.components.data.tiny_shapes import SHAPES, draw
 
 PAIRS = (("is it warm", "is it hot", "same"), ("is it warm", "who came", "other"))
@@ -20,6 +23,7 @@ def write_all(folder: Path) -> None:
     tables(folder)
     pairs(folder / "pairs")
     names(folder)
+    masks(folder / "masks")
     bert(folder / "bert")
     dinov2(folder / "dinov2")
 
@@ -73,6 +77,23 @@ def names(folder: Path) -> None:
         words += [*(f"{word}\t{tag}" for word, tag in tags), ""]
     (folder / "names.conll").write_text("\n".join(words), encoding="utf-8")
     (folder / "names.jsonl").write_text("\n".join(rows), encoding="utf-8")
+
+
+def masks(folder: Path, size: int = 40) -> None:
+    """24 pictures with a bright disc or square on dark ground, and masks: 0 ground, 1 disc, 2 square, 255 its rim."""
+    rows, columns = np.indices((size, size))
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    for i in range(24):
+        draw = np.random.default_rng(i)
+        middle, half = draw.integers(12, size - 12, 2), int(draw.integers(6, 11))
+        far = np.stack([abs(rows - middle[0]), abs(columns - middle[1])])
+        reach = np.hypot(*far) if i % 2 else far.max(0)
+        mask = np.where(reach < half, 1 + i % 2, 0).astype(np.uint8)
+        pixels = draw.integers(0, 60, (size, size, 3)) + np.array([0, 150, 190])[mask][..., None] * [1, i % 2, 1]
+        mask[(reach >= half) & (reach < half + 1)] = 255
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / "images" / f"{i}.png")
+        Image.fromarray(mask).save(folder / "masks" / f"{i}.png")
 
 
 def bert(folder: Path) -> None:

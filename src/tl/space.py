@@ -8,8 +8,9 @@ from typing import Literal
 IGNORED = -100
 """A class number that stands for no target: no loss and no metric counts it, and ragged targets are padded with it."""
 
-Form = Literal["pooled", "tokens"]
-"""What a head reads: one vector of features for each sample (B, D), or one for each token of a text (B, T, D)."""
+Form = Literal["pooled", "tokens", "maps"]
+"""What a head reads: a vector of features for each sample (B, D), for each token of a text (B, T, D), or for each place
+of a grid over a picture (B, H, W, D)."""
 
 Kind = Literal["single", "multi", "number"]
 """One class for each sample, several labels, or numbers."""

@@ -15,12 +15,13 @@ _WHY = {
     "method": "works on one vector a sample",
     "augment": "changes what the targets of the task stand at",
 }
-_WORDS: dict[Form, str] = {"pooled": "one vector a sample", "tokens": "tokens"}
+_WORDS: dict[Form, str] = {"pooled": "one vector a sample", "tokens": "tokens", "maps": "maps"}
 
 
 def form_mistakes(nodes: Mapping[str, Node], task: str, form: Form) -> Iterator[Mistake]:
     """A sentence for each option that does not go with the form that the task of this name reads."""
-    for group, why in _WHY.items():
+    why_not = {**_WHY, "backbone": "gives no maps"} if form == "maps" else _WHY
+    for group, why in why_not.items():
         node = nodes.get(group)
         if node is None or form in _forms(node):
             continue
@@ -28,6 +29,18 @@ def form_mistakes(nodes: Mapping[str, Node], task: str, form: Form) -> Iterator[
         remedy = f"take {' or '.join(f'{group}={name}' for name in others)}" if others else "choose another task"
         text = f"{group} '{node.option}' {why}, but task '{task}' reads {_WORDS[form]}: {remedy}."
         yield Mistake(text, code="E069", key=f"{group}=")
+    if form == "maps" and "augment" in nodes:
+        yield from _unmasked(nodes["augment"], task)
+
+
+def _unmasked(augment: Node, task: str) -> Iterator[Mistake]:
+    """A sentence for each key of an augmentation that changes pictures in a way that their masks cannot follow."""
+    neutral = class_literal(augment, "MASKED")
+    for key, value in neutral.items() if isinstance(neutral, dict) else ():
+        if augment.values[key] != value:
+            shown, mended = ("null" if one is None else str(one) for one in (augment.values[key], value))
+            text = f"augment.{key}={shown} changes pictures in a way that the masks of task '{task}' cannot follow: "
+            yield Mistake(f"{text}set augment.{key}={mended}.", code="E069", key=f"augment.{key}")
 
 
 def _forms(node: Node) -> tuple[object, ...]:

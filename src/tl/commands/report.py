@@ -79,7 +79,8 @@ def gather(
 def _judged(one: Outcome | None, meta: Mapping[str, Any], assembly: Assembly) -> Judged | None:
     if one is None:
         return None
-    return Judged(one.samples, one.kept, one.found, one.raw, *_temperature(meta, assembly), Shown(assembly.recipe))
+    seen = (Shown(assembly.recipe), assembly.model.backbone.preprocess)
+    return Judged(one.samples, one.kept, one.found, one.raw, *_temperature(meta, assembly), *seen)
 
 
 def _unsaid(notes: Sequence[str], found: Sequence[str]) -> list[str]:

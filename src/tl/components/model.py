@@ -22,7 +22,7 @@ class Model(nn.Module):
     """The parts are backbone.0 .. backbone.N-1, the adapter where it has parameters, and the head.
 
     A position in the model is the number of the backbone stage that comes next: 0 is the input, N the pooling, and
-    `depth` = N + 1 the pooled features. The head reads at `end`: the pooled features, or N where the task reads tokens.
+    `depth` = N + 1 the pooled features. The head reads at `end`: the pooled features, or N for tokens and maps.
     A cut is the position where the frozen stages of a phase end (see `cut`).
 
     With `keep_statistics` the backbone's batch norms stay in eval mode while their stage learns (weights and biases do
@@ -51,12 +51,14 @@ class Model(nn.Module):
         return {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in self.parts().items()}
 
     def features(self, x: Inputs, start: int = 0) -> Tensor:
-        """Features (B, dim), or (B, T, dim) of tokens, after the adapter; the backbone runs from position `start`."""
+        """Features (B, dim), (B, T, dim) or (B, H, W, dim) after the adapter; the backbone runs from `start`."""
         features: Tensor = x.values if start == self.end else self.backbone(x, start, self.end)
+        if self.task.reads == "maps":
+            features = self.backbone.grid(features)
         return self.adapter(features) if self._has_adapter else features
 
     def forward(self, x: Inputs, start: int = 0) -> Tensor:
-        """The head's outputs (B, space.dim), or (B, T, space.dim) of tokens."""
+        """The head's outputs (B, space.dim), (B, T, space.dim) of tokens, or (B, H, W, space.dim) of maps."""
         output: Tensor = self.head(self.features(x, start))
         return output
 

@@ -28,6 +28,8 @@ SUFFIXES = (
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "AVIF", "TIFF", "PPM")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _WHITE_16 = 65_535
+# The EXIF tag of the orientation, and its values for pictures whose rows are columns.
+_ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
 
 
 def open_image(source: Raw, min_side: int | None = None) -> Image:
@@ -67,6 +69,14 @@ def decoded_size(source: Raw, min_side: int) -> tuple[int, int]:
     """The two sides of the image that `open_image` gives, read from the file's header only; their order may differ."""
     with _naming_errors(source):
         return _open(source, min_side).size
+
+
+def upright_size(source: Raw) -> tuple[int, int]:
+    """The width and height of the picture that `open_image` gives, read from the file's header only."""
+    with _naming_errors(source):
+        image = _open(source, None)
+        width, height = image.size
+        return (height, width) if image.getexif().get(_ORIENTATION, 1) in _LYING else (width, height)
 
 
 def _open(source: Raw, min_side: int | None) -> Image:

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,7 +39,7 @@ class ImagePreprocess:
 
     size: int
     resize: int
-    interpolation: Literal["bilinear", "bicubic"]
+    interpolation: Literal["bilinear", "bicubic", "nearest"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
@@ -75,6 +75,10 @@ class ImagePreprocess:
         )
         cropped: Image = F.center_crop(resized, [self.size, self.size])
         return cropped
+
+    def crop_mask(self, mask: Image) -> Image:
+        """The same crop of a picture's mask: each pixel is the one of the mask at its centre, and 0 outside of it."""
+        return replace(self, interpolation="nearest").crop(mask)
 
     def _resized_middle(self, image: Image) -> Image:
         """A thin image resized, but of its long side only what the crop keeps, with the pixels of the whole.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
-from PIL.Image import Image
+from PIL.Image import Image, Resampling
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -23,6 +23,7 @@ from tl.components.sample import Picture, Sample, Samples
 from tl.components.task.base import Task
 from tl.errors import TLError
 from tl.inputs.contents import Contents
+from tl.inputs.masks import Masks, as_target
 from tl.inputs.rows import Rows, channels_first, length_mask
 from tl.inputs.streams import Draw, Source
 from tl.inputs.tokens import Tokens, tokens_of
@@ -92,12 +93,24 @@ class Items(Reader):
         return other
 
     @property
+    def _masked(self) -> bool:
+        """Whether a mask is cropped and augmented with each picture."""
+        return self.task.reads == "maps"
+
+    def y(self, draws: Sequence[Draw]) -> Tensor:
+        if self._masked and not self.fixed:  # a mask is moved with its picture
+            return self.targets.joined([self[draw].target for draw in draws])
+        return super().y(draws)
+
+    @property
     def fixed(self) -> bool:
         """True where a sample looks the same at every reading."""
         return self.augment is None or self.augment.deterministic
 
     @cached_property
     def targets(self) -> Targets:  # type: ignore[override]
+        if self._masked:
+            return Masks(self.samples, self.task, cast(ImagePreprocess, self.preprocess))
         found = self.task.targets(self.samples, self._offsets())
         if isinstance(found, Ragged):
             return Targets(torch.from_numpy(found.values), found.ends.tolist())
@@ -163,6 +176,8 @@ class Items(Reader):
         return open_image(picture if self._hashed is None else self._hashed.read(number, picture), min_side)
 
     def _item(self, number: int) -> Item:
+        if self._masked and self.augment is not None:
+            return self._moved(number, self.augment)
         target = self.targets.one(number)
         match self.preprocess:
             case ImagePreprocess():
@@ -179,6 +194,16 @@ class Items(Reader):
                 if not ids:  # augmentation left nothing of it that the tokenizer knows
                     return Item(*self._tokens.of(number), target)
                 return Item(torch.tensor(ids), torch.tensor(segments), target)
+
+    def _moved(self, number: int, augment: Augment) -> Item:
+        """A picture with its mask, augmented alike; a picture may be decoded smaller than it is, and its mask not."""
+        preprocess, targets = cast(ImagePreprocess, self.preprocess), cast(Masks, self.targets)
+        image, mask = self.picture(number), targets.whole(number)
+        if mask.size != image.size:
+            mask = mask.resize(image.size, Resampling.NEAREST)
+        image, mask = augment.sample_with_mask(image, mask, preprocess)
+        pixels = augment.random_erase(preprocess.tensor(image))
+        return Item(pixels, None, as_target(mask))
 
     def collate(self, items: list[Item]) -> Batch:
         """Items as one batch; texts are padded to the longest of them, and a mask marks the real tokens."""

@@ -178,7 +178,7 @@ class CachedActivations(Source):
         else:
             x = joined(self.rows.ragged(numbers), ragged=True)
         x = x._replace(values=x.values.float()) if self.widen else x
-        return Batch(x, self.targets.take([draw.number for draw in draws]), self.start)
+        return Batch(x, self.source.y(draws), self.start)
 
 
 class WithTeacher(Source):

@@ -87,6 +87,10 @@ class Source(ABC):
     def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
         """A batch for each list of draws, in order."""
 
+    def y(self, draws: Sequence[Draw]) -> Tensor:
+        """The targets of these draws, as `batches` gives them; by default the same for every draw of a sample."""
+        return self.targets.take([draw.number for draw in draws])
+
     @property
     def lengths(self) -> tuple[int, ...] | None:
         """The number of tokens of each text before augmentation; None for pictures, which is the default."""

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from tests.built import option
+from tl.commands.parts import class_literal
 from tl.components.head.base import Head
+from tl.recipe.recipe import Node
 from tl.recipe.registry import options
 from tl.recipe.signature import literal
 from tl.space import Space
@@ -26,6 +28,12 @@ def declared(name: str, attribute: str) -> tuple[str, ...]:
     found = literal(options("head")[name].source, attribute)
     assert isinstance(found, tuple)
     return found
+
+
+def reads_vectors(name: str) -> bool:
+    """Whether a head reads one vector of features for each sample; one that says nothing does."""
+    found = class_literal(Node("head", name, {}), "forms")
+    return not isinstance(found, tuple) or "pooled" in found
 
 
 def head_of(name: str, kind: str = "single", **changes: Any) -> Head:

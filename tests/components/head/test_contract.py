@@ -12,10 +12,10 @@ from tl.family import LossOptions
 from tl.recipe.registry import options
 from tl.space import Space
 
-from .samples import DIM, SPACES, declared, head_of, problem
+from .samples import DIM, SPACES, declared, head_of, problem, reads_vectors
 
 EVERY = list(options("head"))
-CASES = [(name, kind) for name in EVERY for kind in declared(name, "kinds")]
+CASES = [(name, kind) for name in EVERY if reads_vectors(name) for kind in declared(name, "kinds")]
 STARTS = [
     (name, kind, init)
     for name, kind in CASES

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.components.augment.samples import TEXTS
 from tests.tasks import outcome_of, task_of
 from tl.components.sample import Sample
 from tl.components.task.judged import Judged
@@ -24,7 +25,7 @@ def found(space: Space, one: Outcome | None, temperature: float | None = None, u
     if one is None:
         return task_of(space).findings(None)
     return one.task.findings(
-        Judged(one.samples, one.kept, one.found, one.raw, temperature, unfitted, may_show=lambda _: True)
+        Judged(one.samples, one.kept, one.found, one.raw, temperature, unfitted, lambda _: True, TEXTS)
     )
 
 

@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from tests.built import option
+from tests.components.augment.samples import TEXTS
 from tests.components.data.listed import row
 from tl.batch import IGNORED
 from tl.commands.chosen_task import build_task
@@ -147,7 +148,7 @@ def test_texts_with_wrong_spans_are_marked_in_the_report() -> None:
     rows = torch.tensor([[*made._counts(SPANS.spans, said), 5, 4] for said in answers], dtype=torch.float64)
     kept = Kept(rows, torch.zeros(2), answers)
     seen = made.measured(option("head", "linear", {"dim_in": 2, "space": made.space}, init="random"), kept)
-    (section,) = made.findings(Judged(samples, kept, seen, seen, None, "", lambda _: True))
+    (section,) = made.findings(Judged(samples, kept, seen, seen, None, "", lambda _: True, TEXTS))
     (gallery,) = [block for block in section.blocks if isinstance(block, Gallery)]
     (card,) = gallery.cards
     assert [(m.start, m.end, m.label, m.says) for m in card.marks] == [

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tl.batch import Batch
 from tl.components.preprocess import Modality, Preprocess
+from tl.errors import TLError
 from tl.space import Form, Space
 
 
@@ -39,6 +40,13 @@ class Augment(ABC):
     @abstractmethod
     def sample(self, value: Any, preprocess: Preprocess) -> Any:
         """A PIL image, cropped to the size that `preprocess.tensor` takes; or a text or a pair of texts."""
+
+    def sample_with_mask(self, image: Any, mask: Any, preprocess: Preprocess) -> tuple[Any, Any]:
+        """A PIL image and its mask of the same size, augmented and cropped alike, in options whose `forms` have maps.
+
+        The mask has a byte for each pixel, of which 0 is not judged.
+        """
+        raise TLError(f"{type(self).__name__} moves no mask with its picture: take augment=none.")
 
     def random_erase(self, image: Tensor) -> Tensor:
         """A normalised image tensor (3, H, W) with parts erased; the default erases nothing."""

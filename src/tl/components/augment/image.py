@@ -11,10 +11,11 @@ from torchvision.transforms import v2
 
 from tl.batch import Batch
 from tl.components.augment.base import Augment
+from tl.components.augment.masks import moved
 from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
 from tl.errors import TLError
 from tl.family import family_of
-from tl.space import Space
+from tl.space import Form, Space
 
 Transform = Callable[[Any], Any]
 
@@ -30,6 +31,9 @@ class ImageAugment(Augment):
     """
 
     modality: ClassVar[Modality | None] = "image"
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps")
+    MASKED: ClassVar[dict[str, object]] = {"policy": "none", "mixup": None, "cutmix": None}
+    """The keys that change a picture in ways that its mask cannot follow, each with the value that does not."""
 
     def __init__(
         self,
@@ -72,12 +76,23 @@ class ImageAugment(Augment):
 
     def sample(self, value: Any, preprocess: Preprocess) -> Any:
         """A PIL image (RGB), augmented and cropped to size x size pixels."""
-        images = cast(ImagePreprocess, preprocess)
-        if images not in self._transforms:
-            self._transforms[images] = self._build(images)
-        for transform in self._transforms[images]:
+        for transform in self._transforms_for(cast(ImagePreprocess, preprocess)):
             value = transform(value)
         return value
+
+    def sample_with_mask(self, image: Any, mask: Any, preprocess: Preprocess) -> tuple[Any, Any]:
+        images = cast(ImagePreprocess, preprocess)
+        for transform in self._transforms_for(images):
+            if transform == images.crop:
+                image, mask = images.crop(image), images.crop_mask(mask)
+            else:
+                image, mask = moved(transform, image, mask)
+        return image, mask
+
+    def _transforms_for(self, preprocess: ImagePreprocess) -> list[Transform]:
+        if preprocess not in self._transforms:
+            self._transforms[preprocess] = self._build(preprocess)
+        return self._transforms[preprocess]
 
     def _build(self, preprocess: ImagePreprocess) -> list[Transform]:
         resampling: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, cast, final
 
 from tl.components.augment.base import Augment
 from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
@@ -14,7 +14,7 @@ class NoAugment(Augment):
     """Training samples look as they do in evaluation: the centre crop of an image, a text unchanged."""
 
     modality: ClassVar[Modality | None] = None
-    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens")
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens", "maps")
 
     @property
     def deterministic(self) -> bool:
@@ -27,3 +27,8 @@ class NoAugment(Augment):
                 return preprocess.crop(value)
             case _:
                 return value
+
+    def sample_with_mask(self, image: Any, mask: Any, preprocess: Preprocess) -> tuple[Any, Any]:
+        """The centre crop of both."""
+        images = cast(ImagePreprocess, preprocess)
+        return images.crop(image), images.crop_mask(mask)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from tl.batch import Inputs
 from tl.components.backbone.loading import LoadReport
 from tl.components.preprocess import Preprocess
+from tl.errors import TLError
+from tl.space import Form
 
 
 class Backbone(nn.Module, ABC):
     """Inputs to features (B, dim). Each parameter and each buffer belongs to exactly one stage.
 
+    `forms` are the forms of features that it gives beside pooled ones: tokens of texts or maps of pictures.
     `report` tells which weights were loaded; it is None for a backbone that starts from random weights.
     """
 
+    forms: ClassVar[tuple[Form, ...]] = ("pooled",)
     dim: int
     preprocess: Preprocess
     report: LoadReport | None = None
@@ -38,6 +43,10 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def pool(self, x: Inputs) -> Tensor:
         """The last stage's activation to features (B, dim); pooling has no parameters."""
+
+    def grid(self, values: Tensor) -> Tensor:
+        """The last stage's activation as a map (B, H, W, dim), in backbones whose `forms` name maps."""
+        raise TLError(f"{type(self).__name__} gives no maps, which the task reads: take another backbone.")
 
     def forward(self, x: Inputs, start: int = 0, stop: int | None = None) -> Tensor:
         """Features (B, dim), or the activation at `stop`; at `start` = depth the inputs are the features already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,12 @@ class Chain(Backbone):
     def pool(self, x: Inputs) -> Tensor:
         return x.values.mean((2, 3)) if x.values.ndim == 4 else x.values[:, 0]
 
+    def grid(self, values: Tensor) -> Tensor:
+        """A feature map (B, C, H, W) with its channels last; tokens (B, 1 + H W, D) without the class token."""
+        if values.ndim == 4:
+            return values.permute(0, 2, 3, 1)
+        return square(values[:, 1:])
+
     def checkpointing(self, on: bool = True) -> bool:
         self._checkpointing = on
         return True
@@ -50,6 +57,12 @@ class Chain(Backbone):
             return called
         checkpointed: Tensor = recomputed(stage, stage, values)
         return checkpointed
+
+
+def square(tokens: Tensor) -> Tensor:
+    """The tokens (B, S S, D) of a square picture's patches as a map (B, S, S, D)."""
+    side = isqrt(tokens.shape[1])
+    return tokens.reshape(len(tokens), side, side, -1)
 
 
 def at_image_size(preprocess: ImagePreprocess, size: int | None) -> ImagePreprocess:

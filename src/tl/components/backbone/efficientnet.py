@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, final
 from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.imagenet import Pretrained, headless
 from tl.recipe.weights import Weights
+from tl.space import Form
 
 
 @final
@@ -15,6 +16,7 @@ class EfficientNet(Chain):
     """Stem, groups of blocks and a widening convolution: (B, 3, H, W) to (B, 1280 .. 2560)."""
 
     MODALITY: ClassVar[str] = "image"
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps")
     STAGES: ClassVar[dict[str, int]] = {
         "efficientnet_b0": 9,
         "efficientnet_b1": 9,

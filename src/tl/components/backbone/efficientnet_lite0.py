@@ -12,6 +12,7 @@ from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.loading import check_no_model_folder, load, read_weights, run_preprocess
 from tl.components.preprocess import ImagePreprocess
 from tl.recipe.weights import Weights
+from tl.space import Form
 
 # The weights were made for (pixel - 127) / 128 on 0..255.
 TRAINED_WITH = ImagePreprocess(224, 256, "bicubic", (127 / 255,) * 3, (128 / 255,) * 3)
@@ -44,6 +45,7 @@ class EfficientNetLite0(Chain):
     """Stem, seven groups of inverted bottlenecks and a widening convolution: (B, 3, H, W) to (B, 1280)."""
 
     MODALITY: ClassVar[str] = "image"
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps")
     STAGES: ClassVar[dict[str, int]] = {"": 9}
 
     def __init__(self, *, weights: Weights, size: Annotated[int, "at least 1"] | None) -> None:

@@ -7,13 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal, cast, final
 from torch import Tensor
 
 from tl.batch import Inputs
-from tl.components.backbone.chain import at_image_size
+from tl.components.backbone.chain import at_image_size, square
 from tl.components.backbone.encoder import Encoder
 from tl.components.backbone.loading import run_preprocess
 from tl.components.backbone.pretrained import ModelFolder
 from tl.components.preprocess import ImagePreprocess
 from tl.errors import TLError
 from tl.recipe.weights import Weights
+from tl.space import Form
 
 _FILE = "preprocessor_config.json"
 _FILTERS: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "bicubic"}
@@ -24,6 +25,7 @@ class ImageEncoder(Encoder):
     """Pixels (B, 3, size, size) to features (B, hidden size): the class token or the mean over patches."""
 
     MODALITY: ClassVar[str] = "image"
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps")
     CHAINS: ClassVar[tuple[str, ...]] = ("deit", "dinov2", "dinov2_with_registers", "dinov3_vit", "vit")
 
     def __init__(
@@ -64,6 +66,10 @@ class ImageEncoder(Encoder):
 
     def pool(self, x: Inputs) -> Tensor:
         return x.values[:, 0] if self._pooling == "cls" else x.values[:, -self._patches :].mean(1)
+
+    def grid(self, values: Tensor) -> Tensor:
+        """The patches' tokens, without the class token and registers before them."""
+        return square(values[:, -self._patches :])
 
     def _arguments(self, x: Inputs, start: int) -> dict[str, Tensor | bool | None]:
         side = self._side

@@ -11,6 +11,7 @@ from torch import nn
 from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.imagenet import Pretrained, headless
 from tl.recipe.weights import Weights
+from tl.space import Form
 
 
 @final
@@ -18,6 +19,7 @@ class MobileNet(Chain):
     """A stage for each resolution and one for the widening convolution: (B, 3, H, W) to (B, 1280, 576 or 960)."""
 
     MODALITY: ClassVar[str] = "image"
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps")
     STAGES: ClassVar[dict[str, int]] = {"mobilenet_v2": 6, "mobilenet_v3_small": 6, "mobilenet_v3_large": 6}
 
     def __init__(

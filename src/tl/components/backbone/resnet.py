@@ -10,6 +10,7 @@ from torch import nn
 from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.imagenet import Pretrained, headless
 from tl.recipe.weights import Weights
+from tl.space import Form
 
 
 @final
@@ -17,6 +18,7 @@ class ResNet(Chain):
     """Stem and four groups of blocks: (B, 3, H, W) to (B, 512 or 2048)."""
 
     MODALITY: ClassVar[str] = "image"
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps")
     STAGES: ClassVar[dict[str, int]] = {
         "resnet18": 5,
         "resnet34": 5,

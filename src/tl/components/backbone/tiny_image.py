@@ -12,6 +12,7 @@ from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.loading import check_no_model_folder, load, read_weights, run_preprocess
 from tl.components.preprocess import ImagePreprocess
 from tl.recipe.weights import Weights
+from tl.space import Form
 
 TRAINED_WITH = ImagePreprocess(32, 32, "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 STEM, LOW, HIGH, DIM = 24, 48, 96, 128
@@ -22,6 +23,7 @@ class TinyImage(Chain):
     """A stem, two residual blocks and a widening convolution: (B, 3, H, W) to (B, 128), batch-norm in every stage."""
 
     MODALITY: ClassVar[str] = "image"
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps")
     STAGES: ClassVar[dict[str, int]] = {"": 4}
 
     def __init__(self, *, weights: Weights, size: Annotated[int, "at least 8"]) -> None:

@@ -16,6 +16,7 @@ from tl.components.backbone.imagenet import Pretrained
 from tl.components.backbone.loading import State
 from tl.errors import TLError
 from tl.recipe.weights import Weights
+from tl.space import Form
 
 _POSITIONS = "encoder.pos_embedding"
 
@@ -25,6 +26,7 @@ class ViT(Chain):
     """Patches with positions, then one stage for each layer: (B, 3, size, size) to the class token (B, 768 .. 1280)."""
 
     MODALITY: ClassVar[str] = "image"
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps")
     STAGES: ClassVar[dict[str, int]] = {"vit_b_16": 13, "vit_b_32": 13, "vit_l_16": 25, "vit_l_32": 25, "vit_h_14": 33}
     PATCHES: ClassVar[dict[str, int]] = {"vit_b_16": 16, "vit_b_32": 32, "vit_l_16": 16, "vit_l_32": 32, "vit_h_14": 14}
 

@@ -29,7 +29,7 @@ class Head(nn.Module, ABC):
 
     With `standardize`, each feature is centred and scaled by its mean and deviation over the training set. `fit` sets
     both once; before that, and without `standardize`, features pass unchanged. `kinds` are the output spaces that a
-    head can answer in, `forms` the forms of features that it reads: one that acts on the last axis reads tokens too.
+    head can answer in, `forms` the forms of features that it reads: all of them where it acts on the last axis.
     `starts` are the values of head.init that a head offers, the best last; each is a rule that sets the parameters
     before training. `auto` is the best start, but random after `from_scratch`.
     """

@@ -22,7 +22,7 @@ class Cosine(Head):
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single",)
-    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens")
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens", "maps")
     starts: ClassVar[tuple[str, ...]] = ("random", "class_means")
 
     def __init__(

@@ -28,7 +28,7 @@ class Linear(Head):
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
-    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens")
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens", "maps")
     starts: ClassVar[tuple[str, ...]] = ("random", "class_means", "logistic", "ridge")
 
     def __init__(self, dim_in: int, space: Space, **common: Unpack[Common]) -> None:

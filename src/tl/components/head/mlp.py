@@ -18,7 +18,7 @@ class Mlp(Head):
     """Hidden layers, each with activation and dropout, then an optional linear bottleneck, then the outputs."""
 
     kinds: ClassVar[tuple[str, ...]] = ("single", "multi", "number")
-    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens")
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens", "maps")
     starts: ClassVar[tuple[str, ...]] = ("random",)
 
     def __init__(

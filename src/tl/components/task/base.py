@@ -20,6 +20,7 @@ from tl.report.blocks import Section
 from tl.space import Form, Kind, Space
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
     from tl.components.head.base import Head
@@ -118,6 +119,13 @@ class Task(ABC):
 
         `offsets` are the characters of each text's tokens, for tasks that read tokens.
         """
+
+    def mask(self, sample: Sample) -> Image:
+        """A byte for each pixel of a sample's picture, for tasks that read maps: 1 + its class, 0 where none is known.
+
+        The mask is cropped and augmented with the picture.
+        """
+        raise TLError(f"{type(self).__name__} has no masks, but reads maps.")
 
     # Learning.
 

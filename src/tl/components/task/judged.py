@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tl.components.picture import open_image
+from tl.components.preprocess import Preprocess
 from tl.components.sample import Sample
 from tl.errors import TLError
 from tl.metrics.measured import Measured
@@ -38,7 +39,7 @@ class Judged:
     """A split that judges a run: what is kept of it, and what metrics see, also before temperature scaling (`raw`).
 
     `temperature` is None where none was fitted, and `unfitted` says why; '' where there is nothing to say. A picture
-    that `may_show` is false for is left out, and its place says so.
+    that `may_show` is false for is left out, and its place says so. `preprocess` is how evaluation saw the samples.
     """
 
     samples: Sequence[Sample]
@@ -48,6 +49,7 @@ class Judged:
     temperature: float | None
     unfitted: str
     may_show: Callable[[Sample], bool]
+    preprocess: Preprocess
 
 
 def shown(sample: Sample, may_show: Callable[[Sample], bool]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from tl.report.blocks import (
 )
 from tl.report.words import count, number
 
-_COLUMNS = {"precision": "precision", "recall": "recall", "f1": "F1", "ap": "average precision"}
+_COLUMNS = {"precision": "precision", "recall": "recall", "f1": "F1", "iou": "IoU", "ap": "average precision"}
 
 
 def class_table(found: Sequence[Mapping[str, Any]], word: str) -> list[Block]:

@@ -1,0 +1,117 @@
+"""The mask of a picture: a file with a class number for each of the picture's pixels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tl.components.picture import file_bytes, picture_name, upright_size
+from tl.components.sample import Annotation, Raw
+from tl.errors import TLError
+from tl.foreign import reading
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+    from PIL.Image import Image
+
+MOST_CLASSES = 254
+"""A mask in memory has a byte for each pixel: 0 for a pixel that is not judged, else 1 + the number of its class."""
+
+_FORMATS = ("PNG", "TIFF", "BMP")
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Mask(Annotation):
+    """A mask's file; `digest` is a hash of its content, which stands for it in fingerprints, where paths do not count.
+
+    `numbers` are the numbers in the file that stand for a class; pixels with others are not judged. `present` are the
+    classes that occur.
+    """
+
+    path: Path = field(repr=False)
+    digest: str
+    present: tuple[str, ...]
+    numbers: tuple[tuple[int, str], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.present
+
+    def plain(self) -> dict[str, Any]:
+        """The file, and the classes that occur in it."""
+        return {"mask": str(self.path), "classes": [*self.present]}
+
+    def of_classes(self, classes: Sequence[str]) -> Mask:
+        """The same mask, in which only pixels of these classes are judged."""
+        present = tuple(name for name in self.present if name in classes)
+        return Mask(self.path, self.digest, present, tuple(one for one in self.numbers if one[1] in classes))
+
+    def image(self, names: Sequence[str]) -> Image:
+        """The mask as an image of bytes: 1 + the place of a pixel's class among `names`, 0 where it is not judged.
+
+        TLError where the file is not the one that was read first.
+        """
+        import numpy as np
+        from PIL import Image
+
+        content = file_bytes(self.path)
+        if _digest(content) != self.digest:
+            raise TLError(f"{picture_name(self.path)}: the mask changed while the run read it: start the run again.")
+        values = _values(self.path, content)
+        places = np.zeros(int(values.max(initial=0)) + 1, np.uint8)
+        for number, name in self.numbers:
+            if number < len(places) and name in names:
+                places[number] = 1 + names.index(name)
+        return Image.fromarray(places[values])
+
+
+def read_mask(path: Path, picture: Raw, numbers: Mapping[int, str] | None, ignore: int | None) -> Mask:
+    """The mask in a file, for a picture; without `numbers`, each number in it is a class of its own name.
+
+    TLError where it holds other numbers, or its size is not the picture's.
+    """
+    import numpy as np
+
+    content, name = file_bytes(path), picture_name(path)
+    values = _values(path, content)
+    size = (values.shape[1], values.shape[0])
+    if size != (wanted := upright_size(picture)):
+        raise TLError(
+            f"{name}: the mask has {size[0]} x {size[1]} pixels, but its picture {picture_name(picture)} has "
+            f"{wanted[0]} x {wanted[1]}: save the mask at the picture's size."
+        )
+    found = [number for number in np.flatnonzero(np.bincount(values.reshape(-1))).tolist() if number != ignore]
+    known = {number: str(number) for number in found} if numbers is None else numbers
+    if strange := [number for number in found if number not in known]:
+        some = ", ".join(map(str, strange[:_SHOWN])) + (" ..." if len(strange) > _SHOWN else "")
+        listed = ", ".join(f"{known[number]}: {number}" for number in [*known][:_SHOWN])
+        raise TLError(
+            f"{name}: the mask holds {some}, but data.pixels knows {listed}, and data.ignore is {ignore}: add what "
+            "these numbers stand for to data.pixels, or mend the mask."
+        )
+    return Mask(path, _digest(content), tuple(known[number] for number in found), tuple(known.items()))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _values(path: Path, content: bytes) -> ndarray:
+    """The numbers (H, W) of a mask; TLError where it is a picture in colours."""
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    name = picture_name(path)
+    with reading(name, "the mask cannot be read", "replace or remove it"):
+        try:
+            values = np.asarray(Image.open(BytesIO(content), formats=_FORMATS))
+        except UnidentifiedImageError as error:
+            raise TLError(f"{name}: is no PNG, TIFF or BMP that can be read: replace the mask.") from error
+    if values.ndim != 2 or values.dtype.kind not in "bui" or values.min(initial=0) < 0:
+        raise TLError(f"{name}: a mask has one whole number for each pixel, not colours: save it in grey or a palette.")
+    return values.astype(np.int64)

@@ -1,0 +1,220 @@
+"""A class for each pixel of a picture."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
+
+import numpy as np
+import numpy.typing as npt
+
+from tl.components.columns import Codes, Ragged, ragged_column
+from tl.components.data.base import Common as DataCommon
+from tl.components.data.labels import check_chosen
+from tl.components.data.masks import MOST_CLASSES, Mask
+from tl.components.sample import Sample, Samples
+from tl.components.task.base import Common, Offsets, Table, Task
+from tl.components.task.judged import SHOWN, Judged, Kept
+from tl.components.task.overlay import overlay_card
+from tl.components.task.sections import class_table
+from tl.errors import TLError
+from tl.family import LossOptions
+from tl.metrics.measured import Measured
+from tl.metrics.pixels import MeasuredPixels
+from tl.report.blocks import Block, Gallery, Heading, Section, Words
+from tl.report.words import counted
+from tl.space import IGNORED, Form, Kind, Space
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from tl.components.head.base import Head
+
+
+@final
+class Segmentation(Task):
+    """A head answers at the places of a map; its outputs are interpolated to the pixels of the cropped picture.
+
+    The loss is the mean over the judged pixels of a picture, and then over pictures: so a picture counts as much as
+    another, however much of it is judged, and pieces of a batch add up. What is scored is what evaluation sees of a
+    picture, its centre crop.
+    """
+
+    takes: ClassVar[str] = "mask"
+    usual: ClassVar[bool] = True
+    gives: ClassVar[Kind] = "single"
+    reads: ClassVar[Form] = "maps"
+    word: ClassVar[str] = "a mask"
+    noun: ClassVar[str] = "class"
+    one_class: ClassVar[bool] = False
+    has_classes: ClassVar[bool] = True
+    weighs: ClassVar[bool] = False
+    measures: ClassVar[type[Measured]] = MeasuredPixels
+
+    def __init__(self, **common: Unpack[Common]) -> None:
+        super().__init__(LossOptions(common["label_smoothing"], common["focal_gamma"]))
+
+    def choose(self, samples: Samples, classes: Sequence[str]) -> Samples:
+        """All samples, of whose masks only the pixels of these classes are judged."""
+        check_chosen(samples, classes)
+
+        def kept(target: object) -> Mask:
+            assert isinstance(target, Mask)
+            return target.of_classes(classes)
+
+        assert isinstance(samples.targets, Codes)
+        return replace(samples, targets=samples.targets.mapped(kept))
+
+    def check_enough(self, names: Sequence[str]) -> None:
+        if len(names) < 2:
+            found = f"only '{names[0]}'" if names else "no class"
+            raise TLError(f"The training masks hold {found}, but to tell pixels apart needs two classes or more.")
+        if len(names) > MOST_CLASSES:
+            raise TLError(
+                f"The training masks hold {len(names)} classes, of which {MOST_CLASSES} can be told apart: list those "
+                "that masks are to have in data.pixels."
+            )
+
+    def fit(self, names: tuple[str, ...], train: Samples, common: DataCommon) -> Space:
+        self.space = Space("single", names)
+        return self.space
+
+    def targets(self, samples: Samples, offsets: Offsets = ()) -> Ragged:
+        """The classes of all pixels of each whole mask, row by row; IGNORED where they are not judged."""
+
+        def row(sample: Sample) -> npt.NDArray[np.int64]:
+            classes = np.asarray(self.mask(sample), np.int64).reshape(-1) - 1
+            return np.where(classes < 0, IGNORED, classes)
+
+        return ragged_column(map(row, samples))
+
+    def mask(self, sample: Sample) -> Image:
+        from PIL import Image
+
+        self.check_known(sample.target)
+        if isinstance(sample.target, Mask):
+            return sample.target.image(self.space.names)
+        return Image.new("L", (1, 1))
+
+    # Learning.
+
+    def loss(self, head: Head, output: Tensor, target: Tensor) -> dict[str, Tensor]:
+        import torch
+
+        logits = _at_pixels(output, target)
+        each = [
+            head.loss(scores[known], wanted[known]) if bool(known.any()) else 0 * scores.sum()
+            for scores, wanted, known in zip(logits, target, target != IGNORED, strict=True)
+        ]
+        return {"task": torch.stack(each).mean()}
+
+    def flat(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The places of maps (..., H, W, D) with the class of the pixel at their centre, where it is judged."""
+        for axis in (-1, -2):
+            places, pixels = features.shape[axis - 1], target.shape[axis]
+            centres = (2 * np.arange(places) + 1) * pixels // (2 * places)
+            target = target.index_select(axis, target.new_tensor(centres))
+        known = target != IGNORED
+        return features[known], target[known]
+
+    # Judging.
+
+    def keep(self, head: Head, output: Tensor, target: Tensor, samples: Samples) -> Kept:
+        """Rows (N, C + 1, C): how many pixels of each class, and in the last row of none, got each class.
+
+        The answers are PNGs of the answered classes, with 1 + the true class, or 0, in a second channel.
+        """
+        import torch
+
+        classes = self.space.dim
+        best = _at_pixels(output, target).argmax(-1)
+        true = torch.where(target == IGNORED, classes, target)
+        pairs = (true * classes + best).flatten(1)
+        rows = torch.stack([one.bincount(minlength=(classes + 1) * classes) for one in pairs.cpu()])
+        both = torch.stack([best, torch.where(target == IGNORED, 0, target + 1)], -1).to(torch.uint8).cpu().numpy()
+        return Kept(rows.view(-1, classes + 1, classes), torch.zeros(len(rows)), tuple(map(_png, both)))
+
+    def nothing(self, head: Head) -> Kept:
+        import torch
+
+        return Kept(torch.zeros(0, self.space.dim + 1, self.space.dim, dtype=torch.long), torch.zeros(0))
+
+    def measured(self, head: Head, kept: Kept, temperature: float = 1.0) -> MeasuredPixels:
+        return MeasuredPixels(kept.rows.numpy()[:, :-1], self.space.names)
+
+    def never_answered(self, found: Measured) -> Iterator[tuple[str, int]]:
+        assert isinstance(found, MeasuredPixels)
+        summed = found.confusions.sum(axis=0)
+        true, answered = summed.sum(axis=1), summed.sum(axis=0)
+        for i in np.argsort(-true, kind="stable"):
+            if true[i] and not answered[i]:
+                yield self.space.names[int(i)], int(true[i])
+
+    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> Table:
+        """The true and the answered pixels of each class, as JSON."""
+        rows = zip(samples, kept.rows.numpy(), strict=True)
+        written = [[s.id, self._written(row[:-1].sum(axis=1)), self._written(row.sum(axis=0))] for s, row in rows]
+        return Table(["id", "true", "predicted"], written)
+
+    def _written(self, pixels: npt.NDArray[np.int64]) -> str:
+        return json.dumps(self._pixels(pixels), ensure_ascii=False)
+
+    def _pixels(self, pixels: npt.NDArray[np.int64]) -> dict[str, int]:
+        """How many pixels each class has that has any, the most frequent one first."""
+        order = [int(i) for i in np.argsort(-pixels, kind="stable") if pixels[i]]
+        return {self.space.names[i]: int(pixels[i]) for i in order}
+
+    def columns(self) -> list[str]:
+        return ["id", "predicted", *(f"share_{name}" for name in self.space.names)]
+
+    def cells(self, samples: Sequence[Sample], kept: Kept, found: Measured) -> Iterator[list[Any]]:
+        for sample, answer in zip(samples, self.answers(samples, kept, found), strict=True):
+            yield [sample.id, answer["predicted"], *answer["scores"].values()]
+
+    def answers(self, samples: Sequence[Sample], kept: Kept, found: Measured) -> Iterator[dict[str, Any]]:
+        """The answered classes, the most frequent first, the pixels of each, and as scores the share of every class."""
+        for row in kept.rows.numpy():
+            pixels = row.sum(axis=0)
+            known = zip(self.space.names, (pixels / pixels.sum()).tolist(), strict=True)
+            yield {"predicted": [*self._pixels(pixels)], "pixels": self._pixels(pixels), "scores": dict(known)}
+
+    def skill(self) -> str:
+        return f"tell {counted(self.space.dim, 'kinds of pixels')} apart"
+
+    def findings(self, judged: Judged | None) -> list[Section]:
+        """Scores by class, and the pictures with the most wrong pixels, these marked."""
+        if judged is None:
+            return [Section("errors", "Errors", "Where it errs", [Words("No picture was judged.", "empty")])]
+        assert isinstance(judged.found, MeasuredPixels)
+        confusions = judged.found.confusions
+        pixels = confusions.sum(axis=(1, 2))
+        wrong = pixels - np.einsum("nii->n", confusions)
+        shares = wrong / np.maximum(pixels, 1)
+        worst = [int(i) for i in np.argsort(-shares, kind="stable")[:SHOWN] if wrong[i]]
+        blocks: list[Block] = [*class_table(judged.found.per_class(), self.noun), Heading("Mistakes")]
+        if worst:
+            lead = f"The {counted(len(worst), 'pictures')} with the largest share of wrong pixels, which are coloured."
+            blocks += [Words(lead, "lead"), Gallery([overlay_card(judged, i, float(shares[i])) for i in worst])]
+        else:
+            blocks.append(Words("Not one wrong pixel on this split.", "empty"))
+        return [Section("errors", "Errors", "Where it errs", blocks)]
+
+
+def _at_pixels(output: Tensor, target: Tensor) -> Tensor:
+    """Outputs (B, h, w, C) interpolated to the pixels of targets (B, H, W)."""
+    from torch.nn.functional import interpolate
+
+    maps = interpolate(output.permute(0, 3, 1, 2), target.shape[1:], mode="bilinear", align_corners=False)
+    return maps.permute(0, 2, 3, 1)
+
+
+def _png(channels: npt.NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(channels, "LA").save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
