@@ -59,7 +59,7 @@ def print_checked(checked: Checked, timing: Timing | None, command: str) -> None
 
 
 def _print_counts(console: Console, checked: Checked) -> None:
-    counts, names = checked.findings.counts, checked.data.space.names
+    counts, names = checked.findings.counts, checked.data.task.counted
     table = plain_table()
     task = checked.data.task
     table.add_column(task.noun)
