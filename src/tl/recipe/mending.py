@@ -111,6 +111,8 @@ class Layers:
             )
         alone = parent and not any(other.rpartition(".")[0] == parent and other != key for other in file.marks)
         before = lines_of(file.text)[mark.key[0] - 1][: mark.key[1] - 1]
+        if alone and "." not in parent + group and group not in file.marks and flow(value) == mark.written:
+            return (*self.renamed(parent, group), *(self.renamed(key, name) if not key.endswith(f".{name}") else ()))
         if before.strip() or alone or "." in group:  # in braces, the only key of its mapping, or deeper than a group
             return ()
         return self._inserted(file, mark, group, f"{name}: {flow(value)}", _inside(file.marks, group, key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tl.commands.fix import fix
@@ -31,3 +32,11 @@ def test_a_users_key_in_the_head_is_moved_with_its_comment(tmp_path: Path) -> No
         file.read_text()
         == OLD.replace("  label_smoothing: 0.1  # share\n", "") + "task:\n  label_smoothing: 0.1  # share\n"
     )
+
+
+@pytest.mark.parametrize("line", ["head: {label_smoothing: 0.1}", "head:\n  label_smoothing: 0.1"])
+def test_a_key_that_stands_alone_in_the_head_is_moved_by_renaming_the_head(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"defaults:\n  - base\n  - data: tiny_shapes\n{line}\n")
+    fix(str(file), [])
+    assert file.read_text() == f"defaults:\n  - base\n  - data: tiny_shapes\n{line.replace('head', 'task')}\n"
