@@ -97,8 +97,12 @@ class Items(Reader):
         """Whether a mask is cropped and augmented with each picture."""
         return self.task.reads == "maps"
 
+    @property
+    def moves_targets(self) -> bool:
+        return self._masked and not self.fixed
+
     def y(self, draws: Sequence[Draw]) -> Tensor:
-        if self._masked and not self.fixed:  # a mask is moved with its picture
+        if self.moves_targets:
             return self.targets.joined([self[draw].target for draw in draws])
         return super().y(draws)
 

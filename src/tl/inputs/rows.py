@@ -159,6 +159,7 @@ class CachedActivations(Source):
         self.source, self.rows, self.start, self.widen = source, rows, start, widen
         self.views = rows.layout.n // len(source)
         self.targets = source.targets
+        self._drawn: Source = source if source.moves_targets else self
 
     @cached_property
     def lengths(self) -> tuple[int, ...] | None:
@@ -178,7 +179,7 @@ class CachedActivations(Source):
         else:
             x = joined(self.rows.ragged(numbers), ragged=True)
         x = x._replace(values=x.values.float()) if self.widen else x
-        return Batch(x, self.source.y(draws), self.start)
+        return Batch(x, self._drawn.y(draws), self.start)
 
 
 class WithTeacher(Source):

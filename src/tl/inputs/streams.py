@@ -87,8 +87,13 @@ class Source(ABC):
     def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
         """A batch for each list of draws, in order."""
 
+    @property
+    def moves_targets(self) -> bool:
+        """True where a sample's target differs from draw to draw, as a mask's does; the default is False."""
+        return False
+
     def y(self, draws: Sequence[Draw]) -> Tensor:
-        """The targets of these draws, as `batches` gives them; by default the same for every draw of a sample."""
+        """The targets of these draws, as `batches` gives them."""
         return self.targets.take([draw.number for draw in draws])
 
     @property
