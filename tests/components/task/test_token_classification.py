@@ -158,3 +158,23 @@ def test_texts_with_wrong_spans_are_marked_in_the_report() -> None:
     assert [row[:2] for row in table.rows] == [["loc", Number(2, "2")], ["per", Number(2, "2")]]
     assert compute_metrics(seen)["span_f1"] == pytest.approx(3 / 4)
     assert made.skill() == "find 2 kinds of spans"
+
+
+def test_answers_belong_to_their_words_where_the_tokenizer_leaves_no_token_of_one() -> None:
+    """The third word, a sign that the tokenizer drops, has no token: what follows must not move to its place."""
+    made = task()
+    text = "Anna Li ~ Rome"
+    one = sample(Spans((Span(0, 7, "per"), Span(10, 14, "loc")), ((0, 4), (5, 7), (8, 9), (10, 14))), text)
+    (row,) = made.targets(Samples.of([one]), [[(0, 0), (0, 4), (5, 7), (10, 14), (0, 0)]])
+    names, dim = made.space.names, made.space.dim
+    assert [names[number % dim] for number in row.tolist() if number != IGNORED] == ["B-per", "I-per", "B-loc"]
+    output = torch.full((1, 5, dim), -9.0)
+    for place, name in enumerate(["O", "B-per", "I-per", "B-loc", "O"]):
+        output[0, place, names.index(name)] = 9.0
+    head = option("head", "linear", {"dim_in": 2, "space": made.space}, init="random")
+    target = torch.from_numpy(row)[None]
+    kept = made.keep(head, output, target, Samples.of([one]))
+    assert isinstance(one.target, Spans)
+    assert kept.answers == (one.target.spans,)
+    assert kept.rows[0, -2:].tolist() == [4, 3]
+    assert float(made.loss(head, output, target)["task"]) < 1e-6

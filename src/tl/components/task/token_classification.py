@@ -85,15 +85,21 @@ class TokenClassification(Task):
         return self.space
 
     def targets(self, samples: Samples, offsets: Offsets = ()) -> Ragged:
-        """Tags at the first token of each word, IGNORED at other tokens; O where the spans are not known."""
+        """At the first token of each word its tag, and IGNORED at other tokens; O where the spans are not known.
+
+        The tokenizer may leave no token of a word. So that answers still belong to the right words, a target is the
+        tag's number plus C times the number of words without a token that stand between it and the word before.
+        """
         return ragged_column(self._row(s, o) for s, o in zip(samples, offsets, strict=True))
 
     def _row(self, sample: Sample, offsets: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64]:
         self.check_known(sample.target)
         row = np.full(len(offsets), IGNORED, np.int64)
         tags = self._tags(sample)
+        last = -1
         for word, place in first_tokens(sample, offsets):
-            row[place] = tags[word]
+            row[place] = tags[word] + self.space.dim * (word - last - 1)
+            last = word
         return row
 
     def _tags(self, sample: Sample) -> list[int]:
@@ -124,7 +130,7 @@ class TokenClassification(Task):
 
     def flat(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         known = target != IGNORED
-        return features[known], target[known]
+        return features[known], target[known] % self.space.dim
 
     # Judging.
 
@@ -141,10 +147,11 @@ class TokenClassification(Task):
         truth = target.cpu().numpy()
         rows, answers = [], []
         for sample, scores, here, wanted in zip(samples, logits, known, truth, strict=True):
-            said = best_tags(scores[here], *rules)
-            words = sample_words(sample)[: len(said)]
+            said, (skipped, true) = best_tags(scores[here], *rules), divmod(wanted[here], self.space.dim)
+            numbers = np.cumsum(skipped + 1) - 1
+            words = [sample_words(sample)[number] for number in numbers.tolist()]
             spans, _ = spans_of(words, [tags[number] for number in said])
-            right = int((np.array(said, np.int64) == wanted[here]).sum())
+            right = int((np.array(said, np.int64) == true).sum())
             rows.append([*self._counts(true_spans(sample), spans), len(sample_words(sample)), right])
             answers.append(spans)
         return Kept(torch.tensor(rows, dtype=torch.float64), torch.zeros(len(rows)), tuple(answers))
