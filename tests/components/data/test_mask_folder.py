@@ -164,3 +164,20 @@ def test_to_predict_no_mask_is_needed(tmp_path: Path) -> None:
     found = source(tmp_path)
     found.purpose = "prediction"
     assert [sample.target for sample in found.read()] == [None]
+
+
+def test_a_mask_of_huge_numbers_takes_no_memory_for_them(tmp_path: Path) -> None:
+    write(tmp_path, "a")
+    (tmp_path / "masks" / "a.png").unlink()
+    Image.fromarray(np.array([[0, 1, 2**31 - 1], [0, 0, 0]], np.int32), "I").save(tmp_path / "masks" / "a.tif")
+    with pytest.raises(TLError, match=r"a\.tif: the mask holds 2147483647, but numbers go up to 65535: number the"):
+        source(tmp_path).read()
+
+
+def test_a_mask_of_another_size_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "a", ((0, 1), (0, 0)))
+    monkeypatch.setattr("tl.components.data.masks._values", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(TLError, match=r"the mask has 2 x 2 pixels, but its picture .* has 3 x 2"):
+        source(tmp_path).read()

@@ -23,6 +23,7 @@ MOST_CLASSES = 254
 
 _FORMATS = ("PNG", "TIFF", "BMP")
 _SHOWN = 5
+_LARGEST = 65_535
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,13 @@ def read_mask(path: Path, picture: Raw, numbers: Mapping[int, str] | None, ignor
     import numpy as np
 
     content, name = file_bytes(path), picture_name(path)
-    values = _values(path, content)
-    size = (values.shape[1], values.shape[0])
+    size = _opened(path, content).size  # of the header: what is not of the picture's size is not decoded
     if size != (wanted := upright_size(picture)):
         raise TLError(
             f"{name}: the mask has {size[0]} x {size[1]} pixels, but its picture {picture_name(picture)} has "
             f"{wanted[0]} x {wanted[1]}: save the mask at the picture's size."
         )
+    values = _values(path, content)
     found = [number for number in np.flatnonzero(np.bincount(values.reshape(-1))).tolist() if number != ignore]
     known = {number: str(number) for number in found} if numbers is None else numbers
     if strange := [number for number in found if number not in known]:
@@ -101,17 +102,27 @@ def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _values(path: Path, content: bytes) -> ndarray:
-    """The numbers (H, W) of a mask; TLError where it is a picture in colours."""
-    import numpy as np
+def _opened(path: Path, content: bytes) -> Image:
     from PIL import Image, UnidentifiedImageError
 
     name = picture_name(path)
     with reading(name, "the mask cannot be read", "replace or remove it"):
         try:
-            values = np.asarray(Image.open(BytesIO(content), formats=_FORMATS))
+            return Image.open(BytesIO(content), formats=_FORMATS)
         except UnidentifiedImageError as error:
             raise TLError(f"{name}: is no PNG, TIFF or BMP that can be read: replace the mask.") from error
+
+
+def _values(path: Path, content: bytes) -> ndarray:
+    """The numbers (H, W) of a mask; TLError where it is a picture in colours."""
+    import numpy as np
+
+    name = picture_name(path)
+    opened = _opened(path, content)
+    with reading(name, "the mask cannot be read", "replace or remove it"):
+        values = np.asarray(opened)
     if values.ndim != 2 or values.dtype.kind not in "bui" or values.min(initial=0) < 0:
         raise TLError(f"{name}: a mask has one whole number for each pixel, not colours: save it in grey or a palette.")
+    if (largest := int(values.max(initial=0))) > _LARGEST:
+        raise TLError(f"{name}: the mask holds {largest}, but numbers go up to {_LARGEST}: number the classes from 0.")
     return values.astype(np.int64)
