@@ -58,3 +58,13 @@ def test_spans_that_are_null_are_not_known(tmp_path: Path) -> None:
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, row: Any, message: str) -> None:
     with pytest.raises(TLError, match=message):
         read(tmp_path, row)
+
+
+def test_other_encodings_are_read_as_tables_are(tmp_path: Path) -> None:
+    row = {"text": "Zoë", "spans": [[0, 3, "person"]]}
+    (tmp_path / "a.jsonl").write_bytes(json.dumps(row, ensure_ascii=False).encode("utf-16"))
+    (found,) = option("data", "spans_jsonl", file=str(tmp_path / "a.jsonl")).read()
+    assert found.input == "Zoë"
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "\x81", "spans": []}')
+    with pytest.raises(TLError, match=r"a\.jsonl:1: is not UTF-8 .*: name data\.encoding, or save"):
+        option("data", "spans_jsonl", file=str(tmp_path / "a.jsonl")).read()

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple, Unpack, final
 
 from tl.components.data.base import Common
-from tl.components.data.encoding import encoding_of
 from tl.components.data.files import Files
-from tl.components.data.separated import text_lines
 from tl.components.data.spans import Tag, spans_of
 from tl.components.sample import Sample, Spans
 from tl.errors import TLError
@@ -47,12 +45,12 @@ class Conll(Files):
         encoding: str,
         **common: Unpack[Common],
     ) -> None:
-        super().__init__(common, file, files)
-        self.word, self.tag, self.encoding = word, tag, encoding
+        super().__init__(common, file, files, encoding)
+        self.word, self.tag = word, tag
 
     def samples(self, file: Path) -> Iterator[Sample]:
         unbegun: list[str] = []
-        for lines in _texts(file, encoding_of(file, self.encoding)):
+        for lines in _texts(self.lines(file)):
             yield from self.sample_or_skip(partial(self._sample, file, lines, unbegun))
         if unbegun:
             what = "1 span begins" if len(unbegun) == 1 else f"{len(unbegun)} spans begin"
@@ -90,17 +88,15 @@ class Conll(Files):
         return text, tag
 
 
-def _texts(file: Path, encoding: str) -> Iterator[list[_Line]]:
+def _texts(lines: Iterator[tuple[int, str]]) -> Iterator[list[_Line]]:
     """The lines of each text, without those that begin a document."""
     held: list[_Line] = []
-    with text_lines(file, encoding) as lines:
-        for number, line in enumerate(lines, start=1):
-            bare = line.rstrip("\r\n")
-            fields = bare.split("\t") if "\t" in bare else bare.split()
-            if any(map(str.strip, fields)) and fields[0] != _DOCUMENT:
-                held.append(_Line(number, fields))
-            elif held:
-                yield held
-                held = []
+    for number, line in lines:
+        fields = line.split("\t") if "\t" in line else line.split()
+        if any(map(str.strip, fields)) and fields[0] != _DOCUMENT:
+            held.append(_Line(number, fields))
+        elif held:
+            yield held
+            held = []
     if held:
         yield held

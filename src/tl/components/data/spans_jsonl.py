@@ -10,12 +10,12 @@ from typing import Any, Unpack, final
 
 from tl.components.data.base import Common
 from tl.components.data.files import Files
-from tl.components.data.separated import text_lines
 from tl.components.data.spans import marked
 from tl.components.sample import Sample, Span
 from tl.errors import TLError
 from tl.recipe.yamlfile import short_path
 
+_SHOWN = 10
 _FIELDS = (("begin", "start", "start_offset"), ("end", "stop", "end_offset"), ("class", "label", "type", "entity"))
 
 
@@ -38,23 +38,23 @@ class SpansJsonl(Files):
         text: str,
         spans: str,
         id: str | None,
+        encoding: str,
         **common: Unpack[Common],
     ) -> None:
-        super().__init__(common, file, files)
+        super().__init__(common, file, files, encoding)
         self.text, self.spans, self.id = text, spans, id
 
     def samples(self, file: Path) -> Iterator[Sample]:
-        with text_lines(file, "utf-8-sig") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield from self.sample_or_skip(partial(self._sample, f"{short_path(file)}:{number}", line))
+        for number, line in self.lines(file):
+            if line.strip():
+                yield from self.sample_or_skip(partial(self._sample, f"{short_path(file)}:{number}", line))
 
     def _sample(self, place: str, line: str) -> Sample:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise TLError(f"{place}: the line is no JSON ({error}): write one object a line.") from error
-        there = f" (its keys: {', '.join(row)})" if isinstance(row, dict) else ""
+        there = f" (its keys: {', '.join([*row][:_SHOWN])})" if isinstance(row, dict) else ""
         if not isinstance(row, dict) or not isinstance(row.get(self.text), str):
             raise TLError(f"{place}: the line has no text under the key '{self.text}'{there}: set data.text.")
         if self.spans not in row and self.purpose != "prediction":
