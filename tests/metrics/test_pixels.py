@@ -51,3 +51,11 @@ def test_without_a_judged_pixel_nothing_is_defined() -> None:
     assert all(
         np.isnan(value) for value in compute_metrics(measured([np.zeros(0, int)], [np.zeros(0, int)], 2)).values()
     )
+
+
+def test_guessing_gives_every_pixel_the_class_that_is_the_most_frequent_one_elsewhere() -> None:
+    seen = measured([np.array([0, 0, 0, 1]), np.array([1, 1, 2, 0])], [np.zeros(4, int), np.zeros(4, int)], 3)
+    guessed = {name: seen.guess(name, MeasuredPixels.prior(np.array([2.0, 7.0, 1.0]))) for name in seen.metrics}
+    values = {name: float(found(np.ones((1, 2)))[0]) for name, found in guessed.items() if found is not None}
+    # Class 1 has 3 of 8 pixels; the union of each class that occurs and is not answered holds no right pixel.
+    assert values == pytest.approx({"miou": (3 / 8) / 3, "pixel_accuracy": 3 / 8, "mean_class_accuracy": 1 / 3})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tl.metrics.calibration import Array, Floats
 from tl.metrics.catalogue import METRICS, Metric, entry
-from tl.metrics.measured import Measured
+from tl.metrics.measured import Measured, Prior
 from tl.metrics.weighted import Statistic, mean_defined, ratio
 
 _NO_PIXEL = "no pixel has a known class"
@@ -79,6 +79,17 @@ class MeasuredPixels(Measured):
     @property
     def arrays(self) -> tuple[Floats]:
         return (np.asarray(self.confusions, np.float64),)
+
+    def guess(self, name: str, prior: Prior) -> Statistic | None:
+        """The metric where every pixel is of the class that is the most frequent one elsewhere."""
+        constant = np.zeros_like(self.confusions)
+        constant[:, :, int(prior.shares.argmax())] = self.confusions.sum(axis=2)
+        return replace(self, confusions=constant).statistics([name])[name]
+
+    @staticmethod
+    def prior(pixels: Floats) -> Prior:
+        """From the pixels of each class (c,) in other pictures."""
+        return Prior(pixels / max(1.0, float(pixels.sum())), np.zeros(0), np.zeros(0))
 
     def per_class(self) -> list[dict[str, str | float]]:
         """A row for each class: name, support, precision, recall, f1 and iou of its pixels."""

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tl.metrics.calibration import Array, Floats
 from tl.metrics.catalogue import METRICS, Metric, entry
-from tl.metrics.measured import Measured
+from tl.metrics.measured import Measured, Prior
 from tl.metrics.weighted import Statistic, mean_defined, ratio
 
 TRUE, RIGHT, ANSWERED = 0, 1, 2
 _NO_SPAN = "no span occurs or is answered"
 _CATALOGUE = (
-    entry("span_f1", "classes", higher=True, label="span F1", undefined=_NO_SPAN, blind=0.0),
-    entry("macro_span_f1", "classes", higher=True, label="macro span F1", undefined=_NO_SPAN, blind=0.0),
+    entry("span_f1", "classes", higher=True, label="span F1", undefined=_NO_SPAN),
+    entry("macro_span_f1", "classes", higher=True, label="macro span F1", undefined=_NO_SPAN),
     entry("span_precision", "classes", higher=True, label="span precision", undefined="no span is answered"),
     entry("span_recall", "classes", higher=True, label="span recall", undefined="no span occurs"),
     entry("word_accuracy", "classes", higher=True, label="word accuracy"),
@@ -61,11 +61,15 @@ def _total(weights: Floats, spans: Floats, *rows: int) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class MeasuredSpans(Measured):
-    """`spans` (n, 3, c) counts the true, right and answered spans of each class in each text; `words` (n, 2) the words
-    and those with the right tag."""
+    """Counts of each text: `spans` (n, 3, c) the true, right and answered ones of each class.
+
+    `words` (n, 3) are all words, those with the right tag, and those outside of all true spans; `alone` (n, c) are the
+    true spans of one word.
+    """
 
     spans: Array
     words: Array
+    alone: Array
     names: Sequence[str]
 
     metrics: ClassVar[Mapping[str, Callable[..., Statistic]]] = {
@@ -85,6 +89,21 @@ class MeasuredSpans(Measured):
     @property
     def arrays(self) -> tuple[Floats, Floats]:
         return np.asarray(self.spans, np.float64), np.asarray(self.words, np.float64)
+
+    def guess(self, name: str, prior: Prior) -> Statistic | None:
+        """The metric where every word is outside, or else marked by itself as the class that this suits best."""
+        if name == "word_accuracy":
+            return replace(self, words=self.words[:, [0, 2, 2]]).statistics([name])[name]
+        best = int(prior.shares.argmax())
+        spans = np.zeros_like(self.spans)
+        spans[:, TRUE] = self.spans[:, TRUE]
+        spans[:, RIGHT, best], spans[:, ANSWERED, best] = self.alone[:, best], self.words[:, 0]
+        return replace(self, spans=spans).statistics([name])[name]
+
+    @staticmethod
+    def prior(true: Floats, alone: Floats, words: float) -> Prior:
+        """The F1 (c,) of marking every word of other texts as a class: of their true spans, so many are of one word."""
+        return Prior(2 * alone / max(1.0, float(true.sum()) + words), np.zeros(0), np.zeros(0))
 
     def per_class(self) -> list[dict[str, str | float]]:
         """A row for each class: name, support, precision, recall and f1 of its spans."""

@@ -17,7 +17,7 @@ from tl.commands.chosen_task import build_task
 from tl.components.data.spans import Tag, marked
 from tl.components.sample import Sample, Samples, Span, Spans
 from tl.components.task.judged import Judged, Kept
-from tl.components.task.token_classification import TokenClassification, first_tokens
+from tl.components.task.token_classification import TokenClassification, first_tokens, true_spans
 from tl.errors import TLError
 from tl.metrics.measured import compute_metrics
 from tl.recipe.recipe import Node
@@ -122,6 +122,9 @@ def test_counts_of_whole_spans_are_seqevals() -> None:
     assert right / answered == pytest.approx(precision_score(true_tags, said_tags, **strict))
     assert right / true == pytest.approx(recall_score(true_tags, said_tags, **strict))
     assert 2 * right / (true + answered) == pytest.approx(f1_score(true_tags, said_tags, **strict))
+    values = compute_metrics(made.measured(head, kept))
+    assert values["span_f1"] == pytest.approx(f1_score(true_tags, said_tags, **strict))
+    assert values["macro_span_f1"] == pytest.approx(f1_score(true_tags, said_tags, average="macro", **strict))
 
 
 def test_words_behind_the_last_token_have_none() -> None:
@@ -145,7 +148,8 @@ def test_texts_with_wrong_spans_are_marked_in_the_report() -> None:
     made = task()
     samples = [sample(SPANS), sample(SPANS)]
     answers = (SPANS.spans, (Span(0, 4, "per"), Span(14, 18, "loc")))
-    rows = torch.tensor([[*made._counts(SPANS.spans, said), 5, 4] for said in answers], dtype=torch.float64)
+    rows = [[*made._counts(SPANS.spans, said), 4, *made._words(sample(SPANS))] for said in answers]
+    rows = torch.tensor(rows, dtype=torch.float64)
     kept = Kept(rows, torch.zeros(2), answers)
     seen = made.measured(option("head", "linear", {"dim_in": 2, "space": made.space}, init="random"), kept)
     (section,) = made.findings(Judged(samples, kept, seen, seen, None, "", lambda _: True, TEXTS))
@@ -176,5 +180,26 @@ def test_answers_belong_to_their_words_where_the_tokenizer_leaves_no_token_of_on
     kept = made.keep(head, output, target, Samples.of([one]))
     assert isinstance(one.target, Spans)
     assert kept.answers == (one.target.spans,)
-    assert kept.rows[0, -2:].tolist() == [4, 3]
+    assert kept.rows[0].tolist() == [1, 1, 1, 1, 1, 1, 3, 1, 0, 4, 1]
     assert float(made.loss(head, output, target)["task"]) < 1e-6
+
+
+def test_guessing_marks_every_word_as_the_class_that_this_suits_best_elsewhere() -> None:
+    """Written out: of two texts of four words, three places of one word and a person of two."""
+    made = task()
+    words = ((0, 1), (2, 3), (4, 5), (6, 7))
+    one = Spans((Span(0, 1, "loc"), Span(2, 5, "per")), words)
+    two = Spans((Span(0, 1, "loc"), Span(4, 5, "loc")), words)
+    samples = [Sample(str(i), "a b c d", target, "") for i, target in enumerate((one, two))]
+    prior = made.prior([Samples.of(samples)])
+    assert prior.shares == pytest.approx([2 * 3 / (4 + 8), 0.0])
+    rows = [[*made._counts(true_spans(each), ()), 0, *made._words(each)] for each in samples]
+    head = option("head", "linear", {"dim_in": 2, "space": made.space}, init="random")
+    seen = made.measured(head, Kept(torch.tensor(rows, dtype=torch.float64), torch.zeros(2), ((), ())))
+    guessed = {name: seen.guess(name, prior) for name in seen.metrics}
+    values = {name: float(found(np.ones((1, 2)))[0]) for name, found in guessed.items() if found is not None}
+    assert values == pytest.approx({
+        "span_f1": 2 * 3 / (4 + 8), "macro_span_f1": (2 * 3 / (3 + 8)) / 2, "span_precision": 3 / 8,
+        "span_recall": 3 / 4, "word_accuracy": 3 / 8,
+    })  # fmt: skip
+    assert list(made.never_answered(seen)) == [("loc", 3), ("per", 1)]

@@ -31,12 +31,13 @@ class Mask(Annotation):
     """A mask's file; `digest` is a hash of its content, which stands for it in fingerprints, where paths do not count.
 
     `numbers` are the numbers in the file that stand for a class; pixels with others are not judged. `present` are the
-    classes that occur.
+    classes that occur, and `counts` says how many pixels each of them has.
     """
 
     path: Path = field(repr=False)
     digest: str
     present: tuple[str, ...]
+    counts: tuple[int, ...]
     numbers: tuple[tuple[int, str], ...]
 
     @property
@@ -49,8 +50,13 @@ class Mask(Annotation):
 
     def of_classes(self, classes: Sequence[str]) -> Mask:
         """The same mask, in which only pixels of these classes are judged."""
-        present = tuple(name for name in self.present if name in classes)
-        return Mask(self.path, self.digest, present, tuple(one for one in self.numbers if one[1] in classes))
+        kept = [(name, count) for name, count in zip(self.present, self.counts, strict=True) if name in classes]
+        present, counts = tuple(name for name, _ in kept), tuple(count for _, count in kept)
+        return Mask(self.path, self.digest, present, counts, tuple(one for one in self.numbers if one[1] in classes))
+
+    def pixels(self, name: str) -> int:
+        """How many pixels a class has."""
+        return dict(zip(self.present, self.counts, strict=True)).get(name, 0)
 
     def image(self, names: Sequence[str]) -> Image:
         """The mask as an image of bytes: 1 + the place of a pixel's class among `names`, 0 where it is not judged.
@@ -86,7 +92,8 @@ def read_mask(path: Path, picture: Raw, numbers: Mapping[int, str] | None, ignor
             f"{wanted[0]} x {wanted[1]}: save the mask at the picture's size."
         )
     values = _values(path, content)
-    found = [number for number in np.flatnonzero(np.bincount(values.reshape(-1))).tolist() if number != ignore]
+    counts = np.bincount(values.reshape(-1))
+    found = [number for number in np.flatnonzero(counts).tolist() if number != ignore]
     known = {number: str(number) for number in found} if numbers is None else numbers
     if strange := [number for number in found if number not in known]:
         some = ", ".join(map(str, strange[:_SHOWN])) + (" ..." if len(strange) > _SHOWN else "")
@@ -95,7 +102,8 @@ def read_mask(path: Path, picture: Raw, numbers: Mapping[int, str] | None, ignor
             f"{name}: the mask holds {some}, but data.pixels knows {listed}, and data.ignore is {ignore}: add what "
             "these numbers stand for to data.pixels, or mend the mask."
         )
-    return Mask(path, _digest(content), tuple(known[number] for number in found), tuple(known.items()))
+    present, pixels = tuple(known[number] for number in found), tuple(counts[found].tolist())
+    return Mask(path, _digest(content), present, pixels, tuple(known.items()))
 
 
 def _digest(content: bytes) -> str:

@@ -167,7 +167,14 @@ class Task(ABC):
 
     def never_answered(self, found: Measured) -> Iterator[tuple[str, int]]:
         """Classes that occur and are never answered, with how often they occur; the most frequent ones first."""
-        return iter(())
+        support, said = self.answer_counts(found)
+        for i in (-support).argsort(kind="stable"):
+            if support[i] and not said[i]:
+                yield self.counted[int(i)], int(support[i])
+
+    @abstractmethod
+    def answer_counts(self, found: Measured) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """How often each of the `counted` is true, and how often it is answered, (C,) each; empty without classes."""
 
     # Answers, as tables and as plain data.
 

@@ -75,8 +75,8 @@ class Classification(WithClasses):
         alone = len(said) == 1 and len(np.unique(scored(found).targets)) > 1
         return self.space.names[int(said[0])] if alone else ""
 
-    def counts(self, found: Scored) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        both = found.targets, self.decide(found.scores)
+    def answer_counts(self, found: Measured) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        both = scored(found).targets, self.decide(scored(found).scores)
         support, said = (np.bincount(some.astype(np.intp), minlength=self.space.dim) for some in both)
         return support, said
 

@@ -76,8 +76,8 @@ class MultiLabel(WithClasses):
         counts, samples = label_counts(self.space.names, parts)
         return Labels.prior(counts, samples)
 
-    def counts(self, found: Scored) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        return found.targets.sum(axis=0), self.decide(found.scores).sum(axis=0)
+    def answer_counts(self, found: Measured) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        return scored(found).targets.sum(axis=0), self.decide(scored(found).scores).sum(axis=0)
 
     def columns(self) -> list[str]:
         return ["id", "predicted", *(f"p_{name}" for name in self.space.names)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -61,18 +61,6 @@ class WithClasses(Pooled):
     def score_columns(self, found: Scored, most: float) -> tuple[list[str], Floats]:
         """The names of the columns of scores, and the scores (N, columns)."""
         return [f"p_{name}" for name in self.space.names], found.scores
-
-    def never_answered(self, found: Measured) -> Iterator[tuple[str, int]]:
-        if not len(found):
-            return
-        support, said = self.counts(scored(found))
-        for i in np.argsort(-support, kind="stable"):
-            if support[i] and not said[i]:
-                yield self.space.names[int(i)], int(support[i])
-
-    @abstractmethod
-    def counts(self, found: Scored) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """How often each class or label is true, and how often it is answered, (C,) each."""
 
 
 def scored(found: Measured) -> Scored:

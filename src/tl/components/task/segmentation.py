@@ -22,7 +22,7 @@ from tl.components.task.overlay import overlay_card
 from tl.components.task.sections import class_table
 from tl.errors import TLError
 from tl.family import LossOptions
-from tl.metrics.measured import Measured
+from tl.metrics.measured import Measured, Prior
 from tl.metrics.pixels import MeasuredPixels
 from tl.report.blocks import Block, Gallery, Heading, Section, Words
 from tl.report.words import counted
@@ -146,13 +146,16 @@ class Segmentation(Task):
     def measured(self, head: Head, kept: Kept, temperature: float = 1.0) -> MeasuredPixels:
         return MeasuredPixels(kept.rows.numpy()[:, :-1], self.space.names)
 
-    def never_answered(self, found: Measured) -> Iterator[tuple[str, int]]:
+    def answer_counts(self, found: Measured) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         assert isinstance(found, MeasuredPixels)
         summed = found.confusions.sum(axis=0)
-        true, answered = summed.sum(axis=1), summed.sum(axis=0)
-        for i in np.argsort(-true, kind="stable"):
-            if true[i] and not answered[i]:
-                yield self.space.names[int(i)], int(true[i])
+        return summed.sum(axis=1), summed.sum(axis=0)
+
+    def prior(self, parts: Sequence[Samples]) -> Prior:
+        """The shares of the classes among the pixels of whole masks."""
+        masks = [target for part in parts for target in part.targets if isinstance(target, Mask)]
+        pixels = np.array([sum(mask.pixels(name) for mask in masks) for name in self.space.names], np.float64)
+        return MeasuredPixels.prior(pixels)
 
     def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> Table:
         """The true and the answered pixels of each class, as JSON."""

@@ -21,7 +21,7 @@ from tl.components.task.sections import class_table
 from tl.components.task.tags import best_tags, may_begin, may_end, may_follow
 from tl.errors import TLError
 from tl.family import LossOptions
-from tl.metrics.measured import Measured
+from tl.metrics.measured import Measured, Prior
 from tl.metrics.spans import MeasuredSpans
 from tl.report.blocks import Block, Card, Gallery, Heading, Mark, Says, Section, Words
 from tl.report.words import counted
@@ -135,7 +135,8 @@ class TokenClassification(Task):
     # Judging.
 
     def keep(self, head: Head, output: Tensor, target: Tensor, samples: Samples) -> Kept:
-        """Rows (N, 3 C + 2): the true, right and answered spans of each class; words, and those with the right tag.
+        """Rows (N, 4 C + 3): the true, right and answered spans of each class; the words with the right tag; the true
+        spans of one word of each class; all words, and those outside of all true spans.
 
         The answers are the spans that were found in each text.
         """
@@ -152,25 +153,31 @@ class TokenClassification(Task):
             words = [sample_words(sample)[number] for number in numbers.tolist()]
             spans, _ = spans_of(words, [tags[number] for number in said])
             right = int((np.array(said, np.int64) == true).sum())
-            rows.append([*self._counts(true_spans(sample), spans), len(sample_words(sample)), right])
+            rows.append([*self._counts(true_spans(sample), spans), right, *self._words(sample)])
             answers.append(spans)
         return Kept(torch.tensor(rows, dtype=torch.float64), torch.zeros(len(rows)), tuple(answers))
 
     def nothing(self, head: Head) -> Kept:
         import torch
 
-        return Kept(torch.zeros(0, 3 * len(self.counted) + 2, dtype=torch.float64), torch.zeros(0))
+        return Kept(torch.zeros(0, 4 * len(self.counted) + 3, dtype=torch.float64), torch.zeros(0))
 
     def measured(self, head: Head, kept: Kept, temperature: float = 1.0) -> MeasuredSpans:
         rows, classes = kept.rows.numpy(), len(self.counted)
-        return MeasuredSpans(rows[:, :-2].reshape(len(rows), 3, classes), rows[:, -2:], self.counted)
+        spans, right = rows[:, : 3 * classes].reshape(len(rows), 3, classes), rows[:, 3 * classes]
+        alone, words, outside = rows[:, 3 * classes + 1 : -2], rows[:, -2], rows[:, -1]
+        return MeasuredSpans(spans, np.stack([words, right, outside], axis=1), alone, self.counted)
 
-    def never_answered(self, found: Measured) -> Iterator[tuple[str, int]]:
+    def prior(self, parts: Sequence[Samples]) -> Prior:
+        samples = [sample for part in parts for sample in part if sample.target is not None]
+        true = np.array([self._by_class(true_spans(sample)) for sample in samples]).reshape(-1, len(self.counted))
+        words = np.array([self._words(sample) for sample in samples]).reshape(-1, len(self.counted) + 2)
+        return MeasuredSpans.prior(true.sum(axis=0), words[:, :-2].sum(axis=0), float(words[:, -2].sum()))
+
+    def answer_counts(self, found: Measured) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         assert isinstance(found, MeasuredSpans)
         true, _, answered = found.arrays[0].sum(axis=0)
-        for i in np.argsort(-true, kind="stable"):
-            if true[i] and not answered[i]:
-                yield self.counted[int(i)], int(true[i])
+        return true, answered
 
     def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> Table:
         pairs = zip(samples, kept.answers, strict=True)
@@ -211,8 +218,17 @@ class TokenClassification(Task):
         return [Section("errors", "Errors", "Where it errs", blocks)]
 
     def _counts(self, true: Sequence[Span], answered: Sequence[Span]) -> list[int]:
-        both = {*true} & {*answered}
-        return [sum(span.name == name for span in some) for some in (true, both, answered) for name in self.counted]
+        both = [span for span in answered if span in {*true}]
+        return [count for some in (true, both, answered) for count in self._by_class(some)]
+
+    def _by_class(self, spans: Sequence[Span]) -> list[int]:
+        return [sum(span.name == name for span in spans) for name in self.counted]
+
+    def _words(self, sample: Sample) -> list[int]:
+        """The true spans of one word of each class, all words, and those outside of all true spans."""
+        spans, words = true_spans(sample), sample_words(sample)
+        alone = [span for span in spans if (span.begin, span.end) in {*words}]
+        return [*self._by_class(alone), len(words), self._tags(sample).count(0)]
 
 
 def _marks(true: Sequence[Span], said: Sequence[Span]) -> list[Mark]:
