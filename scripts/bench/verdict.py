@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from tl.evaluation.former import MEASURED
 from tl.metrics.guessing import compare
-from tl.metrics.labels import Labels
+from tl.metrics.labels import MeasuredLabels
 from tl.metrics.measured import Prior, Scored, compute_metrics
-from tl.metrics.numbers import Numbers
-from tl.metrics.one_class import OneClass
+from tl.metrics.numbers import MeasuredNumbers
+from tl.metrics.one_class import MeasuredClasses
 from tl.space import Kind
 
 Floats = NDArray[np.float64]
@@ -110,10 +110,10 @@ NULLS: Mapping[str, tuple[Kind, int, tuple[str, ...], Draw, tuple[float, float]]
 
 def prior_of(kind: Kind, targets: NDArray[np.int64] | Floats, size: int) -> Prior:
     if kind == "number":
-        return Numbers.prior(np.asarray(targets, np.float64))
+        return MeasuredNumbers.prior(np.asarray(targets, np.float64))
     if kind == "single":
-        return OneClass.prior(np.bincount(targets, minlength=size).astype(np.float64), len(targets))
-    return Labels.prior(np.asarray(targets.sum(axis=0), np.float64), len(targets))
+        return MeasuredClasses.prior(np.bincount(targets, minlength=size).astype(np.float64), len(targets))
+    return MeasuredLabels.prior(np.asarray(targets.sum(axis=0), np.float64), len(targets))
 
 
 def seen_as(kind: Kind, scores: Floats, targets: NDArray[np.int64] | Floats) -> Scored:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.commands.conftest import SIZES
 from tl.cli.printing.progress import Quiet
-from tl.commands.evaluate import Judged, evaluate
+from tl.commands.evaluate import EvaluationData, evaluate
 from tl.commands.reproduce import reproduce
 from tl.errors import TLError
 from tl.run.run import Run
@@ -39,7 +39,7 @@ def exchange_labels(root: Path) -> None:
 
 
 def judged(run: Path) -> float:
-    return evaluate(run, Judged("test", None, ()), lambda line: None).as_json()["metrics"]["accuracy"]["value"]
+    return evaluate(run, EvaluationData("test", None, ()), lambda line: None).as_json()["metrics"]["accuracy"]["value"]
 
 
 def test_exchanged_labels_are_noticed(

@@ -7,10 +7,10 @@ from sklearn import metrics as sk
 
 from tests.metrics.oracles import alone, seen
 from tl.metrics.guessing import compare, sign_test, skewed_mean
-from tl.metrics.labels import Labels
+from tl.metrics.labels import MeasuredLabels
 from tl.metrics.measured import Prior, compute_metrics
-from tl.metrics.numbers import Numbers
-from tl.metrics.one_class import OneClass
+from tl.metrics.numbers import MeasuredNumbers
+from tl.metrics.one_class import MeasuredClasses
 
 # 60 % cats, 30 % dogs, 10 % owls were seen elsewhere.
 KINDS = Prior(np.array([0.6, 0.3, 0.1]), np.zeros(0), np.zeros(0))
@@ -60,7 +60,7 @@ def test_the_guesses_of_labels():
 
 
 def test_the_guesses_of_numbers():
-    prior = Numbers.prior(np.array([[1.0], [2.0], [9.0]]))
+    prior = MeasuredNumbers.prior(np.array([[1.0], [2.0], [9.0]]))
     y = np.array([[2.0], [4.0]])
     assert score("number", "mae", prior, y) == pytest.approx(1.0)  # the median, 2
     assert score("number", "rmse", prior, y) == pytest.approx(2**0.5)  # the mean, 4
@@ -70,8 +70,8 @@ def test_the_guesses_of_numbers():
 
 def test_what_is_known_of_the_answers():
     """Jeffreys' half a sample for each class, so that no share is 0; a label counts for and against."""
-    assert OneClass.prior(np.array([6.0, 0.0]), 6).shares == pytest.approx([6.5 / 7, 0.5 / 7])
-    assert Labels.prior(np.array([6.0, 0.0]), 6).shares == pytest.approx([6.5 / 7, 0.5 / 7])
+    assert MeasuredClasses.prior(np.array([6.0, 0.0]), 6).shares == pytest.approx([6.5 / 7, 0.5 / 7])
+    assert MeasuredLabels.prior(np.array([6.0, 0.0]), 6).shares == pytest.approx([6.5 / 7, 0.5 / 7])
 
 
 def test_the_difference_in_accuracy_is_a_sign_test():
@@ -95,7 +95,7 @@ def _two(share):
 def test_a_model_that_answers_the_most_frequent_class_is_as_good_as_guessing():
     y = np.array([0] * 60 + [1] * 40)
     always = np.tile([0.7, 0.3], (100, 1))
-    for name in OneClass.metric_names(2):
+    for name in MeasuredClasses.metric_names(2):
         found = compare(seen("single", always, y, NAMES[:2]), name, alone(100), _two(0.6))
         if found is not None and name not in ("log_loss", "brier", "macro_f1"):
             assert found.says == "same", name
@@ -106,7 +106,7 @@ def test_the_difference_of_errors_is_the_paired_t_tests():
     rng = np.random.default_rng(0)
     y = rng.normal(size=(80, 1))
     said = 0.5 * y + 0.4 * rng.normal(size=y.shape)
-    prior = Numbers.prior(np.zeros((3, 1)))
+    prior = MeasuredNumbers.prior(np.zeros((3, 1)))
     found = compare(seen("number", said, y, ["a"]), "mae", alone(80), prior)
     gain = (np.abs(said - y) - np.abs(y))[:, 0]
     expected = scipy.stats.ttest_1samp(gain, 0).confidence_interval()

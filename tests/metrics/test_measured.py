@@ -19,7 +19,7 @@ from tl.metrics.guessing import compare
 from tl.metrics.intervals import interval, intervals, wilson
 from tl.metrics.jackknife import paired_difference, standard_error
 from tl.metrics.measured import Measured, Prior, compute_metrics
-from tl.metrics.one_class import OneClass
+from tl.metrics.one_class import MeasuredClasses
 from tl.metrics.weighted import Statistic, mean, ratio
 
 NO_PRIOR = Prior(np.zeros(0), np.zeros(0), np.zeros(0))
@@ -148,4 +148,4 @@ def test_its_metrics_are_checked_by_name() -> None:
 
 def test_a_column_without_a_name_is_a_bug() -> None:
     with pytest.raises(ValueError, match="2 names"):
-        OneClass(np.full((4, 3), 1 / 3), np.zeros(4, np.int64), ["a", "b"])
+        MeasuredClasses(np.full((4, 3), 1 / 3), np.zeros(4, np.int64), ["a", "b"])

@@ -10,23 +10,23 @@ from PIL import Image
 
 from tl.report.blocks import (
     Bars,
-    Bin,
     Box,
     Card,
-    Estimate,
+    ConfidenceBin,
     Gallery,
     Heading,
     Heatmap,
+    IntervalCell,
     Line,
-    Mark,
     Number,
-    Phase,
+    PhaseBar,
     Reliability,
     Row,
     Scatter,
     Section,
-    Share,
+    ShareCell,
     Table,
+    TextMark,
     Words,
 )
 from tl.report.facts import DataCard, Environment, Facts, MetricFact, ModelCard, Usage, Verdict, Versus
@@ -53,7 +53,7 @@ METRICS = {
 
 def classes(name: str = "cat", text: str | None = None) -> list[Section]:
     """Sections of a model that tells classes apart, with every text being `name`."""
-    bins = [Bin(low=0.5, high=1, count=4, confidence=0.8, accuracy=0.5)]
+    bins = [ConfidenceBin(low=0.5, high=1, count=4, confidence=0.8, accuracy=0.5)]
     lines = [Line("said", "dog"), Line("true", name)]
     return [
         Section(
@@ -61,7 +61,7 @@ def classes(name: str = "cat", text: str | None = None) -> list[Section]:
             [
                 Heatmap([name, "dog"], {(0, 0): 3, (0, 1): 1, (1, 0): 1, (1, 1): 3}),
                 Heading(name),
-                Table(name, [name, "n", "share"], [[name, Number(4, name), Share(math.nan)]]),
+                Table(name, [name, "n", "share"], [[name, Number(4, name), ShareCell(math.nan)]]),
                 Gallery([Card(id=name, lines=lines, text=text, picture=png(), sure=0.9)]),
             ],
         ),
@@ -74,13 +74,13 @@ def classes(name: str = "cat", text: str | None = None) -> list[Section]:
 
 def stretches(name: str) -> list[Section]:
     """Sections of a model that finds stretches in texts and boxes in pictures, with every text being `name`."""
-    marks = [Mark(0, 2, name, "right"), Mark(1, 3, name, "missed")]
+    marks = [TextMark(0, 2, name, "right"), TextMark(1, 3, name, "missed")]
     boxes = [Box(0.1, 0.1, 0.5, 0.9, name, "spurious"), Box(-1, -1, 2, 2, name, "missed")]
     cards = [
         Card(id=name, text=f"{name} abcdef", marks=marks, lines=[Line("said", name, name)], note=name),
         Card(id=name, picture=png(), boxes=boxes, mask=png(mode="LA")),
     ]
-    table = Table(name, [name, "value"], [[name, Estimate(0.5, 0.4, None)], [name, Estimate(None)]])
+    table = Table(name, [name, "value"], [[name, IntervalCell(0.5, 0.4, None)], [name, IntervalCell(None)]])
     return [Section("found", name, name, [Bars(name, {name: {name: 3}}), table, Gallery(cards)])]
 
 
@@ -108,7 +108,7 @@ def single(name: str = "cat", text: str | None = None) -> Facts:
         reasons=[name],
         scores={"val": {"accuracy": (0.7, None, None)}, name: {name: (0.68, 0.63, 0.72)}},
         curves=rows,
-        phases=[Phase(name=name, first=1, last=10, epochs=1, rates={name: None, "head": 1e-3})],
+        phases=[PhaseBar(name=name, first=1, last=10, epochs=1, rates={name: None, "head": 1e-3})],
         findings=classes(name, text),
         data=DataCard(
             source=name, sizes={"train": 10, name: 4}, counts={"train": {name: 5, "dog": 0}}, duplicates=2,

@@ -18,19 +18,19 @@ from tl.report.blocks import (
     Card,
     Commands,
     Entries,
-    Estimate,
     Folded,
     Gallery,
     Heatmap,
+    IntervalCell,
     Line,
-    Mark,
     Number,
     Row,
     Scatter,
     Section,
-    Share,
+    ShareCell,
     Steps,
     Table,
+    TextMark,
     Words,
 )
 from tl.report.facts import Facts
@@ -49,7 +49,7 @@ def test_every_block_has_a_template_and_every_template_a_block() -> None:
     names = {path.name.removesuffix(".html") for path in files("tl.report").joinpath("templates").iterdir()}
     charts = {"Heatmap", "Bars", "Reliability", "Scatter", "Curves", "Timeline"}
     plain = {one.__name__.lower() for one in get_args(Block) if one.__name__ not in charts}
-    assert names == {"page", "figure", "pairs"} | plain
+    assert names == {"page", "figure", "commonmistakes"} | plain
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_every_block_has_a_template_and_every_template_a_block() -> None:
         (Scatter("a", [math.nan], [1.0]), "nothing to compare"),
         (Gallery([Card(id="a", picture=b"GIF89a")]), "no picture"),
         (Gallery([Card(id="a", picture=b"GIF89a", boxes=[Box(0, 0, 1, 1, "b", "right")])]), "no picture"),
-        (Table("t", ["a"], [[Estimate(0.5, 0.25, 0.75)]]), "0.500 0.25–0.75"),
-        (Table("t", ["a"], [[Share(math.nan)]]), "n/a"),
+        (Table("t", ["a"], [[IntervalCell(0.5, 0.25, 0.75)]]), "0.500 0.25–0.75"),
+        (Table("t", ["a"], [[ShareCell(math.nan)]]), "n/a"),
         (Commands([("tl predict", "an answer")]), "# an answer tl predict"),
     ],
 )
@@ -78,7 +78,7 @@ def test_a_block_without_anything_to_draw_leaves_no_box() -> None:
 
 
 def test_a_table_is_sorted_by_values_and_not_by_words() -> None:
-    row = ["a", Number(1200.0, "1.2k"), Share(0.25), Estimate(None), Estimate(-3.0)]
+    row = ["a", Number(1200.0, "1.2k"), ShareCell(0.25), IntervalCell(None), IntervalCell(-3.0)]
     page = read(Table("t", ["a", "b", "c", "d", "e"], [row]))
     cells = [a for tag, a in page.tags if tag == "td"]
     assert [a.get("data-v") for a in cells] == [None, "1200.0", "0.25", None, "-3.0"]
@@ -97,7 +97,7 @@ def test_a_confusion_of_any_number_of_classes_stays_readable(size: int) -> None:
 
 @pytest.mark.parametrize("foul", [EVIL, TEMPLATE, "\u202eevil\u2066\x1b[2J", "lone \ud800"])
 def test_foreign_text_of_every_block_is_harmless(foul: str) -> None:
-    marks, boxes = [Mark(0, 4, foul, "missed")], [Box(0, 0, 1, 1, foul, "right")]
+    marks, boxes = [TextMark(0, 4, foul, "missed")], [Box(0, 0, 1, 1, foul, "right")]
     cards = [
         Card(id=foul, text=foul, marks=marks, lines=[Line("said", foul, foul)], note=foul),
         Card(id=foul, picture=png(), boxes=boxes),

@@ -9,14 +9,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tl.report.blocks import Bin, Heatmap, Phase, Series
+from tl.report.blocks import ConfidenceBin, Heatmap, PhaseBar, Series
 from tl.report.charts import bars, interval_bar, line_chart, reliability, scatter
 from tl.report.grids import heat_map, most_confused, rate_opacity, timeline, timeline_rows, worst_pairs
 from tl.report.svg import Frame, honest_range, path, px, round_range, tick_text, ticks
 
 PHASES = [
-    Phase(name="head", first=1, last=25, epochs=1, rates={"backbone.0": None, "head": 1e-2}),
-    Phase(name="all", first=26, last=100, epochs=3, rates={"backbone.0": 1e-4, "head": 1e-3}),
+    PhaseBar(name="head", first=1, last=25, epochs=1, rates={"backbone.0": None, "head": 1e-2}),
+    PhaseBar(name="all", first=26, last=100, epochs=3, rates={"backbone.0": 1e-4, "head": 1e-3}),
 ]
 
 
@@ -137,8 +137,8 @@ def test_bars_are_as_long_as_their_share_of_the_column() -> None:
 
 def test_reliability_draws_filled_bins_and_their_distance_from_the_diagonal() -> None:
     # The plot spans x 50..326 and y 230..10 for 0..1.
-    empty = Bin(low=0, high=0.5, count=0, confidence=math.nan, accuracy=math.nan)
-    full = Bin(low=0.5, high=1, count=8, confidence=0.75, accuracy=0.5)
+    empty = ConfidenceBin(low=0, high=0.5, count=0, confidence=math.nan, accuracy=math.nan)
+    full = ConfidenceBin(low=0.5, high=1, count=8, confidence=0.75, accuracy=0.5)
     svg = reliability([empty, full], title="Reliability")
     assert [at(dot, "cx", "cy", "r") for dot in marks(svg, "circle", "dot")] == [(257, 120, 6)]
     assert [at(gap, "y1", "y2") for gap in marks(svg, "line", "gap")] == [(65, 120)]
@@ -210,10 +210,10 @@ def test_the_timeline_spans_phases_and_deepens_with_the_rate() -> None:
 
 
 def test_timeline_rows_merge_only_alike_neighbours_of_deep_models() -> None:
-    few = [Phase(name="a", first=1, last=2, epochs=1, rates={"backbone.0": 1.0, "backbone.1": 1.0})]
+    few = [PhaseBar(name="a", first=1, last=2, epochs=1, rates={"backbone.0": 1.0, "backbone.1": 1.0})]
     assert [row.name for row in timeline_rows(few)] == ["backbone.1", "backbone.0"]
     parts = {f"backbone.{i}": None if i < 6 else 1.0 for i in range(20)} | {"head": 1.0}
-    deep = [Phase(name="a", first=1, last=2, epochs=1, rates=parts)]
+    deep = [PhaseBar(name="a", first=1, last=2, epochs=1, rates=parts)]
     assert [row.name for row in timeline_rows(deep)] == ["head", "backbone.6 to 19", "backbone.0 to 5"]
 
 

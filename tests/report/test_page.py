@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tl.report.blocks import Phase
+from tl.report.blocks import PhaseBar
 from tl.report.facts import DataCard, Facts, Verdict
 from tl.report.page import render
 
@@ -95,7 +95,7 @@ def test_the_policy_allows_exactly_the_script_of_the_page() -> None:
     [
         ({"curves": ()}, "no learning curve"),
         ({"phases": ()}, "No part learned"),
-        ({"phases": [Phase(name="a", first=1, last=0, epochs=0, rates={"head": 1.0})]}, "No part learned"),
+        ({"phases": [PhaseBar(name="a", first=1, last=0, epochs=0, rates={"head": 1.0})]}, "No part learned"),
         ({"scores": {}}, "No split was scored"),
         ({"scores": {"test": {"accuracy": (math.nan, None, None)}}}, "n/a"),
         ({"data": None}, "Nothing is known about the data"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tl.cli.printing.progress import Quiet
-from tl.commands.evaluate import Judged
+from tl.commands.evaluate import EvaluationData
 from tl.commands.evaluate import evaluate as evaluate_run
 from tl.commands.finetune import Request, finetune
 from tl.recipe.recipe import load
@@ -20,7 +20,7 @@ STORED = Path(__file__).parent / "runs_of_e58e684"
 
 
 def test_a_finished_run_is_evaluated_as_it_was() -> None:
-    found = evaluate_run(STORED / "finished", Judged("test", None, ()), lambda line: None).as_json()
+    found = evaluate_run(STORED / "finished", EvaluationData("test", None, ()), lambda line: None).as_json()
     expected = json.loads((STORED / "finished" / "evaluation" / "test.json").read_text())
     values, known = ({name: one["value"] for name, one in m["metrics"].items()} for m in (found, expected))
     del known["top5"]  # always 1 for so few classes, and no metric of theirs any more

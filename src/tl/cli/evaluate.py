@@ -38,7 +38,7 @@ def evaluate(
     ]  # before the slow imports, so that a mistake is told at once
     from tl.cli.printing.json_output import print_json
     from tl.cli.printing.metrics import print_metrics
-    from tl.commands.evaluate import Judged
+    from tl.commands.evaluate import EvaluationData
     from tl.commands.evaluate import evaluate as evaluate_run
     from tl.evaluation.outcome import check_writable, write_table
     from tl.run.run import Run
@@ -46,7 +46,7 @@ def evaluate(
     if predictions is not None:
         check_writable("--predictions", predictions)
     run = named_run(run)
-    judged = Judged(split, data, tuple(overrides or ()))
+    judged = EvaluationData(split, data, tuple(overrides or ()))
     outcome = evaluate_run(run, judged, partial(say, file=sys.stderr))
     if predictions is not None:
         write_table(predictions, *outcome.rows())

@@ -19,7 +19,7 @@ from tl.inputs.workers import processes
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluationData:
     """What a run is evaluated on: a split of its own data, or all of `other`; `overrides` change keys of its data."""
 
     split: str
@@ -27,7 +27,7 @@ class Judged:
     overrides: tuple[str, ...]
 
 
-def evaluate(path: Path, judged: Judged, say: Callable[[str], None]) -> Outcome:
+def evaluate(path: Path, judged: EvaluationData, say: Callable[[str], None]) -> Outcome:
     """Evaluate the run at `path`; `say` gets a line on samples without a label, and on files that are no samples."""
     trained = open_run(path)
     split, other = judged.split, judged.other
@@ -42,7 +42,7 @@ def evaluate(path: Path, judged: Judged, say: Callable[[str], None]) -> Outcome:
     return with_caution(found) if other is None else found
 
 
-def _own_samples(trained: Trained, judged: Judged, say: Callable[[str], None]) -> Samples:
+def _own_samples(trained: Trained, judged: EvaluationData, say: Callable[[str], None]) -> Samples:
     splits, split = own_splits(trained, data_node(trained, judged.overrides)), judged.split
     if split not in splits:
         raise TLError(f"--split: the data has no split '{split}'.{did_you_mean(split, splits)}")
@@ -54,7 +54,7 @@ def _own_samples(trained: Trained, judged: Judged, say: Callable[[str], None]) -
     return labelled
 
 
-def _other_samples(trained: Trained, path: Path, judged: Judged, say: Callable[[str], None]) -> Samples:
+def _other_samples(trained: Trained, path: Path, judged: EvaluationData, say: Callable[[str], None]) -> Samples:
     source = open_other(trained, path, judged.overrides, "evaluation", "--data")
     check_target(trained, source.kind, f"--data '{path}'")
     samples = Samples.of(source.read())

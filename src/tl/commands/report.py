@@ -22,7 +22,7 @@ from tl.evaluation.verdict import verdict_of
 from tl.metrics.calibration import LEAST_FOR_TEMPERATURE
 from tl.metrics.catalogue import COMPANIONS, Metric
 from tl.recipe.recipe import Recipe
-from tl.report.blocks import Phase
+from tl.report.blocks import PhaseBar
 from tl.report.facts import DataCard, Environment, Facts, MetricFact, ModelCard, Usage, Verdict
 from tl.report.page import render
 from tl.report.reasons import reasons
@@ -108,7 +108,7 @@ def metric_facts(catalogue: Mapping[str, Metric]) -> dict[str, MetricFact]:
     return {m.name: MetricFact(label=m.label, spoken=m.spoken, higher=m.higher) for m in catalogue.values()}
 
 
-def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[Phase]:
+def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[PhaseBar]:
     trained = [row for row in rows if row["split"] == "train"]
     names = list(dict.fromkeys(row["phase"] for row in trained))
     loop, epoch = assembly.recipe.loop, len(assembly.data.splits["train"])
@@ -121,7 +121,7 @@ def _phases(rows: Sequence[Mapping[str, Any]], assembly: Assembly) -> list[Phase
             for part in assembly.model.parts()
         }
         epochs = (last - first + 1) * batch / epoch
-        found.append(Phase(name=name, first=first, last=last, epochs=epochs, rates=rates))
+        found.append(PhaseBar(name=name, first=first, last=last, epochs=epochs, rates=rates))
         first = last + 1
     return found
 

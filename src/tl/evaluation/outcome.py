@@ -15,7 +15,7 @@ from typing import Any
 
 from tl.components.model import Model
 from tl.components.sample import Sample
-from tl.components.task.base import Table, Task
+from tl.components.task.base import AnswerTable, Task
 from tl.components.task.judged import Kept
 from tl.disk.folder import Folder, refuse_link, replacing, write_whole
 from tl.errors import TLError
@@ -62,7 +62,7 @@ class Outcome:
             return f"fails on {self.split}, where {metric} is {self.intervals[metric].missing}"
         return f"holds on {self.split}"
 
-    def rows(self, most: float = math.inf) -> Table:
+    def rows(self, most: float = math.inf) -> AnswerTable:
         """A header, and for each sample its id, its target, the prediction and scores, of up to `most` outputs each."""
         return self.task.table(self.samples, self.kept, self.found, most)
 

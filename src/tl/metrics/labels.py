@@ -17,7 +17,7 @@ from tl.metrics.units import Units, unit_count
 from tl.metrics.weighted import Builder, average_precision
 
 
-class Labels(Scored):
+class MeasuredLabels(Scored):
     """`scores` are the probability of each label (n, c), `targets` 0 or 1 (n, c)."""
 
     metrics: ClassVar[Mapping[str, Builder]] = {
@@ -66,7 +66,7 @@ class Labels(Scored):
     def per_class(self) -> list[dict[str, str | float]]:
         """A row for each label, as tables.py makes it, with the average precision `ap`.
 
-        Labels count as predicted at probability 0.5.
+        MeasuredLabels count as predicted at probability 0.5.
         """
         answer, truth = self.scores >= THRESHOLD, self.targets.astype(bool)
         rows = per_class(self.names, (answer & truth).sum(axis=0), truth.sum(axis=0), answer.sum(axis=0))

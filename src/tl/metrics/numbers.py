@@ -15,7 +15,7 @@ from tl.metrics.units import Units, unit_count
 from tl.metrics.weighted import Builder
 
 
-class Numbers(Scored):
+class MeasuredNumbers(Scored):
     """`scores` are the predictions (n, k), `targets` the true numbers (n, k)."""
 
     metrics: ClassVar[Mapping[str, Builder]] = {

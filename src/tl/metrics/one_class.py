@@ -19,7 +19,7 @@ from tl.metrics.weighted import Builder, Statistic, mean_defined, ratio
 _TOP = 5
 
 
-class OneClass(Scored):
+class MeasuredClasses(Scored):
     """`scores` are probabilities (n, c), `targets` the true classes (n,)."""
 
     metrics: ClassVar[Mapping[str, Builder]] = {

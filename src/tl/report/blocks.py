@@ -36,14 +36,14 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Share:
+class ShareCell:
     """A cell for a share between 0 and 1: a bar beside the number."""
 
     value: float
 
 
 @dataclass(frozen=True)
-class Estimate:
+class IntervalCell:
     """A cell for a value with the ends of its interval in small print; it is empty where the value is None."""
 
     value: float | None
@@ -51,7 +51,7 @@ class Estimate:
     high: float | None = None
 
 
-Cell = str | Number | Share | Estimate
+Cell = str | Number | ShareCell | IntervalCell
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Bars:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bin:
+class ConfidenceBin:
     """Answers whose confidence lies in (low, high]; `confidence` and `accuracy` are their means, nan for no answers."""
 
     low: float
@@ -100,7 +100,7 @@ class Reliability:
     """How often answers of each confidence are right."""
 
     caption: str
-    bins: Sequence[Bin]
+    bins: Sequence[ConfidenceBin]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Mark:
+class TextMark:
     """A stretch of a card's text, from character `start` to before `end`, with its label."""
 
     start: int
@@ -154,7 +154,7 @@ class Card:
     id: str
     lines: Sequence[Line] = ()
     text: str | None = None
-    marks: Sequence[Mark] = ()
+    marks: Sequence[TextMark] = ()
     picture: bytes | None = None
     boxes: Sequence[Box] = ()
     mask: bytes | None = None
@@ -230,7 +230,7 @@ class Series:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Phase:
+class PhaseBar:
     """A phase of steps `first` to `last`, both included and counted from 1; without steps, `last` is below `first`.
 
     `rates` maps each part, from backbone.0 to head, to its learning rate; None where the part is frozen.
@@ -249,7 +249,7 @@ class Curves:
 
     caption: str
     series: Sequence[Series]
-    phases: Sequence[Phase] = ()
+    phases: Sequence[PhaseBar] = ()
     share: bool = False
     note: str = ""
 
@@ -258,7 +258,7 @@ class Curves:
 class Timeline:
     """A row for each part of the model over the steps, coloured by its learning rate."""
 
-    phases: Sequence[Phase]
+    phases: Sequence[PhaseBar]
 
 
 Block = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from tl.report.blocks import Bin, Phase, Series
+from tl.report.blocks import ConfidenceBin, PhaseBar, Series
 from tl.report.svg import Frame, axes, circle, drawing, honest_range, line, path, rect, round_range, text, tick_text
 from tl.report.words import brief_count, count, number, shorten, text_width
 
@@ -13,7 +13,7 @@ LINE_STYLES = 6
 """page.css has this many colours and dashes for series; a further series has those of an earlier one."""
 
 
-def line_chart(series: Sequence[Series], *, title: str, phases: Sequence[Phase] = (), share: bool = False) -> str:
+def line_chart(series: Sequence[Series], *, title: str, phases: Sequence[PhaseBar] = (), share: bool = False) -> str:
     """Lines over steps, which begin at 0, and borders between phases; `share` says that the best value is 1."""
     values = [y for s in series for _, y in s.points if math.isfinite(y)]
     steps = [x for s in series for x, _ in s.points] + [p.last for p in phases]
@@ -39,7 +39,7 @@ def _one_line(frame: Frame, series: Series, style: str) -> str:
     return "".join(marks)
 
 
-def phase_borders(frame: Frame, phases: Sequence[Phase]) -> str:
+def phase_borders(frame: Frame, phases: Sequence[PhaseBar]) -> str:
     """A dotted line where a phase ends, and each phase's name above the plot where the name fits."""
     real = [p for p in phases if p.last >= p.first]
     if len(real) < 2:
@@ -74,7 +74,7 @@ def bars(names: Sequence[str], counts: Mapping[str, Mapping[str, int]], *, title
     return drawing(width, height, "".join(body), title=title, kind="wide")
 
 
-def reliability(bins: Sequence[Bin], *, title: str) -> str:
+def reliability(bins: Sequence[ConfidenceBin], *, title: str) -> str:
     """Accuracy against confidence for each bin; on the diagonal both are equal. Faint bars show each bin's size."""
     frame = Frame(50, 10, 326, 230)
     filled = [b for b in bins if b.count > 0]

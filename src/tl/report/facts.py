@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tl.report.blocks import Phase, Section
+from tl.report.blocks import PhaseBar, Section
 from tl.report.words import spaced
 
 Score = tuple[float, float | None, float | None]
@@ -141,7 +141,7 @@ class Facts:
     scores: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
     reasons: Sequence[str] = ()
     curves: Sequence[Mapping[str, object]] = ()
-    phases: Sequence[Phase] = ()
+    phases: Sequence[PhaseBar] = ()
     findings: Sequence[Section] = ()
     data: DataCard | None = None
     model: ModelCard | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tl.report.blocks import Bars, Block, Curves, Group, Heading, Heatmap, Phase, Reliability, Row, Scatter, Words
+from tl.report.blocks import Bars, Block, Curves, Group, Heading, Heatmap, PhaseBar, Reliability, Row, Scatter, Words
 from tl.report.blocks import Timeline as TimelineBlock
 from tl.report.charts import LINE_STYLES, bars, line_chart, reliability, scatter
 from tl.report.grids import MOST_CLASSES, heat_map, most_confused, rate_opacity, timeline, worst_pairs
@@ -33,13 +33,13 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class CommonMistakes:
     """What was taken for what, and how often."""
 
     pairs: Sequence[tuple[str, str, int]]
 
 
-Drawn = Block | Figure | Pairs
+Drawn = Block | Figure | CommonMistakes
 
 
 def drawn(block: Drawn) -> Drawn:
@@ -63,7 +63,7 @@ def _heatmap(block: Heatmap) -> Drawn:
     figure = Figure("Confusion matrix", Markup(heat_map(shown, title=title)), note=note, scroll=True)
     worst = worst_pairs(block)
     none = Words("No class was taken for another.", "empty")
-    beside: list[Any] = [Heading("Commonest mistakes"), Pairs(worst)] if worst else [none]
+    beside: list[Any] = [Heading("Commonest mistakes"), CommonMistakes(worst)] if worst else [none]
     return Row([figure, Group(beside)], "uneven")  # type: ignore[list-item]
 
 
@@ -114,7 +114,7 @@ def _timeline(block: TimelineBlock) -> Figure:
     return Figure("Learning rate by part and step", Markup(svg), keys, scroll=True)
 
 
-def counted_parts(phase: Phase) -> int:
+def counted_parts(phase: PhaseBar) -> int:
     """How many parts learn in a phase."""
     return sum(r is not None for r in phase.rates.values())
 

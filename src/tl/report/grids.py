@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
 
-from tl.report.blocks import Heatmap, Phase
+from tl.report.blocks import Heatmap, PhaseBar
 from tl.report.charts import phase_borders
 from tl.report.svg import Frame, drawing, line, rect, text, tick_step, tick_text, ticks
 from tl.report.words import brief_count, count, rate, shorten, text_width
@@ -87,7 +87,7 @@ class TimelineRow:
     rates: tuple[float | None, ...]
 
 
-def timeline_rows(phases: Sequence[Phase], most: int = 14) -> list[TimelineRow]:
+def timeline_rows(phases: Sequence[PhaseBar], most: int = 14) -> list[TimelineRow]:
     """The parts from the head to backbone.0; if there are more than `most`, neighbours with equal rates share a row."""
     parts = list(dict.fromkeys(part for phase in phases for part in phase.rates))[::-1]
     rows = [TimelineRow(part, tuple(phase.rates.get(part) for phase in phases)) for part in parts]
@@ -109,7 +109,7 @@ def rate_opacity(value: float, low: float, high: float) -> float:
     return 1.0 if high <= low else 0.25 + 0.75 * math.log(value / low) / math.log(high / low)
 
 
-def timeline(phases: Sequence[Phase], *, title: str) -> str:
+def timeline(phases: Sequence[PhaseBar], *, title: str) -> str:
     """A row for each part, over steps: a darker cell has a higher learning rate, a hatched cell is frozen."""
     real = [p for p in phases if p.last >= p.first]
     rows = timeline_rows(real)

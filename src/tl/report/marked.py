@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from tl.report.blocks import Mark
+from tl.report.blocks import TextMark
 from tl.report.words import shorten
 
 LONGEST_TEXT = 360
@@ -21,7 +21,7 @@ class Stretch(NamedTuple):
     ends: tuple[str, ...]
 
 
-def stretches(text: str, marks: Sequence[Mark]) -> list[Stretch]:
+def stretches(text: str, marks: Sequence[TextMark]) -> list[Stretch]:
     """The pieces of a text in their order. Of a longer text, a part of `LONGEST_TEXT` with the first mark that errs."""
     if not marks:
         return [Stretch(shorten(text, LONGEST_TEXT), "", ())]
@@ -34,7 +34,7 @@ def stretches(text: str, marks: Sequence[Mark]) -> list[Stretch]:
     return [one for one in (Stretch(before, "", ()), *pieces, Stretch(after, "", ())) if one.text]
 
 
-def _part(text: str, marks: Sequence[Mark]) -> tuple[int, int]:
+def _part(text: str, marks: Sequence[TextMark]) -> tuple[int, int]:
     if len(text) <= LONGEST_TEXT:
         return 0, len(text)
     wrong = [one.start for one in marks if one.says != "right"] or [one.start for one in marks]
@@ -42,12 +42,12 @@ def _part(text: str, marks: Sequence[Mark]) -> tuple[int, int]:
     return first, first + LONGEST_TEXT
 
 
-def _piece(text: str, marks: Sequence[Mark], start: int, end: int) -> Stretch:
+def _piece(text: str, marks: Sequence[TextMark], start: int, end: int) -> Stretch:
     over = [one for one in marks if one.start <= start and end <= one.end]
     words = tuple(_words(one) for one in over if one.end == end)
     return Stretch(text[start:end], " ".join(dict.fromkeys(one.says for one in over)), words)
 
 
-def _words(mark: Mark) -> str:
+def _words(mark: TextMark) -> str:
     """The label, and what is said of the stretch where it is not right: colour alone does not tell."""
     return mark.label if mark.says == "right" else f"{mark.label} {mark.says}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from tl.report.blocks import Cell, Estimate, Section, Table, Words
+from tl.report.blocks import Cell, IntervalCell, Section, Table, Words
 from tl.report.charts import interval_bar
 from tl.report.facts import Facts, Verdict
 from tl.report.svg import round_range
@@ -150,7 +150,7 @@ def scores(facts: Facts) -> Section:
     for key in keys:
         arrow = "" if facts.metric(key).higher else " ↓"
         found = [scores.get(key, (None, None, None)) for scores in facts.scores.values()]
-        rows.append([f"{facts.metric(key).label}{arrow}", *(Estimate(*one) for one in found)])
+        rows.append([f"{facts.metric(key).label}{arrow}", *(IntervalCell(*one) for one in found)])
     if not rows:
         return Section("scores", "Scores", "Scores", [Words("No split was scored.", "empty")])
     note = f"Small print: the {LEVEL}."

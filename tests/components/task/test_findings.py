@@ -13,7 +13,7 @@ from tests.tasks import outcome_of, task_of
 from tl.components.sample import Sample
 from tl.components.task.judged import Judged
 from tl.evaluation.outcome import Outcome
-from tl.report.blocks import Card, Gallery, Heatmap, Number, Reliability, Row, Scatter, Section, Share, Table, Words
+from tl.report.blocks import Card, Gallery, Heatmap, Number, Reliability, Row, Scatter, Section, ShareCell, Table, Words
 from tl.space import Kind, Space
 
 SINGLE = Space("single", ("cat", "dog", "owl"))
@@ -58,7 +58,7 @@ def test_wrong_classes_are_listed_from_the_surest_on() -> None:
     assert "The 3 it was surest of, surest first." in said(errors)
     table = only(Table, errors)
     assert table.head == ["class", "samples", "precision", "recall", "F1"]
-    assert table.rows[1] == ["dog", Number(3, "3"), Share(1.0), Share(1 / 3), Share(0.5)]
+    assert table.rows[1] == ["dog", Number(3, "3"), ShareCell(1.0), ShareCell(1 / 3), ShareCell(0.5)]
 
 
 def test_a_split_without_a_mistake_says_so() -> None:

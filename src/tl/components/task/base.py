@@ -34,7 +34,7 @@ MOST_COLUMNS = 1000
 """A table of answers has a column for each class only up to this number of classes."""
 
 
-class Table(NamedTuple):
+class AnswerTable(NamedTuple):
     """The names of columns, and rows of as many values."""
 
     header: list[str]
@@ -179,7 +179,7 @@ class Task(ABC):
     # Answers, as tables and as plain data.
 
     @abstractmethod
-    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> Table:
+    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> AnswerTable:
         """For each sample its id, what is true, what is answered, and scores: one for each of up to `most` outputs."""
 
     @abstractmethod

@@ -19,7 +19,7 @@ from tl.errors import TLError
 from tl.family import LossOptions
 from tl.metrics.calibration import Floats
 from tl.metrics.measured import Measured, Prior, Scored
-from tl.metrics.one_class import OneClass
+from tl.metrics.one_class import MeasuredClasses
 from tl.metrics.tables import confusion
 from tl.report.blocks import Card, Heatmap, Section
 from tl.report.words import shorten
@@ -39,7 +39,7 @@ class Classification(WithClasses):
     one_class: ClassVar[bool] = True
     has_classes: ClassVar[bool] = True
     weighs: ClassVar[bool] = True
-    measures: ClassVar[type[Scored]] = OneClass
+    measures: ClassVar[type[Scored]] = MeasuredClasses
 
     def __init__(self, **common: Unpack[Common]) -> None:
         super().__init__(LossOptions(common["label_smoothing"], common["focal_gamma"]))
@@ -68,7 +68,7 @@ class Classification(WithClasses):
     def prior(self, parts: Sequence[Samples]) -> Prior:
         """The shares of the classes; with no sample at all, they are taken to be equally frequent."""
         counts, samples = label_counts(self.space.names, parts)
-        return OneClass.prior(counts, samples)
+        return MeasuredClasses.prior(counts, samples)
 
     def lone_answer(self, found: Measured) -> str:
         said = np.unique(self.decide(scored(found).scores))

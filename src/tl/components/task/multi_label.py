@@ -19,7 +19,7 @@ from tl.errors import TLError
 from tl.family import LossOptions
 from tl.metrics.calibration import Floats
 from tl.metrics.classification import THRESHOLD
-from tl.metrics.labels import Labels
+from tl.metrics.labels import MeasuredLabels
 from tl.metrics.measured import Measured, Prior, Scored
 from tl.report.blocks import Block, Card, Section, Words
 from tl.report.words import shorten
@@ -39,7 +39,7 @@ class MultiLabel(WithClasses):
     one_class: ClassVar[bool] = False
     has_classes: ClassVar[bool] = True
     weighs: ClassVar[bool] = True
-    measures: ClassVar[type[Scored]] = Labels
+    measures: ClassVar[type[Scored]] = MeasuredLabels
 
     def __init__(self, **common: Unpack[Common]) -> None:
         super().__init__(LossOptions(common["label_smoothing"], common["focal_gamma"]))
@@ -74,7 +74,7 @@ class MultiLabel(WithClasses):
     def prior(self, parts: Sequence[Samples]) -> Prior:
         """The shares of the labels."""
         counts, samples = label_counts(self.space.names, parts)
-        return Labels.prior(counts, samples)
+        return MeasuredLabels.prior(counts, samples)
 
     def answer_counts(self, found: Measured) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         return scored(found).targets.sum(axis=0), self.decide(scored(found).scores).sum(axis=0)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tl.components.sample import Sample
-from tl.components.task.base import Table, Task
+from tl.components.task.base import AnswerTable, Task
 from tl.components.task.judged import Kept
 from tl.metrics.calibration import Floats
 from tl.metrics.measured import Measured, Scored
@@ -51,12 +51,12 @@ class WithClasses(Pooled):
     def written(self, answer: Any) -> str:
         """An answer, or a target, as a cell of a table."""
 
-    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> Table:
+    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> AnswerTable:
         scores = scored(found).scores
         header, shown = self.score_columns(scored(found), most)
         true, said = ([self.written(one) for one in some] for some in (scored(found).targets, self.decide(scores)))
         rows = [[s.id, t, p, *q] for s, t, p, q in zip(samples, true, said, shown.tolist(), strict=True)]
-        return Table(["id", "true", "predicted", *header], rows)
+        return AnswerTable(["id", "true", "predicted", *header], rows)
 
     def score_columns(self, found: Scored, most: float) -> tuple[list[str], Floats]:
         """The names of the columns of scores, and the scores (N, columns)."""

@@ -12,7 +12,7 @@ from tl.components.columns import Numbers
 from tl.components.data.base import Common as DataCommon
 from tl.components.data.labels import SplitLists, moments
 from tl.components.sample import Sample, Samples
-from tl.components.task.base import Offsets, Table
+from tl.components.task.base import AnswerTable, Offsets
 from tl.components.task.judged import SHOWN, Judged, Kept, shown
 from tl.components.task.pooled import Pooled, scored
 from tl.errors import TLError
@@ -40,7 +40,7 @@ class Regression(Pooled):
     one_class: ClassVar[bool] = False
     has_classes: ClassVar[bool] = False
     weighs: ClassVar[bool] = False
-    measures: ClassVar[type[Scored]] = metrics.Numbers
+    measures: ClassVar[type[Scored]] = metrics.MeasuredNumbers
 
     def __init__(self) -> None:
         super().__init__(LossOptions())
@@ -75,13 +75,13 @@ class Regression(Pooled):
     def prior(self, parts: Sequence[Samples]) -> Prior:
         """The mean and the median of each column."""
         known = [part.targets.values[part.targets.known] for part in parts if isinstance(part.targets, Numbers)]
-        return metrics.Numbers.prior(np.concatenate([np.zeros((0, self.space.dim)), *known]))
+        return metrics.MeasuredNumbers.prior(np.concatenate([np.zeros((0, self.space.dim)), *known]))
 
-    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> Table:
+    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> AnswerTable:
         names, known = self.space.names, scored(found)
         header = ["id", *(f"true_{name}" for name in names), *(f"predicted_{name}" for name in names)]
         rows = [[s.id, *t, *p] for s, t, p in zip(samples, known.targets, known.scores, strict=True)]
-        return Table(header, rows)
+        return AnswerTable(header, rows)
 
     def columns(self) -> list[str]:
         return ["id", *(f"predicted_{name}" for name in self.space.names)]

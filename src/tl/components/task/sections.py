@@ -10,10 +10,10 @@ from tl.components.task.pooled import scored
 from tl.metrics.calibration import reliability
 from tl.metrics.measured import Scored
 from tl.report.blocks import (
-    Bin,
     Block,
     Card,
     Cell,
+    ConfidenceBin,
     Gallery,
     Heading,
     Line,
@@ -21,7 +21,7 @@ from tl.report.blocks import (
     Reliability,
     Row,
     Section,
-    Share,
+    ShareCell,
     Table,
     Words,
 )
@@ -36,7 +36,7 @@ def class_table(found: Sequence[Mapping[str, Any]], word: str) -> list[Block]:
         return []
     shares = [key for key in _COLUMNS if any(key in row for row in found)]
     rows: list[list[Cell]] = [
-        [row["name"], Number(row["support"], count(row["support"])), *(Share(row[key]) for key in shares)]
+        [row["name"], Number(row["support"], count(row["support"])), *(ShareCell(row[key]) for key in shares)]
         for row in found
     ]
     head = [word, "samples", *(_COLUMNS[key] for key in shares)]
@@ -90,11 +90,13 @@ def _temperature_sentence(temperature: float | None, unfitted: str) -> str:
     return f" On the validation split it was {sure}: a temperature of {number(temperature)} {way} its confidence."
 
 
-def _bins(judged: Scored) -> list[Bin]:
-    found = reliability(judged.scores, judged.targets)
-    return [Bin(low=b.lo, high=b.hi, count=b.count, confidence=b.confidence, accuracy=b.accuracy) for b in found]
+def _bins(judged: Scored) -> list[ConfidenceBin]:
+    return [
+        ConfidenceBin(low=b.lo, high=b.hi, count=b.count, confidence=b.confidence, accuracy=b.accuracy)
+        for b in reliability(judged.scores, judged.targets)
+    ]
 
 
-def _ece(bins: Sequence[Bin]) -> float:
+def _ece(bins: Sequence[ConfidenceBin]) -> float:
     gaps = [one.count * abs(one.confidence - one.accuracy) for one in bins if one.count]
     return sum(gaps) / sum(one.count for one in bins)

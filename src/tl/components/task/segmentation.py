@@ -16,7 +16,7 @@ from tl.components.data.base import Common as DataCommon
 from tl.components.data.labels import check_chosen
 from tl.components.data.masks import MOST_CLASSES, Mask
 from tl.components.sample import Sample, Samples
-from tl.components.task.base import Common, Offsets, Table, Task
+from tl.components.task.base import AnswerTable, Common, Offsets, Task
 from tl.components.task.judged import SHOWN, Judged, Kept
 from tl.components.task.overlay import overlay_card
 from tl.components.task.sections import class_table
@@ -157,11 +157,11 @@ class Segmentation(Task):
         pixels = np.array([sum(mask.pixels(name) for mask in masks) for name in self.space.names], np.float64)
         return MeasuredPixels.prior(pixels)
 
-    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> Table:
+    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> AnswerTable:
         """The true and the answered pixels of each class, as JSON."""
         rows = zip(samples, kept.rows.numpy(), strict=True)
         written = [[s.id, self._written(row[:-1].sum(axis=1)), self._written(row.sum(axis=0))] for s, row in rows]
-        return Table(["id", "true", "predicted"], written)
+        return AnswerTable(["id", "true", "predicted"], written)
 
     def _written(self, pixels: npt.NDArray[np.int64]) -> str:
         return json.dumps(self._pixels(pixels), ensure_ascii=False)

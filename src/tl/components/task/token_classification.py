@@ -15,7 +15,7 @@ from tl.components.data.base import Common as DataCommon
 from tl.components.data.labels import check_chosen
 from tl.components.data.spans import Tag, spans_of, words_of
 from tl.components.sample import Sample, Samples, Span, Spans
-from tl.components.task.base import Common, Offsets, Table, Task
+from tl.components.task.base import AnswerTable, Common, Offsets, Task
 from tl.components.task.judged import SHOWN, Judged, Kept
 from tl.components.task.sections import class_table
 from tl.components.task.tags import best_tags, may_begin, may_end, may_follow
@@ -23,7 +23,7 @@ from tl.errors import TLError
 from tl.family import LossOptions
 from tl.metrics.measured import Measured, Prior
 from tl.metrics.spans import MeasuredSpans
-from tl.report.blocks import Block, Card, Gallery, Heading, Mark, Says, Section, Words
+from tl.report.blocks import Block, Card, Gallery, Heading, Says, Section, TextMark, Words
 from tl.report.words import counted
 from tl.space import IGNORED, Form, Kind, Space
 
@@ -179,10 +179,10 @@ class TokenClassification(Task):
         true, _, answered = found.arrays[0].sum(axis=0)
         return true, answered
 
-    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> Table:
+    def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> AnswerTable:
         pairs = zip(samples, kept.answers, strict=True)
         rows = [[s.id, _written(true_spans(s)), _written(said)] for s, said in pairs]
-        return Table(["id", "true", "predicted"], rows)
+        return AnswerTable(["id", "true", "predicted"], rows)
 
     def columns(self) -> list[str]:
         return ["id", "predicted"]
@@ -231,12 +231,12 @@ class TokenClassification(Task):
         return [*self._by_class(alone), len(words), self._tags(sample).count(0)]
 
 
-def _marks(true: Sequence[Span], said: Sequence[Span]) -> list[Mark]:
+def _marks(true: Sequence[Span], said: Sequence[Span]) -> list[TextMark]:
     """The spans of a text that are right, missed or spurious, in order; of two that overlap, both are marked."""
     says: dict[Span, Says] = dict.fromkeys(true, "missed")
     for span in said:
         says[span] = "right" if span in says else "spurious"
-    return [Mark(span.begin, span.end, span.name, says[span]) for span in sorted(says)]
+    return [TextMark(span.begin, span.end, span.name, says[span]) for span in sorted(says)]
 
 
 def _plain(sample: Sample, span: Span) -> dict[str, Any]:
