@@ -141,6 +141,7 @@ class Inputs:
         from safetensors.torch import save_file
 
         from tests.components.backbone.samples import folder
+        from tests.user_data import masks, names
         from tl.components.backbone.tiny_text import TinyTextNet
 
         rows = {"text": [f"words {i}" for i in range(40)], "label": ["a", "b"] * 20}
@@ -151,6 +152,8 @@ class Inputs:
         with zipfile.ZipFile(self.sound / "t.xlsx", "w") as archive:
             for name, text in sheet(pairs).items():
                 archive.writestr(name, text)
+        masks(self.sound / "annotated")
+        names(self.sound / "annotated")
         datasets.Dataset.from_dict(rows).save_to_disk(str(self.sound / "hf"))
         state = TinyTextNet(4000).state_dict()
         save_file(state, self.sound / "w.safetensors")
@@ -177,6 +180,35 @@ class Inputs:
         path, content = self.root / f"x.{suffix}", (self.sound / f"t.{suffix}").read_bytes()
         path.write_bytes(rezipped(content, draw) if suffix == "xlsx" else changed_bytes(content, draw))
         option("table", file=str(path), text="text", label="label").read()
+
+    def annotations(self, draw: random.Random) -> None:
+        """Names in texts and masks of pictures, read and made into targets."""
+        import numpy as np
+
+        from tests.components.data.listed import option
+        from tests.tasks import usual_task
+        from tl.components.sample import Samples
+
+        source, changed = draw.choice(("conll", "spans_jsonl", "mask_folder")), self.root / "annotated"
+        shutil.rmtree(changed, ignore_errors=True)
+        shutil.copytree(self.sound / "annotated", changed)
+        name = {"conll": "names.conll", "spans_jsonl": "names.jsonl", "mask_folder": "masks/0.png"}[source]
+        content = (changed / name).read_bytes()
+        if source == "spans_jsonl" and draw.random() < 0.5:
+            lines = content.decode().splitlines()
+            lines[0] = changed_json(lines[0], draw)
+            content = "\n".join(lines).encode()
+        else:
+            png = source == "mask_folder"
+            content = b"\x89PNG\r\n\x1a\n" + b"".join(_chunks(content, draw)) if png else changed_bytes(content, draw)
+        (changed / name).write_bytes(content)
+        given = {"root": str(changed)} if source == "mask_folder" else {"file": str(changed / name)}
+        samples = Samples.of(option(source, **given).read())
+        task = usual_task("mask" if source == "mask_folder" else "spans")
+        names = sorted({name for sample in samples for name in getattr(sample.target, "names", ())})
+        task.fit(tuple(names), samples, {"balance": "none"})
+        offsets = [[(i, i + 1) for i in range(len(str(text)))] for text in samples.inputs]
+        assert np.asarray(task.targets(samples, offsets).values).dtype == np.int64
 
     def tokenizers(self, draw: random.Random) -> None:
         from tl.components.backbone.tiny_text import shipped
@@ -301,8 +333,8 @@ def sheet(rows: list[tuple[str, str]]) -> dict[str, str]:
 
 # How many of each kind a round of `--times 1` has; a run folder takes a second, a picture a millisecond.
 KINDS = {
-    "pictures": 200, "tables": 40, "tokenizers": 20, "weights": 20, "saved_data_sets": 10, "transformers_folders": 5,
-    "run_folders": 5,
+    "pictures": 200, "tables": 40, "annotations": 40, "tokenizers": 20, "weights": 20, "saved_data_sets": 10,
+    "transformers_folders": 5, "run_folders": 5,
 }  # fmt: skip
 
 
