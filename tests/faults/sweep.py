@@ -83,7 +83,7 @@ class Sweep:
     def ran(self, place: Path, fault: Fault | None, at: int, *, resume: Path | None = None) -> tuple[int, str, int]:
         """The exit code of a run, what it said of errors, and how often the fault's call was made."""
         place.mkdir(parents=True, exist_ok=True)
-        said = place.with_name(f"{place.name}.said")
+        said = self.root / f"said.{place.name}"  # a name that begins as the place's would be refused too
         child = forked(self._work(place, fault, at, said, resume))
         _, status = os.waitpid(child, 0)
         text, _, calls = said.read_text(errors="replace").rpartition("\n#")
