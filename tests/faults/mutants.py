@@ -21,6 +21,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def changed_json(text: str, draw: random.Random) -> str:
                 case 1, list():
                     inside.extend(inside[:50])
                 case _:
-                    inside[key] = draw.choice(ODD)
+                    inside[key] = deepcopy(draw.choice(ODD))  # else a later change would change ODD itself
             break
     return json.dumps(found)
 
