@@ -1,1 +1,1 @@
-"""A model on a split: outputs, metrics with intervals, and what the report tells of them."""
+"""A model on a split: what is kept of its outputs, metrics with intervals, and the verdict."""
