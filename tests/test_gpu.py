@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.training.test_trainer import equal, interrupt
+from tests.user_data import masks, names
 from tl.components.method.finetune import Finetune
 from tl.errors import Stopped
 from tl.inputs.workers import spread
@@ -141,6 +142,26 @@ def test_a_resumed_run_is_bit_equal(
             train(*recipe)
     (halted,) = (path for path in (tmp_path / "runs" / "base").iterdir() if path != whole)
     assert equal(train(resume=halted), whole)
+
+
+@pytest.mark.parametrize("kind", ["tokens", "maps"])
+def test_tasks_of_tokens_and_of_maps_learn_what_they_learn_on_a_cpu(
+    kind: str, train: Train, rows: Rows, tmp_path: Path
+) -> None:
+    """Single precision; the metrics of what is predicted are held to those of the CPU, too."""
+    folder = tmp_path / kind
+    folder.mkdir()
+    if kind == "tokens":
+        names(folder)
+        recipe = ["data=conll", f"data.file={folder / 'names.conll'}", "backbone=tiny_text"]
+    else:
+        masks(folder)
+        recipe = ["data=mask_folder", f"data.root={folder}", "backbone=tiny_image"]
+    recipe += [*LENGTH, "freeze=linear_then_all", "freeze.probe=50%", "optimizer.lr=0.003", "loop.precision=no"]
+    there, here = (rows(train(*recipe, f"loop.device={device}")) for device in (DEVICE, "cpu"))
+    assert losses(there) == pytest.approx(losses(here), rel=1e-2)
+    half = losses(rows(train(*recipe, f"loop.device={DEVICE}", "loop.precision=bf16")))
+    assert half[0] == pytest.approx(losses(here)[0], rel=0.03)
 
 
 @pytest.fixture(autouse=True)
