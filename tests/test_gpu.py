@@ -14,9 +14,11 @@ from tests.training.test_trainer import equal, interrupt
 from tests.user_data import masks, names
 from tl.components.method.finetune import Finetune
 from tl.errors import Stopped
+from tl.inputs.streams import Stream
 from tl.inputs.workers import spread
 from tl.run.environment import lacks_to_compile
 from tl.run.run import Run
+from tl.training.step import Stepper
 
 DEVICE = os.environ.get("TL_GPU_TESTS_ON", "cuda")
 HAS_CUDA = torch.cuda.is_available()
@@ -72,6 +74,32 @@ def test_batches_of_workers_lie_in_pinned_memory() -> None:
 
 def _ones(count: int) -> torch.Tensor:
     return torch.ones(count)
+
+
+@needs_cuda
+@KINDS
+@pytest.mark.parametrize("workers", [0, 2])
+def test_no_step_waits_for_the_device(
+    kind: list[str], workers: int, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that waits lets the device idle while the next step's work is prepared; torch raises where one would."""
+    parts: tuple[tuple[type, str], ...] = ((Stepper, "_take"), (Stream, "_piece"))
+    for owner, name in parts:
+        monkeypatch.setattr(owner, name, _without_waiting(getattr(owner, name)))
+    train(*kind, "loop.precision=bf16", "loop.log_every=12step", "loop.eval_every=12step", f"loop.workers={workers}")
+
+
+def _without_waiting(method: Callable[..., Any]) -> Callable[..., Any]:
+    calls = iter(range(1_000_000))
+
+    def called(*given: Any) -> Any:
+        torch.cuda.set_sync_debug_mode("error" if next(calls) >= 3 else "default")
+        try:
+            return method(*given)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    return called
 
 
 @KINDS

@@ -25,7 +25,7 @@ class Inputs(NamedTuple):
 
     def to(self, device: torch.device) -> Inputs:
         """The inputs on a device."""
-        return self.changed(lambda tensor: tensor.to(device, non_blocking=True))
+        return self.changed(lambda tensor: _moved(tensor, device))
 
     def take(self, rows: Sequence[int]) -> Inputs:
         """The inputs of these samples of the batch, in their order; a sample may come more than once."""
@@ -48,8 +48,15 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
-        answers = None if self.teacher_outputs is None else self.teacher_outputs.to(device, non_blocking=True)
-        return Batch(self.x.to(device), self.y.to(device, non_blocking=True), self.start, answers)
+        answers = None if self.teacher_outputs is None else _moved(self.teacher_outputs, device)
+        return Batch(self.x.to(device), _moved(self.y, device), self.start, answers)
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device. A GPU copies from pinned memory only while it computes; else each copy waits for it."""
+    if device.type == "cuda" and tensor.device.type == "cpu" and not tensor.is_pinned():
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 class Targets:

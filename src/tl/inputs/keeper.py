@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +21,7 @@ from tl.inputs.rows import Rows
 from tl.place import Share
 from tl.recipe.cache_folder import default_folder
 from tl.recipe.recipe import CacheRules
+from tl.run.environment import package_version
 
 T = TypeVar("T")
 _PACKAGES = ("tl-toolkit", "torch", "torchvision", "transformers", "pillow", "tokenizers")
@@ -109,7 +109,7 @@ class Keeper:
 def versions() -> tuple[str, ...]:
     """What pictures, tokens and activations depend on: the versions of packages, and the code that reads samples."""
     code = hashlib.sha256(b"".join(Path(str(module.__file__)).read_bytes() for module in (picture, preprocess)))
-    return *(version(name) for name in _PACKAGES), code.hexdigest()
+    return *(package_version(name) for name in _PACKAGES), code.hexdigest()
 
 
 def _size(rows: Rows) -> str:

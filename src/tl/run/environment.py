@@ -21,13 +21,15 @@ _PACKAGES = ("tl-toolkit", "torch", "torchvision", "transformers", "accelerate",
 
 def versions() -> dict[str, str]:
     """The versions of the packages that results depend on; '-' for a package that is missing."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "-"
-    return found
+    return {"python": platform.python_version(), **{name: package_version(name) for name in _PACKAGES}}
+
+
+def package_version(name: str) -> str:
+    """The version of an installed package; '-' where it is not installed, as `tl` itself where only its source is."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "-"
 
 
 def git_commit(folder: Path) -> str:
