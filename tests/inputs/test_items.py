@@ -6,10 +6,13 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from tests.tasks import task_of
+from tl.components.augment.none import NoAugment
+from tl.components.augment.text import TextAugment
 from tl.components.preprocess import TextPreprocess
 from tl.components.sample import Sample
 from tl.errors import TLError
 from tl.inputs.items import Items
+from tl.inputs.streams import Draw
 from tl.space import Space
 
 SPACE = Space("single", ("a", "b"))
@@ -61,3 +64,19 @@ def test_a_length_that_keeps_no_word_is_refused(text: str | tuple[str, str], max
 
 def test_no_text_has_no_tokens() -> None:
     assert items_of(preprocess_of(specials=True)).lengths == ()
+
+
+def test_a_text_that_augmentation_leaves_as_it_is_is_tokenised_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = items_of(preprocess_of(specials=True), "good tea", "bad")
+    plain = items.batch([Draw(1, 0), Draw(0, 0)])
+
+    def tokenised_again(*given: object) -> None:
+        raise AssertionError("the tokens are known already")
+
+    items.augment = NoAugment()
+    monkeypatch.setattr(TextPreprocess, "ids", tokenised_again)
+    batch = items.batch([Draw(1, 0), Draw(0, 0)])
+    assert batch.x.values.tolist() == plain.x.values.tolist() == [[1, 4, 2, 0], [1, 3, 5, 2]]
+    items.augment = TextAugment(word_dropout=0.0, swap=1.0)
+    with pytest.raises(AssertionError, match="known already"):
+        items.batch([Draw(0, 0)])

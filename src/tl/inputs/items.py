@@ -194,8 +194,9 @@ class Items(Reader):
                 if self.augment is None:
                     return Item(*self._tokens.of(number), target)
                 text = cast("str | tuple[str, str]", self.samples.inputs[number])
-                ids, segments = self.preprocess.ids(self.augment.sample(text, self.preprocess))
-                if not ids:  # augmentation left nothing of it that the tokenizer knows
+                changed = self.augment.sample(text, self.preprocess)
+                ids, segments = ([], []) if changed == text else self.preprocess.ids(changed)
+                if not ids:  # augmentation left the text as it is, or left nothing of it that the tokenizer knows
                     return Item(*self._tokens.of(number), target)
                 return Item(torch.tensor(ids), torch.tensor(segments), target)
 
