@@ -24,6 +24,7 @@ def write_all(folder: Path) -> None:
     pairs(folder / "pairs")
     names(folder)
     masks(folder / "masks")
+    alike(folder)
     bert(folder / "bert")
     dinov2(folder / "dinov2")
 
@@ -94,6 +95,18 @@ def masks(folder: Path, size: int = 40) -> None:
         mask[(reach >= half) & (reach < half + 1)] = 255
         Image.fromarray(pixels.astype(np.uint8)).save(folder / "images" / f"{i}.png")
         Image.fromarray(mask).save(folder / "masks" / f"{i}.png")
+
+
+def alike(folder: Path) -> None:
+    """60 pairs of texts with a score from 0 to 5: how many of their five words they share."""
+    words = ["soup", "train", "cat", "river", "music", "bread", "stone", "lamp", "letter", "winter"]
+    rows = []
+    for i in range(60):
+        first = [words[(i + j) % 10] for j in range(5)]
+        shared = i * 7 % 6
+        second = first[:shared] + [words[(i + 5 + j) % 10] for j in range(5 - shared)]
+        rows.append((" ".join(first), f"{' '.join(second)} {i}", shared))
+    _write(folder / "alike.csv", ("sentence1", "sentence2", "score"), rows)
 
 
 def bert(folder: Path) -> None:

@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     """Inputs with their targets.
 
     `y` is int64 (B,) or soft (B, C) for one label, float 0/1 (B, C) for many, float64 (B, K) in raw units for numbers,
-    and int64 (B, T) or (B, H, W) for a class of each token or pixel.
+    and int64 (B, T) or (B, H, W) for a class of each token or pixel. Of pairs that are embedded apart, `x` has 2B rows.
     `start` is the first backbone stage that must still run: 0 for samples, a later stage for cached activations.
     `teacher_outputs` (B, C) are the outputs of a frozen teacher for the same inputs, where these outputs are cached.
     """

@@ -8,9 +8,9 @@ from typing import Literal
 IGNORED = -100
 """A class number that stands for no target: no loss and no metric counts it, and ragged targets are padded with it."""
 
-Form = Literal["pooled", "tokens", "maps"]
-"""What a head reads: a vector of features for each sample (B, D), for each token of a text (B, T, D), or for each place
-of a grid over a picture (B, H, W, D)."""
+Form = Literal["pooled", "tokens", "maps", "pair"]
+"""What a head reads: a vector of features for each sample (B, D), for each token of a text (B, T, D), for each place of
+a grid over a picture (B, H, W, D), or for each text of a pair, which are embedded apart (B, 2, D)."""
 
 Kind = Literal["single", "multi", "number"]
 """One class for each sample, several labels, or numbers."""

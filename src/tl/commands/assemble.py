@@ -25,6 +25,7 @@ from tl.errors import Mistakes, TLError
 from tl.inputs.activations import Provenance
 from tl.inputs.cache import key
 from tl.inputs.items import Items
+from tl.inputs.pairs import items_of
 from tl.inputs.streams import Order, Stream
 from tl.inputs.workers import processes
 from tl.place import Share
@@ -53,7 +54,7 @@ class Assembly:
         samples = self.data.splits.get(split) or Samples.of(())
         preprocess = self.model.backbone.preprocess
         augment = self.augment if augmented else None
-        return Items(samples, self.model.task, preprocess, augment, processes(self.recipe.loop))
+        return items_of(samples, self.model.task, preprocess, augment, processes(self.recipe.loop))
 
     def streams(self, share: Share) -> dict[str, Stream]:
         """The streams from which the method draws its batches; TLError where the data lacks a split for one."""

@@ -67,6 +67,11 @@ def target_word(target: str) -> str:
     return next((_says(task, "word") for task in _taking(target).values()), target)
 
 
+def tasks_reading(target: str, form: str) -> list[str]:
+    """The names of the tasks for this kind of target that read features of this form."""
+    return [name for name, task in _taking(target).items() if _says(task, "reads") == form]
+
+
 def task_classes() -> list[type[Task]]:
     """The classes of all tasks."""
     found = ((option, signature(option.source, option.module)) for option in options("task").values())

@@ -14,7 +14,7 @@ from tl.components.data.labels import check_targets, class_counts, has_target, h
 from tl.components.sample import Samples
 from tl.errors import TLError, did_you_mean
 from tl.evaluation.outcome import Outcome, outcome, with_caution
-from tl.inputs.items import Items
+from tl.inputs.pairs import items_of
 from tl.inputs.workers import processes
 
 
@@ -34,7 +34,7 @@ def evaluate(path: Path, judged: EvaluationData, say: Callable[[str], None]) -> 
     samples = _own_samples(trained, judged, say) if other is None else _other_samples(trained, other, judged, say)
     loop = trained.recipe.loop
     preprocess = trained.model.backbone.preprocess
-    items = Items(samples, trained.model.task, preprocess, workers=processes(loop))
+    items = items_of(samples, trained.model.task, preprocess, workers=processes(loop))
     name = split if other is None else other.name
     evaluator = evaluator_of(trained.recipe)
     answers = evaluator.outputs(trained.model.to(evaluator.device), items)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tl.commands.assemble import assemble, provenance
+from tl.commands.forms import WORDS
 from tl.commands.open_run import evaluator as evaluator_of
 from tl.commands.open_run import open_run, own_splits
 from tl.commands.settle import without_cache_folder, without_download
@@ -21,7 +22,7 @@ from tl.errors import TLError
 from tl.evaluation.evaluator import Evaluator
 from tl.evaluation.outcome import write_table
 from tl.inputs.activations import Activations, Reads
-from tl.inputs.items import Items
+from tl.inputs.pairs import items_of
 from tl.inputs.workers import processes
 from tl.place import Place
 from tl.recipe.recipe import load as load_recipe
@@ -60,7 +61,9 @@ def extract_features(
         assembly = assemble(recipe)
         model, splits = assembly.model, assembly.data.splits
     if model.task.reads != "pooled":
-        text = f"gives one vector for each sample, but the task here reads {model.task.reads}, one vector for each"
+        text = (
+            f"gives one vector for each sample, but the task here reads {WORDS[model.task.reads]}, one vector for each"
+        )
         raise TLError(f"tl extract-features {text}: there is no file for these yet.")
     evaluator, workers = evaluator_of(recipe), processes(recipe.loop)
     place = Place(evaluator.device)
@@ -73,7 +76,7 @@ def extract_features(
 
 def _extract(name: str, samples: Samples, activations: Activations, evaluator: Evaluator, workers: int) -> Features:
     model = activations.model
-    items = Items(samples, model.task, model.backbone.preprocess, workers=workers)
+    items = items_of(samples, model.task, model.backbone.preprocess, workers=workers)
     source = activations.source(name, items, Reads({model.depth: 1.0}))
     features, targets = evaluator.features(model, source)
     targets[torch.from_numpy(~has_target(samples))] = torch.nan if targets.is_floating_point() else -1

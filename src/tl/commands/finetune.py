@@ -20,6 +20,7 @@ from tl.commands.prepare import Prepared, prepare
 from tl.commands.report import write_report
 from tl.commands.same_data import change_of_data, data_facts
 from tl.commands.settle import without_cache_folder
+from tl.commands.zero_shot import judge_untrained
 from tl.components.preprocess import fingerprint, to_json
 from tl.components.task.base import MOST_COLUMNS
 from tl.errors import Stopped, TLError
@@ -89,6 +90,7 @@ def _train(request: Request, listener: Listener) -> Path:
                 if not resumed:
                     with signals.at_once():
                         ready.start_head(supply)
+                        judge_untrained(ready, supply, run, say)
                 cursor = trainer.fit(signals)
                 with signals.at_once(timed=False):
                     _finish(run, ready, supply, cursor)

@@ -11,11 +11,16 @@ from tl.recipe.registry import options
 from tl.space import Form
 
 _WHY = {
-    "head": "answers for one vector a sample",
-    "method": "works on one vector a sample",
+    "head": "answers for {}",
+    "method": "works on {}",
     "augment": "changes what the targets of the task stand at",
 }
-_WORDS: dict[Form, str] = {"pooled": "one vector a sample", "tokens": "tokens", "maps": "maps"}
+WORDS: dict[Form, str] = {
+    "pooled": "one vector a sample",
+    "tokens": "tokens",
+    "maps": "maps",
+    "pair": "pairs of texts",
+}
 
 
 def form_mistakes(nodes: Mapping[str, Node], task: str, form: Form) -> Iterator[Mistake]:
@@ -25,9 +30,10 @@ def form_mistakes(nodes: Mapping[str, Node], task: str, form: Form) -> Iterator[
         node = nodes.get(group)
         if node is None or form in _forms(node):
             continue
+        own = WORDS[next((one for one in WORDS if one in _forms(node)), "pooled")]
         others = [name for name in options(group) if form in _forms(Node(group, name, {}))]
         remedy = f"take {' or '.join(f'{group}={name}' for name in others)}" if others else "choose another task"
-        text = f"{group} '{node.option}' {why}, but task '{task}' reads {_WORDS[form]}: {remedy}."
+        text = f"{group} '{node.option}' {why.format(own)}, but task '{task}' reads {WORDS[form]}: {remedy}."
         yield Mistake(text, code="E069", key=f"{group}=")
     if form == "maps" and "augment" in nodes:
         yield from _unmasked(nodes["augment"], task)

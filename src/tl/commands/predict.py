@@ -16,7 +16,7 @@ from tl.components.task.base import Task
 from tl.components.task.judged import Kept
 from tl.evaluation.evaluator import Evaluator
 from tl.inputs.cache import key
-from tl.inputs.items import Items
+from tl.inputs.pairs import items_of
 from tl.inputs.workers import processes
 from tl.metrics.measured import Measured
 from tl.place import Share
@@ -79,7 +79,7 @@ def _answerer(trained: Trained, batch: int) -> Callable[[Sequence[Sample]], Answ
     model.to(device)
 
     def answer(samples: Sequence[Sample]) -> Answers:
-        items = Items(samples, model.task, model.backbone.preprocess, workers=workers)
+        items = items_of(samples, model.task, model.backbone.preprocess, workers=workers)
         found = evaluator.outputs(model, items)
         return Answers(samples, model.task, found.kept, found.measured(model, trained.temperature))
 

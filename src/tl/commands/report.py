@@ -62,6 +62,7 @@ def gather(
         created=f"{datetime.fromisoformat(meta['created']):%-d %B %Y, %H:%M} UTC",
         verdict=_verdict(meta["best"]["metric"], judged, assembly) if judged else None,
         scores={o.split: {k: (v, *o.intervals[k][:2]) for k, v in o.values.items()} for o in outcomes},
+        zero_shot=meta.get("zero_shot", {}),
         reasons=reasons([o.as_json() for o in outcomes], lambda name: metrics[name].label),
         curves=rows,
         phases=_phases(rows, assembly),

@@ -36,7 +36,7 @@ class Model(nn.Module):
         super().__init__()
         self.backbone, self.adapter, self.head, self.task = backbone, adapter, head, task
         self.keep_statistics, self.depth = keep_statistics, backbone.depth
-        self.end = backbone.depth if task.reads == "pooled" else backbone.depth - 1
+        self.end = backbone.depth if task.reads in ("pooled", "pair") else backbone.depth - 1
         self._has_adapter = next(adapter.parameters(), None) is not None
         self._learning: frozenset[str] = frozenset(self.parts())
 
@@ -51,11 +51,15 @@ class Model(nn.Module):
         return {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in self.parts().items()}
 
     def features(self, x: Inputs, start: int = 0) -> Tensor:
-        """Features (B, dim), (B, T, dim) or (B, H, W, dim) after the adapter; the backbone runs from `start`."""
+        """Features (B, dim), (B, T, dim), (B, H, W, dim) or, of pairs (2B rows of inputs), (B, 2, dim).
+
+        They come after the adapter; the backbone runs from position `start`.
+        """
         features: Tensor = x.values if start == self.end else self.backbone(x, start, self.end)
         if self.task.reads == "maps":
             features = self.backbone.grid(features)
-        return self.adapter(features) if self._has_adapter else features
+        features = self.adapter(features) if self._has_adapter else features
+        return features.unflatten(0, (-1, 2)) if self.task.reads == "pair" else features
 
     def forward(self, x: Inputs, start: int = 0) -> Tensor:
         """The head's outputs (B, space.dim), (B, T, space.dim) of tokens, or (B, H, W, space.dim) of maps."""

@@ -52,9 +52,12 @@ class Evaluator:
         return Outputs(kept, tuple(samples.ids))
 
     def features(self, model: Model, items: Source) -> tuple[Tensor, Tensor]:
-        """The features (M, dim) after the adapter of every single target of every sample, and the targets (M, ...)."""
+        """The features (M, dim) after the adapter of every single target of every sample, and the targets (M, ...).
+
+        Features of pairs are (M, 2, dim).
+        """
         task = model.task
-        if task.reads == "pooled":
+        if task.reads in ("pooled", "pair"):
             return self._run(model, items, _Features(model), lambda f, batch, _: Kept(f.cpu(), batch.y.cpu()))[:2]
 
         def flat(features: Tensor, batch: Batch, _: Numbers) -> Kept:

@@ -25,6 +25,7 @@ from tl.inputs.frozen import ComputedActivations, FrozenStages
 from tl.inputs.items import Items
 from tl.inputs.keeper import Keeper, versions
 from tl.inputs.layout import STORED, Wanted
+from tl.inputs.pairs import PairedActivations, PairItems
 from tl.inputs.pictures import Pictures
 from tl.inputs.rows import CachedActivations, Rows, channels_last
 from tl.inputs.streams import Draw, EachOnce, Source, fixed_view
@@ -88,6 +89,8 @@ class Activations:
 
         Activations serve where a sample looks the same at every reading, or has fixed views.
         """
+        if isinstance(items, PairItems):
+            return PairedActivations(self.source(name, items.texts, reads, views, precision), items)
         what = f"the activations of {name}"
         request = self._request(name, items, views or FixedViews(), precision, what) if reads.cut else None
         if request is None:

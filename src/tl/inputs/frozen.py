@@ -4,7 +4,8 @@ The last bits of a text's activations depend on how far the text is padded, beca
 Therefore frozen stages read each text padded to the next multiple of eight tokens of the text itself, together with
 texts of the same padded length, whatever batch the text is in; stages that learn read the batch padded to its longest
 text. For pictures, a CPU may choose other kernels for a few samples than for many, and these differ in the last bits:
-in batches below sixteen pictures, equal means equal up to rounding.
+in batches below sixteen pictures, equal means equal up to rounding. So it does for texts of which few share a padded
+length.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class FrozenStages:
 
     @torch.inference_mode()
     def rows(self, batch: Batch) -> list[list[Tensor]]:
-        """For each cut the activations of the samples, one row for each sample; rows of texts hold real tokens only."""
-        found: list[list[Tensor]] = [[torch.empty(0)] * len(batch.y) for _ in self.cuts]
+        """For each cut the activations, a row for each row of inputs; those of texts hold real tokens only."""
+        found: list[list[Tensor]] = [[torch.empty(0)] * len(batch.x.values) for _ in self.cuts]
         moved = batch.to(self.place.device).x
         with self.place.context():
             for numbers, x in _groups(moved, _longest(self.backbone.preprocess)):

@@ -95,6 +95,10 @@ class Supply:
         passes = [1.0, *((span.stop - span.start) / epoch for span in spans)]
         return self.activations.source("train", items, reads_of(cuts, passes))
 
+    def untrained(self, name: str, items: Items) -> Source:
+        """A split as the head reads it before any part has learnt; what is computed for it serves the first phase."""
+        return self.activations.source(name, items, Reads({self.model.end: 2.0}))
+
     def last(self, name: str, items: Items) -> Source:
         """A split for the final evaluation with the run's best weights; it is read once."""
         self.activations.learnt(self.model.parts())

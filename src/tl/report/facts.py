@@ -127,6 +127,7 @@ class Facts:
     was judged: pictures, texts.
     `curves` are the rows of metrics.jsonl: `step`, `split`, `phase` and named numbers. The numbers of a train row are
     loss terms and learning rates (keys that begin with `lr`), those of any other split are metrics.
+    `zero_shot` has the metrics of each split before training, where the model could answer then.
     `reasons` say why scores have no value or no interval.
     """
 
@@ -139,6 +140,7 @@ class Facts:
     created: str = ""
     verdict: Verdict | None = None
     scores: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
+    zero_shot: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     reasons: Sequence[str] = ()
     curves: Sequence[Mapping[str, object]] = ()
     phases: Sequence[PhaseBar] = ()

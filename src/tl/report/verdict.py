@@ -49,7 +49,24 @@ def sentence(facts: Facts) -> str:
     better = verdict.versus is not None and verdict.versus.says == "better"
     verb, _, rest = clean(facts.skill).partition(" ")
     lead = f"{verb.capitalize()}s {rest} with {score}." if better else f"Not shown to {verb} {rest}: {score}."
-    return lead + _compared_to_guessing(facts, verdict) + _never(verdict) + _caution(verdict)
+    return (
+        lead
+        + _before_training(facts, verdict)
+        + _compared_to_guessing(facts, verdict)
+        + _never(verdict)
+        + _caution(verdict)
+    )
+
+
+def zero_shot(facts: Facts, verdict: Verdict) -> str:
+    """The main metric before training, as a number; '' where the model could not answer then."""
+    value = finite(facts.zero_shot.get(verdict.split, {}).get(verdict.metric))
+    return "" if value is None else number(value)
+
+
+def _before_training(facts: Facts, verdict: Verdict) -> str:
+    before = zero_shot(facts, verdict)
+    return f" Before training (zero-shot) it was {before}." if before else ""
 
 
 def _compared_to_guessing(facts: Facts, verdict: Verdict) -> str:
@@ -131,6 +148,8 @@ def _main_tile(verdict: Verdict, facts: Facts) -> Tile:
     missing = verdict.missing if finite(verdict.value) is None else f"no interval: {verdict.missing}"
     known = f"{LEVEL} {ends}" if ends else missing if verdict.missing else ""
     notes = [known, f"guessing scores {number(guess)}" if guess is not None else "", _gain(verdict)]
+    before = zero_shot(facts, verdict)
+    notes.append(f"zero-shot {before}" if before else "")
     note = "; ".join(one for one in notes if one)
     name = f"{facts.metric(verdict.metric).label} on {judged_samples(verdict, facts.samples)}"
     return Tile(name, number(verdict.value), note, Markup(graph), main=True)
@@ -150,11 +169,13 @@ def scores(facts: Facts) -> Section:
     for key in keys:
         arrow = "" if facts.metric(key).higher else " ↓"
         found = [scores.get(key, (None, None, None)) for scores in facts.scores.values()]
-        rows.append([f"{facts.metric(key).label}{arrow}", *(IntervalCell(*one) for one in found)])
+        before = [number(facts.zero_shot[split].get(key)) for split in facts.scores if split in facts.zero_shot]
+        rows.append([f"{facts.metric(key).label}{arrow}", *(IntervalCell(*one) for one in found), *before])
     if not rows:
         return Section("scores", "Scores", "Scores", [Words("No split was scored.", "empty")])
     note = f"Small print: the {LEVEL}."
     if not all(facts.metric(key).higher for key in keys):
         note += " ↓: lower is better."
-    table = Table("Scores by split", ["metric", *map(split_name, facts.scores)], rows)
+    untrained = [f"{split_name(split)}, zero-shot" for split in facts.scores if split in facts.zero_shot]
+    table = Table("Scores by split", ["metric", *map(split_name, facts.scores), *untrained], rows)
     return Section("scores", "Scores", "Scores", [table, *(Words(one, "note") for one in (note, *facts.reasons))])

@@ -40,6 +40,7 @@ META: Mapping[str, Shape] = {
     "preprocess": Record({"fingerprint": _WORD, "lines": ListOf(_WORD)}, ""),
     "learnt": ListOf(_WORD),
     "warnings": ListOf(_WORD),
+    "zero_shot": MapOf(MapOf(_FIGURE)),
     "best": Record({"metric": _WORD, "value": Maybe(_FIGURE), "step": _COUNT}, ""),
 }
 SPACE = Record(

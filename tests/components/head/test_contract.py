@@ -156,7 +156,7 @@ def test_it_refuses_what_it_has_not(name: str) -> None:
             head_of(name, kind)
     for init in {"random", "class_means", "logistic", "ridge"} - set(declared(name, "starts")):
         with pytest.raises(TLError, match=rf"head.init: '{init}' is no start of head '{name}': set .* or take head="):
-            head_of(name, init=init)
+            head_of(name, declared(name, "kinds")[0], init=init)
 
 
 def test_logistic_regression_needs_labels_and_a_convex_loss() -> None:

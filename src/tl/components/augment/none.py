@@ -14,7 +14,7 @@ class NoAugment(Augment):
     """Training samples look as they do in evaluation: the centre crop of an image, a text unchanged."""
 
     modality: ClassVar[Modality | None] = None
-    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens", "maps")
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens", "maps", "pair")
 
     @property
     def deterministic(self) -> bool:

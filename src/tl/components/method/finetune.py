@@ -16,7 +16,7 @@ from tl.space import Form
 class Finetune(Method):
     """Minimises the task's own loss on the training batch."""
 
-    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens", "maps")
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "tokens", "maps", "pair")
 
     def loss(self, model: Model, batch: Streams) -> dict[str, Tensor]:
         train = batch["train"]

@@ -72,6 +72,8 @@ class Task(ABC):
     """The type of answer, with its metrics."""
     weighs: ClassVar[bool]
     """True where data.balance=weights has a meaning."""
+    untrained: ClassVar[bool] = False
+    """True where a pretrained backbone can answer without a step (zero-shot), so that a run says how well it does."""
     space: Space
 
     def __init__(self, options: LossOptions) -> None:

@@ -1,0 +1,80 @@
+"""Pairs of texts that are embedded apart: a batch of B pairs has 2B rows of inputs and B targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import tee
+from typing import cast
+
+import numpy as np
+
+from tl.batch import Batch
+from tl.components.augment.base import Augment
+from tl.components.columns import texts_column
+from tl.components.preprocess import Preprocess
+from tl.components.sample import Sample, Samples
+from tl.components.task.base import Task
+from tl.inputs.items import Items
+from tl.inputs.streams import Draw, Source
+
+
+class PairItems(Items):
+    """The pairs of a split; rows 2i and 2i + 1 of a batch's inputs are the texts of its pair i.
+
+    `texts` has both texts of pair i as the samples 2i and 2i + 1, so that what frozen stages make of a text is computed
+    and cached without its partner.
+    """
+
+    @cached_property
+    def texts(self) -> Items:
+        pairs = cast("Sequence[tuple[str, str]]", self.samples.inputs)
+        twice = self.samples.take(np.repeat(np.arange(len(self)), 2))
+        single = replace(twice, inputs=texts_column(text for pair in pairs for text in pair))
+        return Items(single, self.task, self.preprocess, self.augment)
+
+    @cached_property
+    def lengths(self) -> tuple[int, ...] | None:
+        """The number of tokens of both texts of each pair."""
+        single = self.texts.lengths
+        return None if single is None else tuple(map(sum, zip(single[::2], single[1::2], strict=True)))
+
+    def truncation(self) -> str | None:
+        return self.texts.truncation()
+
+    def batch(self, draws: list[Draw]) -> Batch:
+        return self.texts.batch(_texts_of(draws))._replace(y=self.targets.take([draw.number for draw in draws]))
+
+
+class PairedActivations(Source):
+    """Pairs as what `source` gives for each of their texts."""
+
+    def __init__(self, source: Source, items: PairItems) -> None:
+        super().__init__(items.samples)
+        self.source, self.items, self.targets = source, items, items.targets
+
+    @property
+    def lengths(self) -> tuple[int, ...] | None:
+        return self.items.lengths
+
+    @property
+    def rounded(self) -> bool:
+        return self.source.rounded
+
+    def batches(self, plans: Iterator[list[Draw]]) -> Iterator[Batch]:
+        mine, theirs = tee(plans)
+        for draws, batch in zip(mine, self.source.batches(map(_texts_of, theirs)), strict=True):
+            yield batch._replace(y=self.targets.take([draw.number for draw in draws]))
+
+
+def items_of(
+    samples: Sequence[Sample], task: Task, preprocess: Preprocess, augment: Augment | None = None, workers: int = 0
+) -> Items:
+    """The samples as the task reads them: pairs of texts apart, or each sample as one row of inputs."""
+    kind = PairItems if task.reads == "pair" else Items
+    return kind(Samples.of(samples), task, preprocess, augment, workers)
+
+
+def _texts_of(draws: Sequence[Draw]) -> list[Draw]:
+    return [Draw(2 * draw.number + place, draw.seed, draw.view) for draw in draws for place in (0, 1)]

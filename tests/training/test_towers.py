@@ -1,0 +1,148 @@
+"""Pairs of texts that are embedded apart, in the one trainer."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from scipy.stats import spearmanr
+from torch.nn.functional import cosine_similarity
+
+from tests.conftest import SHORT
+from tests.training.test_tokens import gradient
+from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
+from tests.user_data import alike, bert
+from tl.commands.assemble import assemble
+from tl.commands.doubts import recipe_doubts
+from tl.components.sample import Sample
+from tl.errors import Mistakes, Stopped, TLError
+from tl.inputs.pairs import PairItems, items_of
+from tl.inputs.streams import EachOnce
+from tl.recipe.recipe import load
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("alike")
+    alike(made)
+    bert(made / "bert")
+    return made
+
+
+@pytest.fixture(scope="module")
+def pairs(folder: Path) -> list[str]:
+    """A recipe for 60 pairs of texts of uneven length with a score each."""
+    columns = ["data.text=sentence1", "data.pair=sentence2", "data.numbers=[score]"]
+    recipe = ["data=table", f"data.file={folder / 'alike.csv'}", *columns, "task=similarity", "head=cosine_pair"]
+    return [*recipe, "backbone=tiny_text", "loop.batch=16", "loop.device_batch=16", "optimizer.lr=0.005"]
+
+
+def test_the_zero_shot_figure_is_scipys_on_embeddings_by_hand(folder: Path, pairs: list[str], train: Train) -> None:
+    from tokenizers import Tokenizer
+    from transformers import BertModel
+
+    run = train(*pairs, *SHORT, "backbone=text_encoder", f"backbone.weights={folder / 'bert'}", "freeze=linear_probe")
+    model = BertModel.from_pretrained(folder / "bert", add_pooling_layer=False, local_files_only=True).eval()
+    tokenizer = Tokenizer.from_file(str(folder / "bert" / "tokenizer.json"))
+
+    def embed(text: str) -> torch.Tensor:
+        with torch.no_grad():
+            hidden: torch.Tensor = model(torch.tensor([tokenizer.encode(text).ids])).last_hidden_state[0]
+        return hidden.mean(0)
+
+    with (folder / "alike.csv").open() as file:
+        rows = {str(i): row for i, row in enumerate(csv.DictReader(file), 2)}
+    meta = json.loads((run / "meta.json").read_text())
+    for split in ("val", "test"):
+        with (run / "predictions" / f"{split}.csv").open() as file:
+            ids = [row["id"] for row in csv.DictReader(file)]
+        texts = [rows[name.rpartition(":")[2]] for name in ids]
+        said = [float(cosine_similarity(embed(r["sentence1"]), embed(r["sentence2"]), 0)) for r in texts]
+        wanted = spearmanr(said, [float(row["score"]) for row in texts]).statistic
+        assert meta["zero_shot"][split]["spearman"] == pytest.approx(wanted)
+    log, page = (run / "log.txt").read_text(), (run / "report.html").read_text()
+    assert "Before training (zero-shot): spearman " in log
+    assert "Before training (zero-shot) it was " in meta["verdict"]
+    assert "test, zero-shot" in page
+
+
+@pytest.mark.parametrize("device_batch, world", [(1, 1), (5, 1), (3, 2)])
+def test_pieces_and_processes_have_the_gradient_of_the_whole_batch(
+    pairs: list[str], device_batch: int, world: int
+) -> None:
+    assembly = assemble(load("base", [*pairs, "loop.bucket=false"]))
+    whole, pieces = gradient(assembly, 16, 1), gradient(assembly, device_batch, world)
+    assert float((pieces - whole).norm() / whole.norm()) < 1e-6
+
+
+def test_an_embedding_does_not_depend_on_its_partner(pairs: list[str]) -> None:
+    assembly = assemble(load("base", pairs))
+    model = assembly.model.eval()
+
+    def embedded(*texts: tuple[str, str]) -> torch.Tensor:
+        samples = [Sample(str(i), pair, (1.0,), "") for i, pair in enumerate(texts)]
+        items = items_of(samples, model.task, model.backbone.preprocess)
+        assert isinstance(items, PairItems)
+        batch = items.batch([*EachOnce(len(texts))])
+        with torch.no_grad():
+            return model.features(batch.x)
+
+    alone = embedded(("the cat", "a river runs"))
+    other = embedded(("the cat", "winter " * 9), ("a river runs", "the cat"))
+    torch.testing.assert_close(other[0, 0], alone[0, 0])
+    torch.testing.assert_close(other[1, 1], alone[0, 0])
+    torch.testing.assert_close(other[1, 0], alone[0, 1])
+
+
+def test_resuming_equals_never_stopping(
+    pairs: list[str], train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = [*pairs, *SHORT, "freeze=linear_then_all", "freeze.probe=50%", "loop.ema=0.9", "loop.log_every=2step"]
+    whole = train(*recipe)
+    with monkeypatch.context() as patch:
+        interrupt(5, patch)
+        with pytest.raises(Stopped):
+            train(*recipe)
+    halted = max(p for p in (tmp_path / "runs" / "base").iterdir() if p != whole)
+    assert equal(whole, train(resume=halted))
+    assert rows(whole) == rows(halted)
+    zero_shot = [json.loads((run / "meta.json").read_text())["zero_shot"] for run in (whole, halted)]
+    assert zero_shot[0] == zero_shot[1]
+
+
+def test_cached_embeddings_change_nothing(pairs: list[str], train: Train, rows: Rows) -> None:
+    recipe = [*pairs, *SHORT, "freeze=linear_then_all", "freeze.probe=50%"]
+    cached, computed = train(*recipe, "cache.use=always"), train(*recipe, "cache.use=never")
+    found, wanted = losses(rows(cached)), losses(rows(computed))
+    assert found == pytest.approx(wanted, rel=1e-4)  # a text that alone has its padded length is rounded otherwise
+
+
+@pytest.mark.parametrize(
+    "override, message",
+    [
+        ("head=linear", r"head 'linear' answers for one vector a sample, but task 'similarity' reads pairs of texts: "
+         r"take head=cosine_pair\."),
+        ("method=dann", r"method 'dann' works on one vector a sample, .*: take method=finetune\."),
+        ("augment=text", r"augment 'text' changes .*: take augment=none\."),
+        ("task=regression", r"head 'cosine_pair' answers for pairs of texts, but task 'regression' reads one vector"),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_read_pairs_are_refused(pairs: list[str], override: str, message: str) -> None:
+    with pytest.raises(Mistakes, match=message) as error:
+        assemble(load("base", [*pairs, override]))
+    assert [mistake.code for mistake in error.value.mistakes] == ["E069"]
+
+
+def test_single_texts_are_refused(pairs: list[str]) -> None:
+    with pytest.raises(TLError, match=r"no pairs of texts: name the column of the second text in data\.pair"):
+        assemble(load("base", [*pairs, "data.pair=null"]))
+
+
+def test_pairs_read_as_one_text_are_told_of(pairs: list[str]) -> None:
+    for task, head, codes in (("auto", "linear", ["E073"]), ("similarity", "cosine_pair", [])):
+        assembly = assemble(recipe := load("base", [*pairs, f"task={task}", f"head={head}"]))
+        found = [*recipe_doubts(recipe.nodes(), recipe.loop, assembly.data)]
+        assert [one.code for one in found] == codes
