@@ -11,17 +11,25 @@ from torch.nn.utils.rnn import pad_sequence
 
 from tl.space import IGNORED
 
+Features = Tensor | tuple[Tensor, ...]
+"""What a head reads: pooled features (B, D), tokens (B, T, D), or maps (B, H_i, W_i, D_i), shallow to deep."""
+
 
 class Inputs(NamedTuple):
-    """Images (B, 3, H, W), token ids (B, T), or an activation; texts have a mask (B, T) of real tokens and segments."""
+    """Images (B, 3, H, W), token ids (B, T), or an activation; texts have a mask (B, T) of real tokens and segments.
+
+    `maps` are the activations at the head's taps that lie before `values`, shallow to deep: see components/model.py.
+    """
 
     values: Tensor
     mask: Tensor | None = None
     segments: Tensor | None = None
+    maps: tuple[Tensor, ...] = ()
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> Inputs:
         """The inputs with `change` made to each of their tensors."""
-        return Inputs(*(None if tensor is None else change(tensor) for tensor in self))  # type: ignore[arg-type]
+        mask, segments = (None if tensor is None else change(tensor) for tensor in (self.mask, self.segments))
+        return Inputs(change(self.values), mask, segments, tuple(map(change, self.maps)))
 
     def to(self, device: torch.device) -> Inputs:
         """The inputs on a device."""

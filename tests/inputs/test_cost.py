@@ -50,7 +50,8 @@ def test_attention_is_counted_by_hand() -> None:
 
 def test_what_a_vision_transformer_computes_on_a_gpu_is_worth_storing() -> None:
     """Five readings of what the last layer but one of ViT-B/16 gives: 0.6 MB, and 33 billion operations."""
-    assert cost.saved(costs("vit_b_16")[:12], 5, torch.device("cuda")) > 0
+    below = costs("vit_b_16")[:12]
+    assert cost.saved(below, below[-1].bytes, 5, torch.device("cuda")) > 0
 
 
 def test_padding_is_no_content() -> None:
@@ -62,6 +63,6 @@ def test_padding_is_no_content() -> None:
 
 def test_storing_saves_all_readings_but_one() -> None:
     second = cost._CORE * torch.get_num_threads()
-    assert cost.saved([cost.StageCost(second, 0), cost.StageCost(second, 0)], 5, CPU) == pytest.approx(8)
-    assert cost.saved([cost.StageCost(second, cost._FILE)], 5, CPU) == pytest.approx(4 - 6)
-    assert cost.saved([cost.StageCost(second, 1)], 1, CPU) < 0
+    assert cost.saved([cost.StageCost(second, 0), cost.StageCost(second, 0)], 0, 5, CPU) == pytest.approx(8)
+    assert cost.saved([cost.StageCost(second, 0)], cost._FILE, 5, CPU) == pytest.approx(4 - 6)
+    assert cost.saved([cost.StageCost(second, 0)], 1, 1, CPU) < 0

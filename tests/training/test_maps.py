@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from tests.training.test_tokens import gradient
 from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
 from tests.user_data import masks
 from tl.batch import IGNORED
-from tl.commands.assemble import assemble
+from tl.commands.assemble import assemble, provenance
 from tl.errors import Mistakes, Stopped
+from tl.inputs.activations import Activations, Reads
 from tl.inputs.streams import Draw, fixed_view
-from tl.place import Share
+from tl.place import Place, Share
 from tl.recipe.recipe import load
 
 PROBED = ["freeze=linear_then_all", "freeze.probe=50%"]
@@ -30,11 +32,13 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return ["data=mask_folder", f"data.root={folder}", "loop.batch=8", "loop.device_batch=8", "optimizer.lr=0.005"]
 
 
-@pytest.mark.parametrize("device_batch, world", [(1, 1), (3, 1), (8, 2), (2, 3)])
+@pytest.mark.parametrize(
+    "device_batch, world, head", [(1, 1, "linear"), (3, 1, "fcn"), (8, 2, "linear"), (2, 3, "fcn")]
+)
 def test_pieces_and_processes_have_the_gradient_of_the_whole_batch(
-    maps: list[str], device_batch: int, world: int
+    maps: list[str], device_batch: int, world: int, head: str
 ) -> None:
-    assembly = assemble(load("base", maps))
+    assembly = assemble(load("base", [*maps, f"head={head}"]))
     whole, pieces = gradient(assembly, 8, 1), gradient(assembly, device_batch, world)
     assert float((pieces - whole).norm() / whole.norm()) < 1e-6
 
@@ -42,7 +46,7 @@ def test_pieces_and_processes_have_the_gradient_of_the_whole_batch(
 def test_resuming_equals_never_stopping(
     maps: list[str], train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    recipe = [*maps, *SHORT, *PROBED, "augment=image", "loop.ema=0.9", "loop.log_every=2step"]
+    recipe = [*maps, *SHORT, *PROBED, "head=fcn", "augment=image", "loop.ema=0.9", "loop.log_every=2step"]
     whole = train(*recipe)
     with monkeypatch.context() as patch:
         interrupt(5, patch)
@@ -54,12 +58,47 @@ def test_resuming_equals_never_stopping(
     assert rows(whole, "val") == rows(halted, "val")
 
 
-@pytest.mark.parametrize("views", [[], ["augment=image", "loop.views=2"]])
-def test_cached_activations_of_maps_change_nothing(maps: list[str], train: Train, rows: Rows, views: list[str]) -> None:
-    recipe = [*maps, *SHORT, *PROBED, *views]
+@pytest.mark.parametrize(
+    "changes",
+    [
+        PROBED,
+        [*PROBED, "augment=image", "loop.views=2"],
+        [*PROBED, "head=fcn", "augment=image", "loop.views=2"],
+        ["freeze=gradual", "freeze.every=4step", "head=fcn"],
+    ],
+    ids=["last map", "views", "taps of views", "taps above a cut"],
+)
+def test_cached_activations_of_maps_change_nothing(
+    maps: list[str], train: Train, rows: Rows, changes: list[str]
+) -> None:
+    recipe = [*maps, *SHORT, *changes]
     cached, computed = train(*recipe, "cache.use=always"), train(*recipe, "cache.use=never")
     assert equal(cached, computed)
     assert losses(rows(cached)) == losses(rows(computed))
+    assert rows(cached, "val") == rows(computed, "val")
+
+
+def test_heads_with_other_taps_share_entries(maps: list[str], tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def shapes(*changes: str) -> list[tuple[int, ...]]:
+        """The shapes of the entries in the cache, after a head has read the training pictures."""
+        recipe = load("base", [*maps, *changes, "cache.use=always", f"cache.folder={tmp_path}"])
+        assembly = assemble(recipe)
+        of = provenance(recipe, assembly.model.backbone)
+        activations = Activations(assembly.model, of, recipe.cache, Place(torch.device("cpu")), said.append)
+        source = activations.source("train", assembly.items("train"), Reads({assembly.model.end: 9.0}))
+        (batch,) = source.batches(iter([[Draw(0, 0), Draw(3, 0)]]))
+        assert [len(one) for one in (*batch.x.maps, batch.x.values)] == [2] * len(assembly.model.taps)
+        layouts = [json.loads(file.read_text()) for file in tmp_path.glob("*/layout.json")]
+        return sorted(tuple(one["shape"]) for one in layouts if one["dtype"] == "float32")
+
+    assert shapes() == [(4, 4, 128)]
+    assert shapes("head=fcn", "head.maps=2") == [(4, 4, 128), (8, 8, 48)]
+    assert shapes("head=fcn") == [(4, 4, 128), (8, 8, 48), (16, 16, 24)]
+    assert len([line for line in said if line.startswith("cache: train computed once")]) == 3
+    assert shapes("head=fcn", "head.maps=2") == [(4, 4, 128), (8, 8, 48), (16, 16, 24)]
+    assert said[-1] == "cache: train is read back."
 
 
 def test_a_fixed_view_has_the_mask_of_that_view(maps: list[str]) -> None:
@@ -90,7 +129,7 @@ def test_from_the_ridge_start_on_pixels_are_told_apart(maps: list[str], train: T
     [
         ("head=nearest_mean", r"head 'nearest_mean' answers for one vector a sample, but task 'segmentation' reads "
          r"maps: take head=cosine or head=fcn or head=linear or head=mlp\."),
-        ("backbone=convnext", r"backbone 'convnext' gives no maps, but task 'segmentation' reads maps: take backbone="),
+        ("backbone=tiny_text", r"backbone 'tiny_text' gives no maps, but task 'segmentation' reads maps: take "),
         ("method=dann", r"method 'dann' works on one vector a sample, .*: take method=finetune\."),
     ],
 )  # fmt: skip

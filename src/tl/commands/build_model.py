@@ -20,8 +20,9 @@ def build_model(recipe: Recipe, task: Task) -> Model:
     # Adapter and head have seeds of their own: how they start must not depend on what the backbone drew at random.
     with seeded(derive(recipe.seed, "adapter")):
         adapter: Adapter = build(recipe.adapter, dim=backbone.dim)
+    maps = {"dims": backbone.dims, "strides": backbone.strides} if task.reads == "maps" else {}
     with seeded(derive(recipe.seed, "head")):
-        head: Head = build(recipe.head, dim_in=backbone.dim, space=task.space)
+        head: Head = build(recipe.head, dim_in=backbone.dim, space=task.space, **maps)
     head.options = task.options
     if mistake := head.family.start_mistake(head.init, task.options.gamma):
         raise TLError(mistake, code="E054")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from tl.batch import Inputs
+from tl.batch import Features, Inputs
 from tl.components.adapter.base import Adapter
 from tl.components.backbone.base import Backbone
 from tl.components.head.base import Head
@@ -23,7 +23,8 @@ class Model(nn.Module):
 
     A position in the model is the number of the backbone stage that comes next: 0 is the input, N the pooling, and
     `depth` = N + 1 the pooled features. The head reads at `end`: the pooled features, or N for tokens and maps.
-    A cut is the position where the frozen stages of a phase end (see `cut`).
+    A cut is the position where the frozen stages of a phase end (see `cut`). `taps` are the positions at which the head
+    reads maps, shallow to deep, of which `end` is the last; () where it reads other features.
 
     With `keep_statistics` the backbone's batch norms stay in eval mode while their stage learns (weights and biases do
     learn): batches of a small set estimate the statistics worse than pretraining did, and a head that was started on
@@ -37,6 +38,7 @@ class Model(nn.Module):
         self.backbone, self.adapter, self.head, self.task = backbone, adapter, head, task
         self.keep_statistics, self.depth = keep_statistics, backbone.depth
         self.end = backbone.depth if task.reads in ("pooled", "pair") else backbone.depth - 1
+        self.taps = (head.taps or (self.end,)) if task.reads == "maps" else ()
         self._has_adapter = next(adapter.parameters(), None) is not None
         self._learning: frozenset[str] = frozenset(self.parts())
 
@@ -50,16 +52,27 @@ class Model(nn.Module):
         """The number of parameters of each part; their sum is the model's."""
         return {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in self.parts().items()}
 
-    def features(self, x: Inputs, start: int = 0) -> Tensor:
-        """Features (B, dim), (B, T, dim), (B, H, W, dim) or, of pairs (2B rows of inputs), (B, 2, dim).
+    def features(self, x: Inputs, start: int = 0) -> Features:
+        """Features (B, dim), (B, T, dim), maps or, of pairs (2B rows of inputs), (B, 2, dim).
 
         They come after the adapter; the backbone runs from position `start`.
         """
-        features: Tensor = x.values if start == self.end else self.backbone(x, start, self.end)
         if self.task.reads == "maps":
-            features = self.backbone.grid(features)
+            return self._maps(x, start)
+        features: Tensor = x.values if start == self.end else self.backbone(x, start, self.end)
         features = self.adapter(features) if self._has_adapter else features
         return features.unflatten(0, (-1, 2)) if self.task.reads == "pair" else features
+
+    def _maps(self, x: Inputs, start: int) -> tuple[Tensor, ...]:
+        """A map (B, H, W, D) for each tap, of which the last passes the adapter; those before `start` are in `x`."""
+        ahead = self.taps[len(x.maps) :]
+        found = (x.values,) if start == self.end else self.backbone(x, start, taps=ahead)
+        *maps, last = map(self.backbone.grid, (*x.maps, *found))
+        return *maps, self.adapter(last) if self._has_adapter else last
+
+    def held(self, cut: int) -> tuple[int, ...]:
+        """The positions whose activations a batch holds that starts at a cut: the taps before it, then the cut."""
+        return *(tap for tap in self.taps if tap < cut), cut
 
     def forward(self, x: Inputs, start: int = 0) -> Tensor:
         """The head's outputs (B, space.dim), (B, T, space.dim) of tokens, or (B, H, W, space.dim) of maps."""

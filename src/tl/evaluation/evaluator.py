@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tl.batch import Batch, Inputs
+from tl.batch import Batch, Features, Inputs
 from tl.components.model import Model
 from tl.components.task.base import Task
 from tl.components.task.judged import Kept
@@ -46,7 +46,7 @@ class Evaluator:
         task, samples = model.task, items.samples
 
         def keep(output: Tensor, batch: Batch, numbers: Numbers) -> Kept:
-            return task.keep(model.head, output, batch.y, samples.take(numbers))
+            return task.keep(model.head, output.float(), batch.y, samples.take(numbers))
 
         kept = self._run(model, items, model, keep)
         return Outputs(kept, tuple(samples.ids))
@@ -58,10 +58,11 @@ class Evaluator:
         """
         task = model.task
         if task.reads in ("pooled", "pair"):
-            return self._run(model, items, _Features(model), lambda f, batch, _: Kept(f.cpu(), batch.y.cpu()))[:2]
+            return self._run(model, items, _Features(model), lambda f, batch, _: Kept(f, batch.y.cpu()))[:2]
 
-        def flat(features: Tensor, batch: Batch, _: Numbers) -> Kept:
-            pairs = [task.flat(one, target) for one, target in zip(features.cpu(), batch.y.cpu(), strict=True)]
+        def flat(features: Features, batch: Batch, _: Numbers) -> Kept:
+            each = zip(*features, strict=True) if isinstance(features, tuple) else features
+            pairs = [task.flat(one, target) for one, target in zip(each, batch.y.cpu(), strict=True)]
             return Kept(torch.zeros(len(pairs)), torch.zeros(len(pairs)), tuple(pairs))
 
         found = self._run(model, items, _Features(model), flat).answers
@@ -73,7 +74,7 @@ class Evaluator:
         model: Model,
         items: Source,
         forward: torch.nn.Module,
-        keep: Callable[[Tensor, Batch, Numbers], Kept],
+        keep: Callable[[Any, Batch, Numbers], Kept],
     ) -> Kept:
         was_training = model.training
         model.eval()
@@ -84,7 +85,7 @@ class Evaluator:
         for batch in batches:
             moved = batch.to(self.device)
             numbers = order[done : done + len(batch.y)]
-            found = keep(forward(moved.x, moved.start).float(), moved, numbers)
+            found = keep(forward(moved.x, moved.start), moved, numbers)
             if not done:  # only the first batch tells how wide the rows are
                 rows, truth = (one.new_empty((len(order), *one.shape[1:])) for one in found[:2])
             here = places[done : done + len(numbers)]
@@ -125,8 +126,11 @@ class _Features(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, x: Inputs, start: int) -> Tensor:
-        return self.model.features(x, start)
+    def forward(self, x: Inputs, start: int) -> Features:
+        features = self.model.features(x, start)
+        if isinstance(features, Tensor):
+            return features.float().cpu()
+        return tuple(one.float().cpu() for one in features)
 
 
 def best_metric(name: str, task: Task) -> Metric:

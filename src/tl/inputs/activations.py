@@ -6,7 +6,7 @@ backbone stage that still has to run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from heapq import nsmallest
@@ -96,10 +96,11 @@ class Activations:
         if request is None:
             return self.pictures.source(name, items, reads.total)
         rows = None if self.rules.use == "never" else self._rows(request, reads)
+        held = self.model.held(reads.cut)
         if rows is not None:
-            return self._cached(request, rows, reads.cut)
+            return self._cached(request, [rows[place] for place in held], reads.cut)
         samples = self.pictures.source(name, items, reads.total)
-        return ComputedActivations(samples, FrozenStages(self.model.backbone, [reads.cut], request.place))
+        return ComputedActivations(samples, FrozenStages(self.model.backbone, held, request.place))
 
     def teacher_outputs(
         self, name: str, items: Items, teacher: Model, views: FixedViews, precision: str
@@ -134,7 +135,7 @@ class Activations:
         model = self.model.eval()
         place = Place(self.place.device, precision, self.place.share)
         (rounded,) = stored.batches(iter([draws]))
-        frozen = FrozenStages(model.backbone, [rounded.start], place)
+        frozen = FrozenStages(model.backbone, model.held(rounded.start), place)
         (exact,) = ComputedActivations(items, frozen).batches(iter([draws]))
         with torch.no_grad(), place.context():
             moved = [batch.to(place.device) for batch in (rounded, exact)]
@@ -159,16 +160,16 @@ class Activations:
         draws = [fixed_view(views.seed, n, v) for n in range(len(items)) for v in range(views.count)]
         return RowRequest(name, items, draws, place)
 
-    def _rows(self, request: RowRequest, reads: Reads) -> Rows | None:
-        entries = {cut: self._entry(cut, request) for cut in reads.counts}
+    def _rows(self, request: RowRequest, reads: Reads) -> Mapping[int, Rows] | None:
+        """The rows at the present cut and at the taps below it; None where they are not worth storing."""
+        held = self.model.held(reads.cut)
 
-        def compute() -> Rows | None:
-            chosen = self.keeper.agreed(self._worth_storing(request, reads))
-            if reads.cut not in chosen:
-                return None
-            return self._compute(request, {cut: entries[cut] for cut in chosen}, reads.cut)
+        def compute(missing: Collection[int]) -> Mapping[int, Rows] | None:
+            chosen = self.keeper.agreed(self._worth_storing(request, reads, {*held} - {*missing}))
+            return self._compute(request, chosen) if chosen else None
 
-        return self.keeper.rows(request.name, entries[reads.cut], self._wanted(request, reads.cut), compute)
+        entries = {place: (self._entry(place, request), self._wanted(request, place)) for place in held}
+        return self.keeper.several(request.name, entries, compute)
 
     def _wanted(self, request: RowRequest, cut: int = 0) -> Wanted:
         """What is known of the rows at a cut before they are computed; cut 0 stands for a teacher's outputs."""
@@ -184,34 +185,38 @@ class Activations:
         ((row,),) = FrozenStages(self.model.eval().backbone, [cut], request.place).rows(probe)
         return tuple(channels_last(row).shape[request.items.lengths is not None :])
 
-    def _worth_storing(self, request: RowRequest, reads: Reads) -> list[int]:
-        """The cuts whose activations one pass is to store: those that fit into the cache and save time."""
+    def _worth_storing(self, request: RowRequest, reads: Reads, known: Collection[int]) -> list[int]:
+        """The positions whose activations one pass is to store: cuts that fit and save time, and the taps below them.
+
+        Those that are `known` are left out; there is none where the present cut is not worth it.
+        """
         probe = next(request.items.batches(iter([_typical(request)])))
         stages = cost.stage_costs(self.model.eval().backbone, probe.to(self.place.device).x)
-        chosen: list[int] = []
+        chosen: dict[int, list[int]] = {}
         total = 0
         for cut, count in reads.counts.items():
-            size = stages[cut - 1].bytes * len(request.draws) / (2 if self.rounds else 1)
+            held, stored = self.model.held(cut), {*known}.union(*chosen.values())
+            new = [place for place in held if place not in stored]
+            read, kept = (sum(stages[place - 1].bytes for place in places) for places in (held, new))
+            size = kept * len(request.draws) / (2 if self.rounds else 1)
             what = f"{request.name}, stored where {_depth_in_words(cut, self.model)} ends"
             # What the head reads is read by the next run too. A later phase's cut needs no pass of its own.
             expected = count + (cut == self.model.end) + (cut != reads.cut)
             if not self.keeper.cache.fits(total + int(size)):
                 self.keeper.tell_size(what, size)
-            elif self.rules.use == "always" or cost.saved(stages[:cut], expected, self.place.device) > 0:
-                chosen.append(cut)
+            elif self.rules.use == "always" or cost.saved(stages[:cut], read, expected, self.place.device) > 0:
+                chosen[cut] = new
                 total += int(size)
             elif cut == reads.cut and count > 1:
                 slower = "would take longer to read back than to compute (cache.use=always does it)"
                 self.keeper.tell(f"cache: {what}, {slower}.")
-        return chosen
+        return sorted(place for new in chosen.values() for place in new) if reads.cut in chosen else []
 
-    def _compute(self, request: RowRequest, entries: Mapping[int, str], cut: int) -> Rows | None:
-        """Fill the entries in one pass: each cut from the cut before it, the first from the nearest cached cut."""
-        cuts = sorted(entries)
-        frozen = FrozenStages(self.model.eval().backbone, cuts, request.place)
-        make_rows = _rows_of(self._nearest(request, cuts[0]), frozen.rows)
-        found = self.keeper.fill(request, {each: entries[each] for each in cuts}, make_rows)
-        return None if found is None else found[cut]
+    def _compute(self, request: RowRequest, places: Sequence[int]) -> Mapping[int, Rows] | None:
+        """Fill the entries of all places in one pass: each from the one before it, the first from the nearest entry."""
+        frozen = FrozenStages(self.model.eval().backbone, places, request.place)
+        make_rows = _rows_of(self._nearest(request, places[0]), frozen.rows)
+        return self.keeper.fill(request, {place: self._entry(place, request) for place in places}, make_rows)
 
     def _nearest(self, request: RowRequest, below: int) -> Source:
         """The deepest cached activations below a cut; the samples themselves where none are cached."""
@@ -220,14 +225,14 @@ class Activations:
             if self.keeper.agreed(rows is not None):
                 if rows is None:
                     raise self.keeper.emptied()
-                return self._cached(request, rows, cut)
+                return self._cached(request, [rows], cut)
         return self._samples(request.name, request)
 
     def _samples(self, name: str, request: RowRequest) -> Source:
         """The samples that one pass over all views reads."""
         return self.pictures.source(name, self.keeper.as_hashed(request.items), len(request.draws) / len(request.items))
 
-    def _cached(self, request: RowRequest, rows: Rows, cut: int) -> CachedActivations:
+    def _cached(self, request: RowRequest, rows: Sequence[Rows], cut: int) -> CachedActivations:
         return CachedActivations(request.items, rows, cut, widen=self.rounds)
 
     def _entry(self, cut: int, request: RowRequest) -> str:

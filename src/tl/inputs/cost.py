@@ -56,7 +56,7 @@ def seconds(flops: float, device: torch.device) -> float:
     return flops / (_GPU if device.type == "cuda" else _CORE * torch.get_num_threads())
 
 
-def saved(below: Sequence[StageCost], reads: float, device: torch.device) -> float:
-    """About how many seconds a sample saves where the activation after the stages `below` is read `reads` times."""
+def saved(below: Sequence[StageCost], size: float, reads: float, device: torch.device) -> float:
+    """About how many seconds a sample saves where `size` bytes that the stages `below` give are read `reads` times."""
     computed = seconds(sum(stage.flops for stage in below), device)
-    return computed * (reads - 1) - below[-1].bytes / _FILE * (reads + 1)
+    return computed * (reads - 1) - size / _FILE * (reads + 1)

@@ -20,7 +20,7 @@ from torch.nn.functional import pad
 from tl.batch import Batch, Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.preprocess import Preprocess, TextPreprocess
-from tl.inputs.rows import joined
+from tl.inputs.rows import joined, with_maps
 from tl.inputs.streams import Draw, Source
 from tl.place import Place
 
@@ -54,7 +54,10 @@ class FrozenStages:
 
 
 class ComputedActivations(Source):
-    """Samples as activations that start at a cut, computed anew by the frozen stages at every reading."""
+    """Samples as activations that start at the last of the cuts, computed anew by the frozen stages at every reading.
+
+    The other cuts are taps, whose activations come along.
+    """
 
     def __init__(self, source: Source, frozen: FrozenStages) -> None:
         super().__init__(source.samples)
@@ -68,10 +71,11 @@ class ComputedActivations(Source):
         return (self._batch(batch) for batch in self.source.batches(plans))
 
     def _batch(self, batch: Batch) -> Batch:
-        (cut,), (rows,) = self.frozen.cuts, self.frozen.rows(batch)
+        cut = self.frozen.cuts[-1]
         ragged = batch.x.mask is not None and cut < self.frozen.backbone.depth
         # Autograd cannot save tensors that were made in inference mode for a backward pass; it can save a copy.
-        return Batch(joined([row.clone() for row in rows], ragged=ragged), batch.y, cut)
+        found = [joined([row.clone() for row in rows], ragged=ragged) for rows in self.frozen.rows(batch)]
+        return Batch(with_maps(found), batch.y, cut)
 
 
 def _longest(preprocess: Preprocess) -> int:

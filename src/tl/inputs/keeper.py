@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -41,20 +41,37 @@ class Keeper:
 
     def rows(self, name: str, entry: str, wanted: Wanted, compute: Callable[[], Rows | None]) -> Rows | None:
         """The rows of a cache entry, found or computed; None, and a line that says why, where they cannot be kept."""
+
+        def as_only(_: Collection[int]) -> Mapping[int, Rows] | None:
+            computed = compute()
+            return None if computed is None else {0: computed}
+
+        found = self.several(name, {0: (entry, wanted)}, as_only)
+        return None if found is None else found[0]
+
+    def several(
+        self,
+        name: str,
+        entries: Mapping[int, tuple[str, Wanted]],
+        compute: Callable[[Collection[int]], Mapping[int, Rows] | None],
+    ) -> Mapping[int, Rows] | None:
+        """The rows of several entries by their numbers, of which `compute` gives those that are missing."""
         try:
-            found = self.cache.find(entry, wanted)
-            if not self.agreed(found is not None):
-                return compute()
-            if found is None:  # other processes would wait for this one for ever
-                raise self.emptied()
+            known = {number: self.cache.find(entry, wanted) for number, (entry, wanted) in entries.items()}
+            found = {number: rows for number, rows in known.items() if rows is not None}
+            missing = self.agreed([number for number in entries if number not in found])
+            if any(number not in found for number in entries if number not in missing):
+                raise self.emptied()  # other processes would wait for this one for ever
+            if missing:
+                computed = compute(missing)
+                return None if computed is None else {**found, **computed}
         except OSError as error:
             trouble = f"{self.cache.folder}: {error.strerror or error}; {advice(error.errno)}, or set cache.folder"
             if self.share.world > 1:
                 raise TLError(f"cache: {trouble}, or cache.use=never.") from error
             self.tell(f"cache: not used for {name}: {trouble}.")
             return None
-        if found is not None:
-            self.tell(f"cache: {name} is read back.", f"{name} is known")
+        self.tell(f"cache: {name} is read back.", f"{name} is known")
         return found
 
     def fill(

@@ -151,13 +151,14 @@ def _content(rows: Tensor) -> memoryview:
 class CachedActivations(Source):
     """What the stages below `start` made of every view of every sample, read back from the cache.
 
-    With `widen`, rows that were stored in 16 bits become float32.
+    `rows` are those at taps, shallow to deep, and then those at `start`. With `widen`, rows that were stored in 16 bits
+    become float32.
     """
 
-    def __init__(self, source: Source, rows: Rows, start: int, *, widen: bool) -> None:
+    def __init__(self, source: Source, rows: Sequence[Rows], start: int, *, widen: bool) -> None:
         super().__init__(source.samples)
         self.source, self.rows, self.start, self.widen = source, rows, start, widen
-        self.views = rows.layout.n // len(source)
+        self.views = rows[-1].layout.n // len(source)
         self.targets = source.targets
         self._drawn: Source = source if source.moves_targets else self
 
@@ -174,12 +175,15 @@ class CachedActivations(Source):
 
     def _batch(self, draws: list[Draw]) -> Batch:
         numbers = [draw.number * self.views + draw.view for draw in draws]
-        if self.rows.layout.lengths is None:
-            x = Inputs(channels_first(self.rows.take(numbers)))
-        else:
-            x = joined(self.rows.ragged(numbers), ragged=True)
-        x = x._replace(values=x.values.float()) if self.widen else x
+        x = with_maps([self._read(rows, numbers) for rows in self.rows])
         return Batch(x, self._drawn.y(draws), self.start)
+
+    def _read(self, rows: Rows, numbers: list[int]) -> Inputs:
+        if rows.layout.lengths is None:
+            x = Inputs(channels_first(rows.take(numbers)))
+        else:
+            x = joined(rows.ragged(numbers), ragged=True)
+        return x._replace(values=x.values.float()) if self.widen else x
 
 
 class WithTeacher(Source):
@@ -208,6 +212,11 @@ def joined(rows: Sequence[Tensor], *, ragged: bool) -> Inputs:
         return Inputs(torch.stack(list(rows)))
     mask = length_mask(rows).to(rows[0].device)
     return Inputs(pad_sequence(list(rows), batch_first=True), mask)
+
+
+def with_maps(found: Sequence[Inputs]) -> Inputs:
+    """The last of the inputs, with the others as its maps."""
+    return found[-1]._replace(maps=tuple(one.values for one in found[:-1]))
 
 
 def length_mask(rows: Sequence[Tensor]) -> Tensor:

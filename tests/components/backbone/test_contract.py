@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -194,3 +195,70 @@ def test_weights_that_were_read_are_the_backbones_own(
             tensor.add_(1)
     assert same(tensors(other), untouched)
     assert (run / RUN_MODEL).read_bytes() == before
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "maps" in backbone_of(case).forms])
+def test_every_stage_gives_a_map_with_the_strides_and_channels_that_it_says(case: str) -> None:
+    """Twice the grid for half the stride, and what each stage gives of one picture in the forward pass itself."""
+    backbone = backbone_of(case).train()
+    dims, strides = backbone.dims, backbone.strides
+    assert backbone.training, "asking leaves the mode as it is"
+    assert len(dims) == len(strides) == len(backbone.stages())
+    assert list(strides) == sorted(strides)
+    x, side = inputs_of(backbone.eval()), backbone.preprocess.size
+    places = [-(-side // stride) for stride in strides]
+    with torch.no_grad():
+        tapped = backbone(x, taps=range(1, backbone.depth))
+        for stage, values in enumerate(tapped):
+            grid = backbone.grid(values)
+            assert grid.shape == (3, places[stage], places[stage], dims[stage])
+            assert grid.is_contiguous()
+            assert torch.equal(values, backbone.run(x, 0, stage + 1).values)
+        assert torch.equal(backbone.pool(Inputs(tapped[-1])), backbone(x))
+
+
+@pytest.mark.parametrize(
+    "case", ["efficientnet_b0", "mobilenet_v2", "mobilenet_v3_small", "resnet18", "convnext_tiny", "vit_b_32"]
+)
+def test_maps_are_what_torchvisions_own_forward_pass_goes_through(case: str) -> None:
+    """Each map is the output of a module that torchvision calls, and these are called in the order of the maps."""
+    backbone, outputs = backbone_of(case), list[Tensor]()
+    x = inputs_of(backbone)
+    for module in backbone.net.modules():
+        module.register_forward_hook(lambda _, __, output: outputs.append(as_map(output)))
+    with torch.no_grad():
+        backbone.net(x.values)
+        called = iter([*outputs])
+        for grid in map(backbone.grid, backbone(x, taps=range(1, backbone.depth))):
+            assert any(one.shape == grid.shape and torch.allclose(one, grid, rtol=1e-4, atol=1e-5) for one in called)
+
+
+def as_map(output: Any) -> Tensor:
+    """A copy of a module's output (B, C, H, W), or of its tokens (B, 1 + 1, C), with the channels last."""
+    if not isinstance(output, Tensor) or output.ndim not in (3, 4):
+        return torch.empty(0)
+    return output.permute(0, 2, 3, 1).clone() if output.ndim == 4 else output[:, 1:].unsqueeze(1).clone()
+
+
+def test_the_maps_of_transformers_are_their_patches_in_order() -> None:
+    """Against the library's own hidden states, behind a class token and registers."""
+    backbone = backbone_of("dinov2_with_registers")
+    x = inputs_of(backbone)
+    with torch.no_grad():
+        states = backbone.net(pixel_values=x.values, output_hidden_states=True).hidden_states
+        for state, values in zip(states[:-1], backbone(x, taps=range(1, backbone.depth)), strict=False):
+            by_row = state[:, 5:].reshape(3, 4, 4, 16)
+            torch.testing.assert_close(backbone.grid(values), by_row)
+
+
+def test_the_last_map_of_convnext_averages_to_its_features() -> None:
+    """Features are the layer norm of the mean over places (Liu et al. 2022), which belongs to the last stage."""
+    backbone = backbone_of("convnext_tiny")
+    x = inputs_of(backbone)
+    with torch.no_grad():
+        last = backbone.run(x, 0, 5).values
+        (norm,) = backbone.net.classifier
+        mean = backbone.grid(last).mean((1, 2))
+        torch.testing.assert_close(
+            backbone(x), torch.nn.functional.layer_norm(mean, (768,), norm.weight, norm.bias, norm.eps)
+        )

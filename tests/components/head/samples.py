@@ -16,6 +16,8 @@ from tl.recipe.signature import literal
 from tl.space import Space
 
 DIM = 6
+STAGES = {"dims": (2, 3, DIM), "strides": (4, 8, 8)}
+"""The maps of a backbone with three stages, of which the last two have places of one size."""
 SPACES = {
     "single": Space("single", ("a", "b", "c"), class_weights=(0.5, 1.0, 1.5)),
     "multi": Space("multi", ("a", "b", "c"), label_weights=((0.5, 1.0), (1.0, 1.0), (1.5, 0.8))),
@@ -38,7 +40,7 @@ def reads_vectors(name: str) -> bool:
 
 def head_of(name: str, kind: str = "single", **changes: Any) -> Head:
     torch.manual_seed(0)
-    made: Head = option("head", name, {"dim_in": DIM, "space": SPACES[kind]}, **changes)
+    made: Head = option("head", name, {"dim_in": DIM, "space": SPACES[kind], **STAGES}, **changes)
     return made
 
 

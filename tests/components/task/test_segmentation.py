@@ -105,9 +105,16 @@ def test_counts_are_those_of_the_interpolated_answers() -> None:
 def test_a_closed_form_start_sees_the_pixel_at_the_centre_of_each_place() -> None:
     target = torch.arange(36).reshape(6, 6)
     target[1, 1] = IGNORED
-    features, classes = task().flat(torch.arange(4.0).reshape(2, 2, 1), target)
+    features, classes = task().flat((torch.arange(4.0).reshape(2, 2, 1),), target)
     assert classes.tolist() == [10, 25, 28]
     assert features.flatten().tolist() == [1, 2, 3]
+
+
+def test_a_place_of_the_coarsest_map_stands_for_those_of_finer_maps_at_its_centre() -> None:
+    fine, coarse = torch.arange(25.0).reshape(1, 5, 5, 1), torch.tensor([[[[0.0], [1.0]], [[2.0], [3.0]]]])
+    features, classes = task().flat((fine, coarse), torch.zeros(1, 8, 8, dtype=torch.long))
+    assert features.tolist() == [[6, 0], [8, 1], [16, 2], [18, 3]]
+    assert classes.tolist() == [0] * 4
 
 
 def test_only_pixels_of_chosen_classes_are_judged(sample: Sample) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from tl.batch import Inputs
+from tl.batch import Features, Inputs
 from tl.components.backbone.loading import LoadReport
 from tl.components.preprocess import Preprocess
 from tl.errors import TLError
@@ -18,7 +18,8 @@ from tl.space import Form
 class Backbone(nn.Module, ABC):
     """Inputs to features (B, dim). Each parameter and each buffer belongs to exactly one stage.
 
-    `forms` are the forms of features that it gives beside pooled ones: tokens of texts or maps of pictures.
+    `forms` are the forms of features that it gives beside pooled ones: tokens of texts or maps of pictures. `dims` and
+    `strides` are the channels of the map that each stage gives, and the pixels of the picture for each of its places.
     `report` tells which weights were loaded; it is None for a backbone that starts from random weights.
     """
 
@@ -44,13 +45,33 @@ class Backbone(nn.Module, ABC):
     def pool(self, x: Inputs) -> Tensor:
         """The last stage's activation to features (B, dim); pooling has no parameters."""
 
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The channels of each stage's map; () where stages give no maps."""
+        return ()
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The pixels, along one side, for a place of each stage's map; () where stages give no maps."""
+        return ()
+
     def grid(self, values: Tensor) -> Tensor:
-        """The last stage's activation as a map (B, H, W, dim), in backbones whose `forms` name maps."""
+        """A stage's activation as a map (B, H, W, D), contiguous, in backbones whose `forms` name maps."""
         raise TLError(f"{type(self).__name__} gives no maps, which the task reads: take another backbone.")
 
-    def forward(self, x: Inputs, start: int = 0, stop: int | None = None) -> Tensor:
-        """Features (B, dim), or the activation at `stop`; at `start` = depth the inputs are the features already."""
-        return self.between(x, start, self.depth if stop is None else stop).values
+    def forward(self, x: Inputs, start: int = 0, stop: int | None = None, taps: Sequence[int] = ()) -> Features:
+        """Features (B, dim), or the activation at `stop`; at `start` = depth the inputs are the features already.
+
+        With `taps`, the activations at these positions from `start` on, in their order. While stages learn, this is the
+        only way in: hooks of sharding and of `tl replay` hang on it.
+        """
+        if not taps:
+            return self.between(x, start, self.depth if stop is None else stop).values
+        found = []
+        for tap in taps:
+            x, start = self.between(x, start, tap), tap
+            found.append(x.values)
+        return tuple(found)
 
     def between(self, x: Inputs, start: int, stop: int) -> Inputs:
         """Run stages start..stop-1, of which pooling may be the last: `stop` may be `depth`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import isqrt
 
 import torch
@@ -14,6 +15,8 @@ from tl.components.backbone.folding import fold
 from tl.components.backbone.recomputing import recomputed
 from tl.components.preprocess import ImagePreprocess
 from tl.errors import TLError
+
+_SIDE = 64  # pixels; the strides divide it
 
 
 class Chain(Backbone):
@@ -41,10 +44,29 @@ class Chain(Backbone):
     def pool(self, x: Inputs) -> Tensor:
         return x.values.mean((2, 3)) if x.values.ndim == 4 else x.values[:, 0]
 
+    @property
+    def dims(self) -> tuple[int, ...]:
+        return tuple(dim for dim, _ in self._grids)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return tuple(_SIDE // side for _, side in self._grids)
+
+    @cached_property
+    def _grids(self) -> tuple[tuple[int, int], ...]:
+        """The channels and the side of each stage's map of a picture with the side `_SIDE`."""
+        training = {module: module.training for module in self.modules()}
+        picture = torch.zeros(1, 3, _SIDE, _SIDE, device=next(self.parameters()).device)
+        with torch.no_grad():
+            maps = self.eval()(Inputs(picture), taps=range(1, self.depth))
+        for module, was in training.items():
+            module.training = was
+        return tuple((grid.shape[-1], grid.shape[1]) for grid in map(self.grid, maps))
+
     def grid(self, values: Tensor) -> Tensor:
         """A feature map (B, C, H, W) with its channels last; tokens (B, 1 + H W, D) without the class token."""
         if values.ndim == 4:
-            return values.permute(0, 2, 3, 1)
+            return values.permute(0, 2, 3, 1).contiguous()
         return square(values[:, 1:])
 
     def checkpointing(self, on: bool = True) -> bool:
@@ -62,7 +84,7 @@ class Chain(Backbone):
 def square(tokens: Tensor) -> Tensor:
     """The tokens (B, S S, D) of a square picture's patches as a map (B, S, S, D)."""
     side = isqrt(tokens.shape[1])
-    return tokens.reshape(len(tokens), side, side, -1)
+    return tokens.reshape(len(tokens), side, side, -1).contiguous()
 
 
 def at_image_size(preprocess: ImagePreprocess, size: int | None) -> ImagePreprocess:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, final
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torchvision.models import get_model
 
 from tl.components.backbone.chain import Chain, at_image_size
 from tl.components.backbone.imagenet import Pretrained
 from tl.recipe.weights import Weights
+from tl.space import Form
 
 
 @final
@@ -18,6 +20,7 @@ class ConvNeXt(Chain):
     """Stem and four groups of blocks, each but the first after a downsampling: (B, 3, H, W) to (B, 768 .. 1536)."""
 
     MODALITY: ClassVar[str] = "image"
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps")
     STAGES: ClassVar[dict[str, int]] = {
         "convnext_tiny": 5,
         "convnext_small": 5,
@@ -38,10 +41,24 @@ class ConvNeXt(Chain):
         (norm,) = net.classifier
         stem, first, *others = net.features
         pairs = [nn.Sequential(*others[i : i + 2]) for i in range(0, len(others), 2)]
-        # The norm follows the average over positions, so the last stage includes both and ends in maps of one position.
-        pairs[-1] = nn.Sequential(*pairs[-1], net.avgpool, norm)
+        pairs[-1] = nn.Sequential(*pairs[-1], AverageFirst(norm))
         super().__init__(net, [stem, first, *pairs], norm.weight.numel(), at_image_size(found.preprocess, size))
         self.report = report
+
+
+class AverageFirst(nn.Module):
+    """A map (B, C, H, W) as tokens (B, 1 + H W, C): the normalised average of all places, then the places themselves.
+
+    The norm, which has parameters, follows the average over places, so both belong to the last stage.
+    """
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.average, self.norm = nn.AdaptiveAvgPool2d(1), norm
+
+    def forward(self, values: Tensor) -> Tensor:
+        pooled: Tensor = self.norm(self.average(values))
+        return torch.cat([pooled.flatten(2), values.flatten(2)], dim=2).transpose(1, 2)
 
 
 def _net(name: str) -> Any:

@@ -58,14 +58,22 @@ class ImageEncoder(Encoder):
         facts = self._config.to_dict()
         if facts["num_channels"] != 3:
             raise TLError(f"{source.name} takes pictures of {facts['num_channels']} channels, but they are read in 3.")
-        patch = facts["patch_size"]
-        if self._side % patch:
-            raise TLError(f"backbone.size={self._side}: this model takes multiples of {patch}.")
-        self._patches = (self._side // patch) ** 2
+        self._patch = int(facts["patch_size"])
+        if self._side % self._patch:
+            raise TLError(f"backbone.size={self._side}: this model takes multiples of {self._patch}.")
+        self._patches = (self._side // self._patch) ** 2
         self._interpolates = "interpolate_pos_encoding" in self._accepts and self._side != facts["image_size"]
 
     def pool(self, x: Inputs) -> Tensor:
         return x.values[:, 0] if self._pooling == "cls" else x.values[:, -self._patches :].mean(1)
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        return (self.dim,) * len(self.stages())
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return (self._patch,) * len(self.stages())
 
     def grid(self, values: Tensor) -> Tensor:
         """The patches' tokens, without the class token and registers before them."""

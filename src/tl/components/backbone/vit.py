@@ -48,7 +48,15 @@ class ViT(Chain):
         *layers, last = net.encoder.layers
         stages = [Patches(net), *layers, nn.Sequential(last, net.encoder.ln)]
         super().__init__(net, stages, net.hidden_dim, at_image_size(found.preprocess, size))
-        self.report = report
+        self.report, self._patch = report, patch
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        return (self.dim,) * len(self.stages())
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return (self._patch,) * len(self.stages())
 
 
 def _net(name: str, size: int) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar, Literal, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from tl import functional
+from tl.batch import Features
 from tl.errors import TLError
 from tl.family import Figures, LossOptions, family_of
 from tl.recipe.registry import options
@@ -29,13 +30,15 @@ class Head(nn.Module, ABC):
 
     With `standardize`, each feature is centred and scaled by its mean and deviation over the training set. `fit` sets
     both once; before that, and without `standardize`, features pass unchanged. `kinds` are the output spaces that a
-    head can answer in, `forms` the forms of features that it reads: all of them where it acts on the last axis.
+    head can answer in, `forms` the forms of features that it reads: all of them where it acts on the last axis. `taps`
+    are the positions in the model (components/model.py) at which it reads maps; () stands for the last one alone.
     `starts` are the values of head.init that a head offers, the best last; each is a rule that sets the parameters
     before training. `auto` is the best start, but random after `from_scratch`.
     """
 
     kinds: ClassVar[tuple[str, ...]]
     forms: ClassVar[tuple[Form, ...]] = ("pooled",)
+    taps: tuple[int, ...] = ()
     starts: ClassVar[tuple[str, ...]]
     mean: Tensor
     std: Tensor
@@ -62,15 +65,20 @@ class Head(nn.Module, ABC):
         self.register_buffer("feature_std", torch.ones(dim_in))
 
     @abstractmethod
-    def answer(self, features: Tensor) -> Tensor:
-        """Standardised features (B, dim_in) to outputs (B, space.dim)."""
+    def answer(self, features: Any) -> Tensor:
+        """Standardised features (B, dim_in) to outputs (B, space.dim); `features` are what `standardised` gives."""
 
     def start(self, features: Tensor, target: Tensor) -> None:
         """Set the parameters by the start that `init` names, from all standardised training features (N, dim_in)."""
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Features) -> Tensor:
         """Features (B, dim_in) to outputs (B, space.dim)."""
-        return self.answer((features - self.feature_mean) / self.feature_std)
+        return self.answer(self.standardised(features))
+
+    def standardised(self, features: Features) -> Any:
+        """The features, centred and scaled; of several maps by default the last, which is the deepest."""
+        one = features[-1] if isinstance(features, tuple) else features
+        return (one - self.feature_mean) / self.feature_std
 
     def from_scratch(self) -> None:
         """Set `auto` for a backbone with random weights: a random start, and features that are not standardised.

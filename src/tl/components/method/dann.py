@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tl import functional
-from tl.batch import Streams
+from tl.batch import Features, Streams
 from tl.components.method.base import Method
 from tl.components.model import Model
 
@@ -50,6 +50,7 @@ class Dann(Method):
         halves = [self._domain_loss(features, 0.0), self._domain_loss(target_features, 1.0)]
         return {**own, "domain": torch.stack(halves).mean()}
 
-    def _domain_loss(self, features: Tensor, domain: float) -> Tensor:
+    def _domain_loss(self, features: Features, domain: float) -> Tensor:
+        assert isinstance(features, Tensor)  # `forms` holds pooled features alone
         logits = self.discriminator(functional.reverse_gradient(features, self.scale()))
         return nn.functional.binary_cross_entropy_with_logits(logits.float(), torch.full_like(logits.float(), domain))

@@ -135,8 +135,11 @@ class Task(ABC):
         """Named terms of the loss, each a mean over the batch, whose sum is minimised; the default is the head's."""
         return {"task": head.loss(output, target)}
 
-    def flat(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (M, D) and targets (M, ...) of every single target of a batch, for a head's closed-form start."""
+    def flat(self, features: Any, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (M, D) and targets (M, ...) of every single target of a batch, for a head's closed-form start.
+
+        Of maps, `features` are a tuple, and those of a target are side by side.
+        """
         return features, target
 
     # Judging.

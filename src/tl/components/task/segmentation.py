@@ -112,14 +112,18 @@ class Segmentation(Task):
         ]
         return {"task": torch.stack(each).mean()}
 
-    def flat(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The places of maps (..., H, W, D) with the class of the pixel at their centre, where it is judged."""
-        for axis in (-1, -2):
-            places, pixels = features.shape[axis - 1], target.shape[axis]
-            centres = (2 * np.arange(places) + 1) * pixels // (2 * places)
-            target = target.index_select(axis, target.new_tensor(centres))
+    def flat(self, features: tuple[Tensor, ...], target: Tensor) -> tuple[Tensor, Tensor]:
+        """What maps (..., H, W, D) have at the centres of the last one's places, and the classes of the pixels there.
+
+        Places whose pixel is not judged are left out.
+        """
+        import torch
+
+        grid = features[-1].shape[-3:-1]
+        target = _at_centres(target, grid, (-2, -1))
         known = target != IGNORED
-        return features[known], target[known]
+        joined = torch.cat([_at_centres(one, grid, (-3, -2)) for one in features], dim=-1)
+        return joined[known], target[known]
 
     # Judging.
 
@@ -213,6 +217,16 @@ def _at_pixels(output: Tensor, target: Tensor) -> Tensor:
 
     maps = interpolate(output.permute(0, 3, 1, 2), target.shape[1:], mode="bilinear", align_corners=False)
     return maps.permute(0, 2, 3, 1)
+
+
+def _at_centres(values: Tensor, grid: Sequence[int], axes: tuple[int, int]) -> Tensor:
+    """The values at the centres of the places of a coarser grid that lies over the same picture."""
+    import torch
+
+    for axis, places in zip(axes, grid, strict=True):
+        centres = (2 * np.arange(places) + 1) * values.shape[axis] // (2 * places)
+        values = values.index_select(axis, values.new_tensor(centres, dtype=torch.long))
+    return values
 
 
 def _png(channels: npt.NDArray[np.uint8]) -> bytes:
