@@ -94,17 +94,18 @@ def test_no_target_has_the_form_of_targets() -> None:
 
 
 def test_inputs_are_taken_and_changed_tensor_by_tensor() -> None:
-    x = Inputs(torch.arange(6).view(3, 2), None, torch.arange(3))
+    x = Inputs(torch.arange(6).view(3, 2), None, torch.arange(3), (torch.ones(3, 1), torch.arange(3)))
     taken = x.take([2, 0, 2])
     assert taken.mask is None
     assert taken.values.tolist() == [[4, 5], [0, 1], [4, 5]]
     assert taken.segments is not None
     assert taken.segments.tolist() == [2, 0, 2]
+    assert [one.tolist() for one in taken.maps] == [[[1], [1], [1]], [2, 0, 2]]
     doubled = x.changed(lambda tensor: 2 * tensor)
     assert doubled.values.tolist() == [[0, 2], [4, 6], [8, 10]]
     moved = Batch(x, torch.zeros(3), 2, torch.ones(3, 1)).to(torch.device("meta"))
-    parts: list[Tensor | None] = [*moved.x, moved.y, moved.teacher_outputs]
-    assert [part.device.type for part in parts if part is not None] == ["meta"] * 4
+    parts: list[Tensor | None] = [*moved.x[:3], *moved.x.maps, moved.y, moved.teacher_outputs]
+    assert [part.device.type for part in parts if part is not None] == ["meta"] * 6
     assert moved.start == 2
 
 

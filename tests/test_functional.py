@@ -65,6 +65,23 @@ def test_focal_loss_by_hand() -> None:
     assert float(got) == pytest.approx(by_hand, rel=1e-5)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_the_loss_of_places_is_that_of_each_samples_judged_places(smoothing: float, gamma: float) -> None:
+    """Against the loss of single samples, picked out place by place; the third picture is not judged at all."""
+    logits, target = noise(3, C, 4, 5).requires_grad_(), classes(60).reshape(3, 4, 5)
+    target[0, 1:], target[2] = -7, -7
+    got = functional.dense_cross_entropy(logits, target, WEIGHTS, -7, smoothing=smoothing, gamma=gamma)
+    of_places = logits.permute(0, 2, 3, 1)
+    judged = [functional.cross_entropy(of_places[i][target[i] != -7], target[i][target[i] != -7], WEIGHTS,
+                                       smoothing=smoothing, gamma=gamma) for i in (0, 1)]  # fmt: skip
+    wanted = (judged[0] + judged[1]) / 3
+    torch.testing.assert_close(got, wanted)
+    mine, theirs = (torch.autograd.grad(one, logits, retain_graph=True)[0] for one in (got, wanted))
+    torch.testing.assert_close(mine, theirs)
+    assert not mine[2].any()
+
+
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
 def test_the_focal_gradient_is_finite_where_nothing_is_missed(gamma: float) -> None:
     logits = torch.tensor([[200.0, 0.0, -200.0]], requires_grad=True)

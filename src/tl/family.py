@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from tl.space import Kind
+from tl.space import IGNORED, Kind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,11 +100,16 @@ class Family(ABC):
 
 class Categorical(Family):
     """One of C classes: logits, whose softmax is a probability for each class. Targets are int64 (B,), -1 unknown, or
-    soft (B, C)."""
+    soft (B, C).
+
+    The loss takes logits (B, C, H, W) and targets (B, H, W), too, of which IGNORED ones do not count.
+    """
 
     def loss(self, output: Tensor, target: Tensor, figures: Figures, options: LossOptions) -> Tensor:
         from tl import functional
 
+        if target.ndim > 1 and not target.is_floating_point():
+            return functional.dense_cross_entropy(output, target, figures.class_weights, IGNORED, **options._asdict())
         return functional.cross_entropy(output, target, figures.class_weights, **options._asdict())
 
     def scores(self, output: Tensor, temperature: float, figures: Figures) -> Tensor:

@@ -1,7 +1,7 @@
 """Mathematics on tensors: losses, closed-form fits and statistics.
 
 The suffix of a name is the tensor's shape: b samples of a batch, n samples, m of these samples, c classes or labels,
-k target columns, d features, t tokens.
+k target columns, d features, t tokens, h rows and w columns of a map.
 """
 
 from __future__ import annotations
@@ -30,14 +30,38 @@ def cross_entropy(
     if not gamma and not target.is_floating_point():
         weights_c = weights_c.to(logits_bc.dtype)
         return F.cross_entropy(logits_bc, target, weights_c, label_smoothing=smoothing, reduction="none").mean()
-    log_p = logits_bc.log_softmax(-1)
-    classes = logits_bc.shape[-1]
-    soft = target if target.is_floating_point() else F.one_hot(target, classes)
-    soft = soft.to(log_p.dtype) * (1 - smoothing) + smoothing / classes
+    soft = target if target.is_floating_point() else F.one_hot(target, logits_bc.shape[-1])
+    return _focal(logits_bc, soft, weights_c, smoothing, gamma).mean()
+
+
+def dense_cross_entropy(
+    logits_bchw: Tensor, target_bhw: Tensor, weights_c: Tensor, ignored: int, *, smoothing: float, gamma: float
+) -> Tensor:
+    """`cross_entropy`, mean over the places of each sample whose target is not `ignored`, then over the batch.
+
+    A sample without such places counts as one without loss, so that a batch cut in pieces gives the same loss.
+    """
+    logits_bchw = _at_least_float32(logits_bchw)
+    known = target_bhw != ignored
+    if gamma:
+        soft = F.one_hot(target_bhw.where(known, 0), logits_bchw.shape[1])
+        each = known * _focal(logits_bchw.movedim(1, -1), soft, weights_c, smoothing, gamma)
+    else:
+        weights_c = weights_c.to(logits_bchw.dtype)
+        each = F.cross_entropy(
+            logits_bchw, target_bhw, weights_c, ignore_index=ignored, label_smoothing=smoothing, reduction="none"
+        )
+    return (each.flatten(1).sum(1) / known.flatten(1).sum(1).clamp(min=1)).mean()
+
+
+def _focal(logits: Tensor, soft: Tensor, weights_c: Tensor, smoothing: float, gamma: float) -> Tensor:
+    """The loss (...) of logits (..., C) for soft targets (..., C)."""
+    log_p = logits.log_softmax(-1)
+    soft = soft.to(log_p.dtype) * (1 - smoothing) + smoothing / logits.shape[-1]
     terms = soft * weights_c * log_p
     if gamma:
         terms = terms * _focus(-log_p.expm1(), gamma)
-    return -terms.sum(-1).mean()
+    return -terms.sum(-1)
 
 
 def binary_cross_entropy(
