@@ -62,7 +62,10 @@ def gather(
         created=f"{datetime.fromisoformat(meta['created']):%-d %B %Y, %H:%M} UTC",
         verdict=_verdict(meta["best"]["metric"], judged, assembly) if judged else None,
         scores={o.split: {k: (v, *o.intervals[k][:2]) for k, v in o.values.items()} for o in outcomes},
-        zero_shot=meta.get("zero_shot", {}),
+        zero_shot={
+            split: {name: (one["value"], one["low"], one["high"]) for name, one in found.items()}
+            for split, found in meta.get("zero_shot", {}).items()
+        },
         reasons=reasons([o.as_json() for o in outcomes], lambda name: metrics[name].label),
         curves=rows,
         phases=_phases(rows, assembly),

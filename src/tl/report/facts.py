@@ -140,7 +140,7 @@ class Facts:
     created: str = ""
     verdict: Verdict | None = None
     scores: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
-    zero_shot: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    zero_shot: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
     reasons: Sequence[str] = ()
     curves: Sequence[Mapping[str, object]] = ()
     phases: Sequence[PhaseBar] = ()

@@ -59,9 +59,10 @@ def sentence(facts: Facts) -> str:
 
 
 def zero_shot(facts: Facts, verdict: Verdict) -> str:
-    """The main metric before training, as a number; '' where the model could not answer then."""
-    value = finite(facts.zero_shot.get(verdict.split, {}).get(verdict.metric))
-    return "" if value is None else number(value)
+    """The main metric before training, with its interval; '' where the model could not answer then."""
+    value, low, high = facts.zero_shot.get(verdict.split, {}).get(verdict.metric, (None, None, None))
+    ends = interval(low, high)
+    return "" if finite(value) is None else f"{number(value)}{f' ({ends})' if ends else ''}"
 
 
 def _before_training(facts: Facts, verdict: Verdict) -> str:
@@ -169,8 +170,8 @@ def scores(facts: Facts) -> Section:
     for key in keys:
         arrow = "" if facts.metric(key).higher else " ↓"
         found = [scores.get(key, (None, None, None)) for scores in facts.scores.values()]
-        before = [number(facts.zero_shot[split].get(key)) for split in facts.scores if split in facts.zero_shot]
-        rows.append([f"{facts.metric(key).label}{arrow}", *(IntervalCell(*one) for one in found), *before])
+        found += [facts.zero_shot[s].get(key, (None, None, None)) for s in facts.scores if s in facts.zero_shot]
+        rows.append([f"{facts.metric(key).label}{arrow}", *(IntervalCell(*one) for one in found)])
     if not rows:
         return Section("scores", "Scores", "Scores", [Words("No split was scored.", "empty")])
     note = f"Small print: the {LEVEL}."

@@ -17,6 +17,7 @@ from tl.run.disk import hash_of
 
 # A figure is a measurement and may be infinite or nan; a number is a setting and may not.
 _WORD, _NUMBER, _COUNT, _FIGURE = Scalar("str"), Scalar("float"), Scalar("int"), Scalar("figure")
+_METRICS = MapOf(Record(dict.fromkeys(("value", "low", "high"), Maybe(_FIGURE)), ""))
 META: Mapping[str, Shape] = {
     "status": Choice(("running", "done", "stopped", "failed")),
     "created": _WORD,
@@ -40,7 +41,7 @@ META: Mapping[str, Shape] = {
     "preprocess": Record({"fingerprint": _WORD, "lines": ListOf(_WORD)}, ""),
     "learnt": ListOf(_WORD),
     "warnings": ListOf(_WORD),
-    "zero_shot": MapOf(MapOf(_FIGURE)),
+    "zero_shot": MapOf(_METRICS),
     "best": Record({"metric": _WORD, "value": Maybe(_FIGURE), "step": _COUNT}, ""),
 }
 SPACE = Record(
@@ -59,7 +60,7 @@ OUTCOME = Record(
     {
         "split": _WORD,
         "samples": _COUNT,
-        "metrics": MapOf(Record(dict.fromkeys(("value", "low", "high"), Maybe(_FIGURE)), "")),
+        "metrics": _METRICS,
     },
     "",
 )
