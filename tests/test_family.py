@@ -109,7 +109,20 @@ def test_inputs_are_taken_and_changed_tensor_by_tensor() -> None:
     assert moved.start == 2
 
 
-KINDS_OF_SPACES = {*KINDS}
+def test_embeddings_are_compared_by_their_directions() -> None:
+    family, answer = family_of("embedding"), OUTPUT.flip(0)
+    lengths = [row.square().sum().sqrt() for row in OUTPUT]
+    cosines = [
+        (one * two).sum() / (a * b) for one, two, a, b in zip(OUTPUT, answer, lengths, lengths[::-1], strict=True)
+    ]
+    found = family.divergence(OUTPUT, 3 * answer, 2.0, FIGURES, FIGURES)
+    torch.testing.assert_close(found, 1 - torch.stack(cosines).mean())
+    assert family.mixable(OUTPUT, 2) is None
+    assert family.mixing_mistake(0.5).endswith("set augment.cutmix=null.")
+    assert family.start_mistake("ridge") == "head.init: ridge does not go with embeddings: use random."
+
+
+KINDS_OF_SPACES = {*KINDS, "embedding"}
 
 
 def asks_for_a_kind(tree: ast.AST) -> list[int]:
@@ -134,7 +147,7 @@ def asks_for_a_kind(tree: ast.AST) -> list[int]:
 
 def test_asking_for_a_kind_is_seen() -> None:
     texts = ["x.kind == 'single'", "y if k in ('multi', 'number') else z", "match k:\n case 'number': 1"]
-    texts += ["{'single': 1, 'multi': 2, 'number': 3}[k]"]
+    texts += ["{'single': 1, 'multi': 2, 'number': 3, 'embedding': 4}[k]"]
     assert [len(asks_for_a_kind(ast.parse(text))) for text in texts] == [1, 1, 1, 1]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tl.space import IGNORED, Kind
 
@@ -38,12 +38,7 @@ class LossOptions(NamedTuple):
 
 
 class Family(ABC):
-    """What follows from the distribution whose parameters a head's outputs are.
-
-    Where `scaled` is true, outputs are in units of the targets' mean and deviation.
-    """
-
-    scaled: ClassVar[bool] = False
+    """What follows from the distribution whose parameters a head's outputs are."""
 
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor, figures: Figures, options: LossOptions) -> Tensor:
@@ -67,9 +62,15 @@ class Family(ABC):
     def mixable(self, target: Tensor, dim: int) -> Tensor | None:
         """Targets that may be blended; None where a target is unknown."""
 
-    @abstractmethod
     def no_target(self, dim: int) -> Tensor:
-        """Targets of no sample, in the form and the type that a loss takes."""
+        """Targets of no sample, in the form and the type that a loss takes; by default (0, dim), float."""
+        import torch
+
+        return torch.empty(0, dim)
+
+    def scales(self, dim: int) -> tuple[int, ...]:
+        """How many means and deviations of targets a space with `dim` outputs may have; the default is none."""
+        return (0,)
 
     def separate_problems(self, dim: int) -> int:
         """The number of outputs whose losses a convex fit sums, as each is a problem of its own; the default is 1."""
@@ -175,10 +176,9 @@ class Bernoulli(Family):
     def mixable(self, target: Tensor, dim: int) -> Tensor | None:
         return target
 
-    def no_target(self, dim: int) -> Tensor:
-        import torch
-
-        return torch.empty(0, dim)
+    def scales(self, dim: int) -> tuple[int, ...]:
+        """How many means and deviations of targets a space with `dim` outputs may have; the default is none."""
+        return (0,)
 
     def separate_problems(self, dim: int) -> int:
         return dim
@@ -197,7 +197,8 @@ class Normal(Family):
     """K numbers: the means of normal distributions with one deviation, in training standard deviations. Targets are
     float64 (B, K) in raw units."""
 
-    scaled: ClassVar[bool] = True
+    def scales(self, dim: int) -> tuple[int, ...]:
+        return (dim,)
 
     def loss(self, output: Tensor, target: Tensor, figures: Figures, options: LossOptions) -> Tensor:
         from tl import functional
@@ -218,11 +219,6 @@ class Normal(Family):
     def mixable(self, target: Tensor, dim: int) -> Tensor | None:
         return target
 
-    def no_target(self, dim: int) -> Tensor:
-        import torch
-
-        return torch.empty(0, dim)
-
     def start_mistake(self, init: str, focal_gamma: float = 0) -> str:
         return _no_class_means(init, "number") or (_no_logistic("numbers") if init == "logistic" else "")
 
@@ -235,7 +231,51 @@ class Normal(Family):
         )
 
 
-_FAMILIES: Mapping[Kind, Family] = {"single": Categorical(), "multi": Bernoulli(), "number": Normal()}
+class Embedded(Family):
+    """Embeddings (..., D), of which the directions count. Targets are what their task makes of them: its loss is its
+    own."""
+
+    def loss(self, output: Tensor, target: Tensor, figures: Figures, options: LossOptions) -> Tensor:
+        raise TypeError("Embeddings have no loss of their own: a task compares them.")
+
+    def scores(self, output: Tensor, temperature: float, figures: Figures) -> Tensor:
+        """Embeddings of length 1, in float64."""
+        from torch.nn.functional import normalize
+
+        return normalize(output.double(), dim=-1)
+
+    def divergence(
+        self, output: Tensor, answer: Tensor, temperature: float, figures: Figures, teacher: Figures
+    ) -> Tensor:
+        """1 less the mean cosine of both."""
+        from torch.nn.functional import cosine_similarity
+
+        return 1 - cosine_similarity(output.float(), answer.float(), dim=-1).mean()
+
+    def regression_target(self, target: Tensor, dim: int, figures: Figures) -> Tensor:
+        raise TypeError("No embedding is the right one, so that none can be fitted.")
+
+    def mixable(self, target: Tensor, dim: int) -> Tensor | None:
+        return None
+
+    def scales(self, dim: int) -> tuple[int, ...]:
+        return (0, dim)
+
+    def start_mistake(self, init: str, focal_gamma: float = 0) -> str:
+        return "" if init == "random" else f"head.init: {init} does not go with embeddings: use random."
+
+    def mixing_mistake(self, cutmix: float | None) -> str:
+        if cutmix is None:
+            return ""
+        return f"augment.cutmix is {cutmix}, but embeddings of mixed pictures say nothing: set augment.cutmix=null."
+
+
+_FAMILIES: Mapping[Kind, Family] = {
+    "single": Categorical(),
+    "multi": Bernoulli(),
+    "number": Normal(),
+    "embedding": Embedded(),
+}
 
 
 def family_of(kind: Kind) -> Family:

@@ -12,18 +12,18 @@ Form = Literal["pooled", "tokens", "maps", "pair"]
 """What a head reads: a vector of features for each sample (B, D), for each token of a text (B, T, D), for each place of
 a grid over a picture (B, H, W, D), or for each text of a pair, which are embedded apart (B, 2, D)."""
 
-Kind = Literal["single", "multi", "number"]
-"""One class for each sample, several labels, or numbers."""
+Kind = Literal["single", "multi", "number", "embedding"]
+"""One class for each sample, several labels, numbers, or a vector whose cosine with another says how alike both are."""
 
 
 @dataclass(frozen=True)
 class Space:
     """What a head predicts.
 
-    `names` are the classes (single), labels (multi) or target columns (number), in the order of the outputs. `mean` and
-    `std` of the training targets are set for numbers only. `class_weights` (single) are factors of the loss, with mean
-    1 over the training samples; `label_weights` (multi) are two such factors for each label, where it is on and where
-    it is off.
+    `names` are the classes (single), labels (multi) or target columns (number, embedding), in the order of the outputs.
+    `mean` and `std` of the training targets are set for numbers, and for embeddings whose cosines stand for numbers.
+    `class_weights` (single) are factors of the loss, with mean 1 over the training samples; `label_weights` (multi) are
+    two such factors for each label, where it is on and where it is off.
     """
 
     kind: Kind

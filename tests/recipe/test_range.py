@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.built import defaults, mistakes
+from tests.components.head.samples import declared
 from tests.recipe.conftest import ALL
 from tl.recipe.build import build
 from tl.recipe.range import Range
@@ -17,13 +18,9 @@ from tl.recipe.recipe import Node, settings_shape
 from tl.recipe.registry import SETTINGS, Option, options
 from tl.recipe.shape import Choice, Either, ListOf, MapOf, Maybe, Record, Scalar, Shape
 from tl.recipe.signature import signature
-from tl.space import Space
+from tl.space import Kind, Space
 
-SUPPLIED = {
-    "adapter": {"dim": 8},
-    "head": {"dim_in": 8, "space": Space("single", ("a", "b", "c"))},
-    "method": {"open_model": None},
-}
+SUPPLIED = {"adapter": {"dim": 8}, "method": {"open_model": None}}
 NUMBERS = ("int", "float", "Duration")
 
 
@@ -99,11 +96,15 @@ def test_what_lies_in_a_range_can_be_built(option: Option) -> None:
             values["nesterov"] = False
         chosen = defaults(option.yaml) | values | {key: value}
         assert mistakes(option.group, option.name, **values, **{key: value}) == [], (key, shape)
-        made = build(Node(option.group, option.name, chosen), **SUPPLIED.get(option.group, {}))
-        if option.group == "head":
-            out = made(torch.randn(4, 8) if "pooled" in made.forms else torch.randn(4, 2, 2, 8))
-            first = out.flatten(0, -2)[:4]
-            assert made.loss(first, torch.tensor([0, 1, 2, 0])).isfinite(), (key, value)
+        if option.group != "head":
+            build(Node(option.group, option.name, chosen), **SUPPLIED.get(option.group, {}))
+            continue
+        kind: Kind = "single" if "single" in declared(option.name, "kinds") else "embedding"
+        made = build(Node("head", option.name, chosen), dim_in=8, space=Space(kind, ("a", "b", "c")))
+        out = made(torch.randn(4, 8) if "pooled" in made.forms else torch.randn(4, 2, 2, 8))
+        assert out.isfinite().all(), (key, value)
+        if kind == "single":
+            assert made.loss(out.flatten(0, -2)[:4], torch.tensor([0, 1, 2, 0])).isfinite(), (key, value)
 
 
 @pytest.mark.parametrize("name", [name for name in options("data") if name.startswith("tiny_")])

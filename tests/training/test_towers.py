@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pairs(folder: Path) -> list[str]:
     """A recipe for 60 pairs of texts of uneven length with a score each."""
     columns = ["data.text=sentence1", "data.pair=sentence2", "data.numbers=[score]"]
-    recipe = ["data=table", f"data.file={folder / 'alike.csv'}", *columns, "task=similarity", "head=cosine_pair"]
+    recipe = ["data=table", f"data.file={folder / 'alike.csv'}", *columns, "task=similarity", "head=embedding"]
     return [*recipe, "backbone=tiny_text", "loop.batch=16", "loop.device_batch=16", "optimizer.lr=0.005"]
 
 
@@ -124,10 +124,10 @@ def test_cached_embeddings_change_nothing(pairs: list[str], train: Train, rows: 
     "override, message",
     [
         ("head=linear", r"head 'linear' answers for one vector a sample, but task 'similarity' reads pairs of texts: "
-         r"take head=cosine_pair\."),
+         r"take head=embedding\."),
         ("method=dann", r"method 'dann' works on one vector a sample, .*: take method=finetune\."),
         ("augment=text", r"augment 'text' changes .*: take augment=none\."),
-        ("task=regression", r"head 'cosine_pair' answers for pairs of texts, but task 'regression' reads one vector"),
+        ("task=regression", r"head 'embedding' answers for pairs of texts, but task 'regression' reads one vector"),
     ],
 )  # fmt: skip
 def test_options_that_do_not_read_pairs_are_refused(pairs: list[str], override: str, message: str) -> None:
@@ -142,7 +142,7 @@ def test_single_texts_are_refused(pairs: list[str]) -> None:
 
 
 def test_pairs_read_as_one_text_are_told_of(pairs: list[str]) -> None:
-    for task, head, codes in (("auto", "linear", ["E073"]), ("similarity", "cosine_pair", [])):
+    for task, head, codes in (("auto", "linear", ["E073"]), ("similarity", "embedding", [])):
         assembly = assemble(recipe := load("base", [*pairs, f"task={task}", f"head={head}"]))
         found = [*recipe_doubts(recipe.nodes(), recipe.loop, assembly.data)]
         assert [one.code for one in found] == codes

@@ -47,7 +47,7 @@ def _joint_pairs(task: Node, data: Data) -> Iterator[Mistake]:
         return
     text = (
         f"task={chosen} reads the two texts of a pair as one. If '{data.space.names[0]}' says how alike they are, "
-        f"task={others[0]} with head=cosine_pair embeds each by itself: a pretrained encoder then often ranks pairs "
+        f"task={others[0]} with head=embedding embeds each by itself: a pretrained encoder then often ranks pairs "
         "better without training than this does after it (recipe similar_texts)."
     )
     yield Mistake(text, code=_JOINT, key="task=")

@@ -72,12 +72,15 @@ def _space(file: Path) -> tuple[Space, str, float]:
     facts = read_json(file)
     check_shape(file, SPACE, facts)
     space = Space(facts["kind"], *(tuple(facts[key]) for key in ("names", "mean", "std", "class_weights")))
-    scales = space.dim if family_of(space.kind).scaled else 0
+    scales = family_of(space.kind).scales(space.dim)
     wrong = [
         (facts["temperature"] <= 0, f"its temperature is {facts['temperature']:g}"),
         (not space.names, "it names nothing to predict"),
         (len({*space.names}) < space.dim, "it names something twice"),
-        ((len(space.mean), len(space.std)) != (scales, scales), "mean and std do not belong to its kind and names"),
+        (
+            len(space.mean) not in scales or len(space.mean) != len(space.std),
+            "mean and std do not belong to its kind and names",
+        ),
         (any(std <= 0 for std in space.std), "a std is not above 0"),
         (len(space.class_weights) not in (0, space.dim), "it has not one class weight for each class"),
         (any(weight < 0 for weight in space.class_weights), "a class weight is below 0"),

@@ -46,7 +46,7 @@ META: Mapping[str, Shape] = {
 }
 SPACE = Record(
     {
-        "kind": Choice(("single", "multi", "number")),
+        "kind": Choice(("single", "multi", "number", "embedding")),
         "names": ListOf(_WORD),
         "mean": ListOf(_NUMBER),
         "std": ListOf(_NUMBER),

@@ -22,6 +22,7 @@ SPACES = {
     "single": Space("single", ("a", "b", "c"), class_weights=(0.5, 1.0, 1.5)),
     "multi": Space("multi", ("a", "b", "c"), label_weights=((0.5, 1.0), (1.0, 1.0), (1.5, 0.8))),
     "number": Space("number", ("u", "v"), mean=(100.0, -3.0), std=(20.0, 0.5)),
+    "embedding": Space("embedding", ("alike",)),
 }
 
 

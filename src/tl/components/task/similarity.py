@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -11,12 +11,18 @@ from tl.components.columns import Numbers
 from tl.components.data.base import Common as DataCommon
 from tl.components.data.labels import SplitLists
 from tl.components.sample import Samples
+from tl.components.task.judged import Kept
 from tl.components.task.numeric import Numeric
 from tl.errors import TLError
 from tl.metrics.measured import Scored
 from tl.metrics.similarities import MeasuredSimilarities
 from tl.report.words import clean
 from tl.space import Form, Kind, Space
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tl.components.head.base import Head
 
 _PAIR = 2
 
@@ -31,7 +37,7 @@ class Similarity(Numeric):
 
     takes: ClassVar[str] = "number"
     usual: ClassVar[bool] = False
-    gives: ClassVar[Kind] = "number"
+    gives: ClassVar[Kind] = "embedding"
     reads: ClassVar[Form] = "pair"
     word: ClassVar[str] = "numbers"
     noun: ClassVar[str] = "numbers"
@@ -59,8 +65,30 @@ class Similarity(Numeric):
         if not low < high:
             text = f"All training pairs have the same score in '{names[0]}', {low:g}: there is nothing to learn"
             raise TLError(f"{text}. Name the column of the scores in data.numbers.")
-        self.space = Space("number", names, (low,), (high - low,))
+        self.space = Space("embedding", names, (low,), (high - low,))
         return self.space
+
+    def loss(self, head: Head, output: Tensor, target: Tensor) -> dict[str, Tensor]:
+        from tl.functional import squared_error
+
+        return {"task": squared_error(_cosines(output), head.figures.standardised(target))}
+
+    def keep(self, head: Head, output: Tensor, target: Tensor, samples: Samples) -> Kept:
+        """Rows (N, 1) are the cosines of the pairs."""
+        return Kept(_cosines(output).float().cpu(), target.cpu())
+
+    def measured(self, head: Head, kept: Kept, temperature: float = 1.0) -> Scored:
+        (low,), (span,) = self.space.mean, self.space.std
+        scores = kept.rows.double().numpy() * span + low
+        return self.measures(scores, kept.truth.numpy(), self.space.names)
 
     def skill(self) -> str:
         return f"rank pairs by {clean(self.space.names[0])}"
+
+
+def _cosines(output: Tensor) -> Tensor:
+    """Embeddings (B, 2, D) of pairs to their cosines (B, 1)."""
+    from torch.nn.functional import cosine_similarity
+
+    first, second = output.unbind(1)
+    return cosine_similarity(first, second, dim=-1).unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""The cosine of the two embeddings of a pair."""
+"""Embeddings, whose cosines say what is alike."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from typing import ClassVar, Unpack, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
 
 from tl.components.head.base import Common, Head
 from tl.space import Form, Space
 
 
 @final
-class CosinePair(Head):
-    """One linear map of both embeddings, which starts as the identity, then their cosine.
+class Embedding(Head):
+    """One linear map, which starts as the identity.
 
     So a model with this head answers before its first step as its pretrained backbone does: zero-shot.
     """
 
-    kinds: ClassVar[tuple[str, ...]] = ("number",)
+    kinds: ClassVar[tuple[str, ...]] = ("embedding",)
     forms: ClassVar[tuple[Form, ...]] = ("pair",)
     starts: ClassVar[tuple[str, ...]] = ("random",)
 
@@ -30,11 +29,11 @@ class CosinePair(Head):
         nn.init.eye_(self.linear.weight)
 
     def answer(self, features: Tensor) -> Tensor:
-        """Features (B, 2, dim_in) to cosines (B, 1)."""
-        first, second = self.linear(features).unbind(1)
-        return cosine_similarity(first, second, dim=-1).unsqueeze(-1)
+        """Features (..., dim_in) to embeddings (..., dim_in), of whatever length."""
+        embeddings: Tensor = self.linear(features)
+        return embeddings
 
     @torch.no_grad()
     def fit(self, features: Tensor, target: Tensor) -> None:
-        """Set the standardisation from the embeddings (N, 2, dim_in) of both texts of all training pairs."""
-        super().fit(features.flatten(0, 1), target)
+        """Set the standardisation from the features (N, ..., dim_in) of all training samples, both halves of pairs."""
+        super().fit(features.reshape(-1, self.dim_in), target)
