@@ -98,7 +98,8 @@ def masks(folder: Path, size: int = 40) -> None:
 
 
 def alike(folder: Path) -> None:
-    """60 pairs of texts with a score from 0 to 5: how many of their five words they share."""
+    """60 pairs of texts with a score from 0 to 5: how many of their five words they share; and 60 that belong together,
+    of ten second texts."""
     words = ["soup", "train", "cat", "river", "music", "bread", "stone", "lamp", "letter", "winter"]
     rows = []
     for i in range(60):
@@ -107,6 +108,8 @@ def alike(folder: Path) -> None:
         second = first[:shared] + [words[(i + 5 + j) % 10] for j in range(5 - shared)]
         rows.append((" ".join(first), f"{' '.join(second)} {i}", shared))
     _write(folder / "alike.csv", ("sentence1", "sentence2", "score"), rows)
+    together = [(f"{' '.join(row[0].split()[:3])} {i}", row[0]) for i, row in enumerate(rows)]
+    _write(folder / "together.csv", ("question", "answer"), together)
 
 
 def bert(folder: Path) -> None:

@@ -285,3 +285,14 @@ def mean_pool(values_btd: Tensor, mask_bt: Tensor | None) -> Tensor:
         return values_btd.mean(1)
     weights = mask_bt.to(values_btd.dtype).unsqueeze(-1)
     return (values_btd * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def multiple_negatives(first_bd: Tensor, second_bd: Tensor, keys_b2: Tensor, temperature: float) -> Tensor:
+    """The mean cross entropy of choosing each pair's own second half among those of the batch (Henderson et al. 2017).
+
+    The logits are cosines divided by the temperature. Where `keys`, the numbers of both halves, say that another pair
+    has the same first or second half, that pair's second half is no wrong choice, and is left out.
+    """
+    logits = F.normalize(first_bd.float(), dim=-1) @ F.normalize(second_bd.float(), dim=-1).T / temperature
+    same = (keys_b2.unsqueeze(0) == keys_b2.unsqueeze(1)).any(-1).fill_diagonal_(False)
+    return F.cross_entropy(logits.masked_fill(same, -torch.inf), torch.arange(len(logits), device=logits.device))

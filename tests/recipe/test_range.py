@@ -100,8 +100,10 @@ def test_what_lies_in_a_range_can_be_built(option: Option) -> None:
             build(Node(option.group, option.name, chosen), **SUPPLIED.get(option.group, {}))
             continue
         kind: Kind = "single" if "single" in declared(option.name, "kinds") else "embedding"
-        made = build(Node("head", option.name, chosen), dim_in=8, space=Space(kind, ("a", "b", "c")))
-        out = made(torch.randn(4, 8) if "pooled" in made.forms else torch.randn(4, 2, 2, 8))
+        space = Space(kind, ("a", "b", "c"))
+        made = build(Node("head", option.name, chosen), dim_in=8, space=space, dims=(8,), strides=(4,))
+        features = {"pooled": torch.randn(4, 8), "maps": (torch.randn(4, 2, 2, 8),), "pair": torch.randn(4, 2, 8)}
+        out = made(features[made.forms[0]])
         assert out.isfinite().all(), (key, value)
         if kind == "single":
             assert made.loss(out.flatten(0, -2)[:4], torch.tensor([0, 1, 2, 0])).isfinite(), (key, value)

@@ -17,6 +17,7 @@ from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
 from tests.user_data import alike, bert
 from tl.commands.assemble import assemble
 from tl.commands.doubts import recipe_doubts
+from tl.commands.prepare import prepare
 from tl.components.sample import Sample
 from tl.errors import Mistakes, Stopped, TLError
 from tl.inputs.pairs import PairItems, items_of
@@ -67,6 +68,44 @@ def test_the_zero_shot_figure_is_scipys_on_embeddings_by_hand(folder: Path, pair
     assert "Before training (zero-shot): spearman " in log
     assert "Before training (zero-shot) it was " in meta["verdict"]
     assert "test, zero-shot" in page
+
+
+@pytest.fixture(scope="module")
+def together(folder: Path) -> list[str]:
+    """A recipe for 60 pairs of texts that belong together, of ten second texts."""
+    recipe = ["data=table", f"data.file={folder / 'together.csv'}", "data.text=question", "data.pair=answer"]
+    recipe += ["task=auto", "head=embedding", "backbone=tiny_text", "loop.batch=16", "loop.device_batch=16"]
+    return [*recipe, "optimizer.lr=0.003"]
+
+
+def test_pairs_without_a_score_are_learnt_and_judged_by_a_search(together: list[str], train: Train) -> None:
+    run = train(*together, "loop.length=8ep", "freeze=full", "loop.device_batch=auto")
+    with (run / "predictions" / "test.csv").open() as file:
+        rows = [*csv.DictReader(file)]
+    found = json.loads((run / "evaluation" / "test.json").read_text())["metrics"]
+    hits = [float(row["rank"]) == 1 for row in rows]
+    assert found["recall_at_1"]["value"] == pytest.approx(sum(hits) / len(hits))
+    meta = json.loads((run / "meta.json").read_text())
+    assert meta["zero_shot"]["test"]["recall_at_1"]["value"] < found["recall_at_1"]["value"]
+    assert "find what belongs together" in meta["verdict"]
+    assert "Each first half looked for its second half among all 9 of the split" in (run / "report.html").read_text()
+
+
+@pytest.mark.parametrize("changes, words", [
+    (["loop.device_batch=8"], "a batch of 16 is cut into 2 pieces: each sample is compared with 7 others, not 15"),
+    (["loop.device_batch=16"], ""),
+])  # fmt: skip
+def test_a_batch_in_pieces_has_fewer_wrong_partners_and_says_so(
+    together: list[str], changes: list[str], words: str
+) -> None:
+    lines = "\n".join(map(str, prepare(load("base", [*together, *changes])).lines()))
+    assert words in lines
+    assert ("is compared with" in lines) == bool(words)
+
+
+def test_pieces_of_one_pair_are_refused(together: list[str]) -> None:
+    with pytest.raises(TLError, match=r"loop\.device_batch: the loss compares the samples"):
+        prepare(load("base", [*together, "loop.device_batch=1"]))
 
 
 @pytest.mark.parametrize("device_batch, world", [(1, 1), (5, 1), (3, 2)])

@@ -115,6 +115,8 @@ def prepare(recipe: Recipe, run: Run | None = None) -> Prepared:
         streams = {name: replace(stream, device_batch=found.samples) for name, stream in streams.items()}
         assembly = replace(assembly, recipe=with_device_batch(recipe, found.samples))
         notes.append(found.line())
+    if assembly.model.task.compares:
+        notes += compared_pieces(streams["train"])
     refuse_lone_samples(Step(assembly.model, assembly.method), streams["train"], assembly.phases, place.device)
     batch = max(forward_batch(place.device), assembly.recipe.loop.known_device_batch)
     plan = _plan(assembly, best_metric(recipe.loop.best, assembly.model.task), streams["train"].epoch)
@@ -139,6 +141,23 @@ def _check_shards(recipe: Recipe, train: Stream, share: Share) -> str:
             f"set loop.batch={train.batch - left}, or loop.shard=false."
         )
     return "loop.shard: one process has nobody to share with, and holds everything." if share.world == 1 else ""
+
+
+def compared_pieces(train: Stream) -> list[str]:
+    """A line where a batch whose samples are compared with each other is cut; TLError where a piece has one sample."""
+    sizes, world = [len(piece) for piece in train.plan(0)], train.share.world
+    if min(sizes) < 2:
+        raise TLError(
+            "loop.device_batch: the loss compares the samples that a device takes at once with each other, and here "
+            f"that is one: a batch of {train.batch} needs loop.device_batch of 2 at least, and two samples a process."
+        )
+    if len(sizes) * world == 1:
+        return []
+    return [
+        f"The loss compares the samples of a piece with each other, and a batch of {train.batch} is cut into "
+        f"{len(sizes) * world} pieces: each sample is compared with {min(sizes) - 1} others, not {train.batch - 1}, so "
+        f"that what is learnt depends on loop.device_batch ({train.device_batch}) and on the number of processes."
+    ]
 
 
 def _plan(assembly: Assembly, metric: Metric, epoch: float) -> Plan:

@@ -76,6 +76,18 @@ class Spans(Annotation):
         return [[*span] for span in self.spans]
 
 
+@dataclass(frozen=True)
+class Together(Annotation):
+    """The target of a pair that is given because both halves belong together."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+    def plain(self) -> bool:
+        return True
+
+
 Raw = Path | Picture | str | tuple[str, str]
 Target = str | tuple[str, ...] | tuple[float, ...] | Annotation | None
 
@@ -187,6 +199,11 @@ def texts_of(sample: Sample) -> tuple[str, ...]:
         case (str() as first, str() as second):
             return first, second
     return ()
+
+
+def halves_of(given: Raw) -> tuple[str | Path | Picture, ...]:
+    """The two halves of a pair; any other input by itself."""
+    return given if isinstance(given, tuple) else (given,)
 
 
 def _inputs(inputs: Sequence[Raw]) -> Texts | Pairs | Objects[Raw]:

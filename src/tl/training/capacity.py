@@ -89,9 +89,9 @@ def _longest(source: Source) -> tuple[Source, Batch]:
 def _forward(trial: Trial, singles: Mapping[str, tuple[Source, Batch]], samples: int) -> Tensor:
     streams = {}
     for name, (source, single) in singles.items():
-        many = [0] * samples
+        rows = [*range(len(single.x.values))]  # two for a pair
         with seeded(samples):
-            mixed = source.mixed(Batch(single.x.take(many), single.y[many]))
+            mixed = source.mixed(Batch(single.x.take(rows * samples), single.y[[0] * samples]))
         streams[name] = mixed.to(trial.place.device)
     with trial.place.context():
         return torch.stack(list(trial.step(streams).values())).sum()

@@ -22,7 +22,7 @@ from tl.components.data.cells import (
 from tl.components.data.labels import names_of
 from tl.components.data.tablefile import OpenTable, TableForm, open_table, same_name
 from tl.components.data.tablesamples import Cells, SampleColumns
-from tl.components.sample import Picture, Raw, Samples, Target
+from tl.components.sample import Picture, Raw, Samples, Target, Together
 from tl.errors import TLError, did_you_mean
 from tl.recipe.yamlfile import short_path
 
@@ -70,7 +70,8 @@ class Table(DataSource):
         self.id, self.group, self.split_column = id, group, split_column
         self._check()
         self.modality = "image" if image else "text"
-        self.kind = "number" if numbers else "single" if label else "multi"
+        targets = any(getattr(self, key) for key in _TARGETS)
+        self.kind = "number" if numbers else "single" if label else "multi" if targets else "match"
 
     def _check(self) -> None:
         if (self.file is None) == (not self.files):
@@ -84,7 +85,7 @@ class Table(DataSource):
         if self.pair is not None and self.pair == self.text:
             raise TLError(f"data.pair={self.pair} is data.text too: name the column of the second text, or set null.")
         given = [key for key in _TARGETS if getattr(self, key)]
-        if len(given) != 1:
+        if len(given) != 1 and (given or self.pair is None):  # pairs without a target belong together
             said = " and ".join(f"data.{key}" for key in given) or "none"
             raise TLError(
                 f"data.label: give exactly one of {', '.join(f'data.{key}' for key in _TARGETS)} (here: {said})."
@@ -248,6 +249,8 @@ class Table(DataSource):
         if self.labels is not None:
             column, separator = self.labels, self.separator
             return [labels_of(cell, column, separator, self.missing) for cell in cells.column(column)]
+        if not self.label_columns:
+            return [Together()] * len(cells)
         marked = [[self._zero_or_one(cell, n) for cell in cells.column(n)] for n in self.label_columns]
         rows = zip(*marked, strict=True)
         return [tuple(n for n, on in zip(self.label_columns, row, strict=True) if on) for row in rows]

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from tl.components.columns import Codes, CodesBuilder, Column, Numbered, Numbers, Objects, Pairs, TextsBuilder
-from tl.components.sample import Raw, Samples, Target
+from tl.components.sample import Annotation, Raw, Samples, Target
 from tl.recipe.yamlfile import short_path
 
 
@@ -56,7 +56,7 @@ class SampleColumns:
         self._ids, self._first, self._second = TextsBuilder(), TextsBuilder(), TextsBuilder()
         self._pairs = False
         self._objects: list[Raw] = []
-        self._targets: CodesBuilder[str | tuple[str, ...]] = CodesBuilder()
+        self._targets: CodesBuilder[str | tuple[str, ...] | Annotation] = CodesBuilder()
         self._numbers, self._known = array("d"), array("b")
         self._splits: CodesBuilder[str] = CodesBuilder()
         self._groups: CodesBuilder[str] = CodesBuilder()
@@ -100,7 +100,7 @@ class SampleColumns:
 
     def _add_targets(self, targets: Sequence[Target]) -> None:
         if not self.width:
-            self._targets.extend(cast("Sequence[str | tuple[str, ...] | None]", targets))
+            self._targets.extend(cast("Sequence[str | tuple[str, ...] | Annotation | None]", targets))
             return
         for target in targets:
             self._known.append(target is not None)
@@ -124,7 +124,7 @@ class SampleColumns:
             self._groups.column(),
         )
 
-    def _all_targets(self) -> Codes[str | tuple[str, ...]] | Numbers:
+    def _all_targets(self) -> Codes[str | tuple[str, ...] | Annotation] | Numbers:
         if not self.width:
             return self._targets.column()
         values = np.array(self._numbers, dtype=np.float64).reshape(-1, self.width)

@@ -74,6 +74,8 @@ class Task(ABC):
     """True where data.balance=weights has a meaning."""
     untrained: ClassVar[bool] = False
     """True where a pretrained backbone can answer without a step (zero-shot), so that a run says how well it does."""
+    compares: ClassVar[bool] = False
+    """True where the loss compares the samples of a piece with each other, so that the size of a piece counts."""
     space: Space
 
     def __init__(self, options: LossOptions) -> None:
