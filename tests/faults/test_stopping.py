@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -52,7 +51,7 @@ def test_a_second_signal_ends_a_process_that_hears_none(tmp_path: Path) -> None:
 def test_a_stopped_process_goes_on_to_hear_the_signal(tmp_path: Path) -> None:
     with children(HEARS, HEARS) as some, _passing_signals_on(some, tmp_path) as orders:
         some[1].send_signal(signal.SIGSTOP)
-        os.kill(os.getpid(), signal.SIGUSR1)
+        signal.raise_signal(signal.SIGUSR1)
         _wait(some, tmp_path, orders, math.inf)
         assert [child.returncode for child in some] == [7, 7]
         assert orders.stops.number == signal.SIGUSR1

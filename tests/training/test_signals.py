@@ -104,7 +104,7 @@ def test_a_signal_while_the_cache_is_filled_or_at_the_end_stops_there_and_then(
 
     def interrupted(*given: Any) -> Any:
         if next(calls) == call:
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             pytest.fail("the signal was not heeded")
         return work(*given)
 
@@ -202,9 +202,9 @@ def ignored() -> Iterator[list[signal.Signals]]:
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored(ignored: list[signal.Signals]) -> None:
     with alone() as signals:
         for number in ignored:
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
         assert signals.pending(save=False) == (0, False)
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert signals.pending(save=False) == (signal.SIGTERM, False)
     assert [signal.getsignal(number) for number in ignored] == [signal.SIG_IGN, signal.SIG_IGN]
 
@@ -213,7 +213,7 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored(ignored: list[si
 def test_each_signal_is_heard_and_a_warning_may_come_again(number: signal.Signals) -> None:
     with alone() as signals:
         for _ in range(2):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             assert signals.pending(save=True) == (number, True)
         assert signals.stopped(*signals.pending(save=False)[:1]).exit_code == 128 + number
 
@@ -253,8 +253,8 @@ def test_a_launcher_passes_on_no_signal_that_it_was_to_ignore(ignored: list[sign
     asks = "import signal, sys; sys.exit(10 * (signal.getsignal(2) == signal.SIG_IGN) + (signal.getsignal(1) == 1))"
     with _passing_signals_on([], tmp_path) as orders:
         for number in ignored:
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
         assert orders.stops.number == 0
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert orders.stops.number == signal.SIGTERM
         assert subprocess.run([sys.executable, "-c", asks], check=False, process_group=0).returncode == 11
