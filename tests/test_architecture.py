@@ -174,6 +174,18 @@ def test_a_yaml_folder_is_a_package(group: str) -> None:
     assert yaml == final
 
 
+@pytest.mark.parametrize("group", [group for group in GROUPS if group != "method"])
+def test_every_option_has_tests_of_its_own(group: str) -> None:
+    """Methods are tested in the one trainer: tests/training/test_trainer.py finds them."""
+    folder = ROOT / "tests" / "components" / group
+    missing = [
+        yaml.stem for yaml in (RECIPES / group).glob("[!_]*.yaml") if not (folder / f"test_{yaml.stem}.py").is_file()
+    ]
+    assert not missing, (
+        f"write {folder}/test_{missing[0]}.py: what only this option does, held to an independent result"
+    )
+
+
 def test_the_median_file_has_at_most_a_hundred_lines() -> None:
     assert median(path.read_text().count("\n") for path in FILES if path.name != "__init__.py") <= 100
 

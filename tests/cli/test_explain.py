@@ -38,6 +38,12 @@ def test_explain_says_what_a_key_is_where_its_default_stands_and_what_it_takes(t
         tl("explain", "optimzer.lr")
 
 
+def test_explain_finds_the_keys_that_take_a_word(tl: Run) -> None:
+    assert tl("explain", "one_cycle") == tl("explain", "optimizer.schedule")
+    found = json.loads(tl("explain", "cuda", "--json"))
+    assert [key["name"] for key in found] == ["loop.device"]
+
+
 def test_explain_tells_of_a_kind_of_mistake_by_its_code(tl: Run) -> None:
     text = tl("explain", "e017")
     assert text.splitlines()[0] == "E017  unknown key"

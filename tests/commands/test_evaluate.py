@@ -107,7 +107,7 @@ def test_gates(runs: Runs, tl: Command) -> None:
     accuracy = values(stored(run, "test"))["accuracy"]
     assert tl("evaluate", run, "--fail-if", f"accuracy<{accuracy}").code == 0
     failed = tl("evaluate", run, "--fail-if", "accuracy<1.1", "--fail-if", "macro_f1>2")
-    assert (failed.code, failed.mistake) == (3, "gate: accuracy<1.1 holds on test.")
+    assert (failed.code, failed.mistake) == (3, f"gate accuracy<1.1 failed: on test, accuracy is {accuracy:.3f}.")
     assert "accuracy" in failed.out
     assert tl("evaluate", run, "--fail-if", "accuracy=1").code == 2
     assert tl("evaluate", run, "--fail-if", "acuracy<1").code == 2

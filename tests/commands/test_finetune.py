@@ -26,7 +26,7 @@ def test_the_printed_result(tl: Command, tmp_path: Path, forget_accelerate: Forg
     lines = said.out.splitlines()
     assert lines[-2:] == [f"run     {run}", f"report  {run / 'report.html'}"]
     verdict = (
-        r"Not shown to tell 3 groups apart: macro F1 0\.\d+ on 9 test texts\. Guessing scores 0\.\d+: too little to .*"
+        r"Not shown to tell 3 classes apart: macro F1 0\.\d+ on 9 test texts\. Guessing scores 0\.\d+: too little to .*"
     )
     assert re.match(verdict, lines[-3])
     assert any(

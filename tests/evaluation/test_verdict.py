@@ -107,8 +107,8 @@ def test_reasons_are_part_of_the_stored_outcome() -> None:
 
 def test_a_gate_on_what_is_not_defined_says_so() -> None:
     one = judged(SINGLE, np.eye(3)[[0] * 30], [0] * 30)
-    assert one.why_failed("accuracy") == "holds on test"
-    assert one.why_failed("auroc") == "fails on test, where auroc is not defined because all samples are of one class"
+    assert one.why_failed("accuracy") == "on test, accuracy is 1.000"
+    assert one.why_failed("auroc") == "on test, auroc is not defined because all samples are of one class"
 
 
 def test_the_validation_split_is_not_taken_at_its_word() -> None:

@@ -154,7 +154,7 @@ def numeric(name: str = "price") -> Facts:
     )
 
 
-EMPTY = Facts(title="empty", skill="tell 2 groups apart")
+EMPTY = Facts(title="empty", skill="tell 2 classes apart")
 VARIANTS = {
     "single": single(),
     "text": single(text="a text"),

@@ -20,8 +20,8 @@ INTERVAL = f"95{GAP}%{GAP}interval"
 
 
 def test_the_verdict_of_each_kind() -> None:
-    wide = replace(single(), skill="tell 9 groups apart")
-    assert sentence(wide) == f"Tells 9 groups apart with accuracy 0.68 ({INTERVAL} 0.63–0.72) on 360 test pictures."
+    wide = replace(single(), skill="tell 9 classes apart")
+    assert sentence(wide) == f"Tells 9 classes apart with accuracy 0.68 ({INTERVAL} 0.63–0.72) on 360 test pictures."
     assert sentence(single()) == f"Tells cat from dog with accuracy 0.68 ({INTERVAL} 0.63–0.72) on 360 test pictures."
     assert sentence(numeric()) == (
         f"Predicts price with mean absolute error 38.4 ({INTERVAL} 35.0–42.0) on 300 test rows."
@@ -120,4 +120,4 @@ def test_the_verdict_of_runs_without_one() -> None:
     assert sentence(replace(judged, verdict=replace(judged.verdict, n=0))) == (
         "Nothing was measured: the test split holds no pictures."
     )
-    assert sentence(replace(judged, skill="")).startswith("All pictures belong to one group")
+    assert sentence(replace(judged, skill="")).startswith("All pictures belong to one class")

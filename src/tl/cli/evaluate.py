@@ -58,4 +58,4 @@ def evaluate(
         (text, gate.metric) for text, gate in zip(fail_if or [], gates, strict=True) if gate.fails(outcome.values)
     ]
     if failed:
-        raise GateError("\n".join(f"gate: {text} {outcome.why_failed(metric)}." for text, metric in failed))
+        raise GateError("\n".join(f"gate {text} failed: {outcome.why_failed(metric)}." for text, metric in failed))

@@ -23,6 +23,7 @@ from tl.recipe.yamlfile import YamlFile, flow, read
 
 _REQUIRED = "???"
 _CODE = re.compile(r"[eE]\d{3}")
+_WORDS = re.compile(r"one of (\w+(?:, \w+)*)")
 _WITHOUT_OPTIONS = {
     "loop": "How a run goes, whatever is learnt.",
     "cache": "What frozen stages give, computed once and read back after.",
@@ -46,6 +47,10 @@ class KeyHelp:
     place: str
     comment: str
     recipes: tuple[str, ...] = ()
+
+    def offers(self, word: str) -> bool:
+        """Whether the key takes one of a few words, of which this is one."""
+        return any(word in words.split(", ") for words in _WORDS.findall(self.takes))
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,8 @@ def base_keys() -> list[KeyHelp]:
 def explain(name: str) -> list[Explanation]:
     """The help for all that a name may mean; TLError for none.
 
-    A name is a group, an option, a key, the last word of keys, a metric, a word that messages and reports use, a word
-    of another tool, or the code of a kind of mistake.
+    A name is a group, an option, a key, the last word of keys, a metric, a word that messages and reports use, a value
+    that a key takes, a word of another tool, or the code of a kind of mistake.
     """
     if _CODE.fullmatch(name):
         return [_mistake(name.upper())]
@@ -118,6 +123,8 @@ def explain(name: str) -> list[Explanation]:
         return [*map(_with_uses, by_name.get(name) or [by_long_name[name]]), *words]
     if ends := [found for dotted, found in by_name.items() if dotted.endswith(f".{name}")]:
         return [*(_with_uses(thing) for found in ends for thing in found), *words]
+    if keys := [key for found in by_name.values() for key in found if isinstance(key, KeyHelp) and key.offers(name)]:
+        return [*words, *map(_with_uses, keys)]
     if words or (known := peer(name)) is None:
         return words or _unknown(name, by_name)
     return [of_other_tools(name, known), *map(_with_uses, by_name.get(known.key, []))]

@@ -57,10 +57,10 @@ class Outcome:
         return {"split": self.split, "samples": len(self.samples), **caution, "metrics": found}
 
     def why_failed(self, metric: str) -> str:
-        """What is said of a gate that failed: its condition holds, or its metric has no value."""
-        if math.isnan(self.values[metric]):
-            return f"fails on {self.split}, where {metric} is {self.intervals[metric].missing}"
-        return f"holds on {self.split}"
+        """What is said of a gate that failed: the value of its metric, or why there is none."""
+        value = self.values[metric]
+        found = self.intervals[metric].missing if math.isnan(value) else f"{value:.3f}"
+        return f"on {self.split}, {metric} is {found}"
 
     def rows(self, most: float = math.inf) -> AnswerTable:
         """A header, and for each sample its id, its target, the prediction and scores, of up to `most` outputs each."""

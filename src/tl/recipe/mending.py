@@ -21,11 +21,24 @@ _CERTAIN = 0.8  # how alike a misspelt word and the only word that is like it mu
 
 
 def only_near(word: str, known: Iterable[str], alike: float = _CERTAIN) -> list[str]:
-    """The one known word that is certainly meant: equal but for case, or the only one that is much alike; else []."""
+    """The one known word that is certainly meant, else [].
+
+    It is equal but for case or for two letters that changed places, or the only one that is much alike.
+    """
     words = list(known)
     same = [name for name in words if name.lower() == word.lower()]
-    near = same or get_close_matches(word.lower(), words, n=2, cutoff=alike)
+    near = (
+        same
+        or [name for name in words if _swapped(word.lower(), name)]
+        or get_close_matches(word.lower(), words, n=2, cutoff=alike)
+    )
     return near if len(near) == 1 else []
+
+
+def _swapped(word: str, name: str) -> bool:
+    """Whether two neighbouring letters of a name changed places in a word."""
+    places = [i for i, (one, other) in enumerate(zip(word, name, strict=False)) if one != other]
+    return sorted(word) == sorted(name) and len(places) == 2 and places[1] == places[0] + 1
 
 
 @dataclass

@@ -45,10 +45,11 @@ def sentence(facts: Facts) -> str:
     ends = interval(verdict.low, verdict.high)
     score = f"{name} {number(verdict.value)}{f' ({LEVEL} {ends})' if ends else ''} on {where}"
     if not facts.skill:
-        return f"All {clean(facts.samples)} belong to one group, so there was nothing to tell apart: {score}."
+        return f"All {clean(facts.samples)} belong to one class, so there was nothing to tell apart: {score}."
     better = verdict.versus is not None and verdict.versus.says == "better"
-    verb, _, rest = clean(facts.skill).partition(" ")
-    lead = f"{verb.capitalize()}s {rest} with {score}." if better else f"Not shown to {verb} {rest}: {score}."
+    verb, space, rest = clean(facts.skill).partition(" ")
+    does = f"{verb.capitalize()}s{space}{rest}"
+    lead = f"{does} with {score}." if better else f"Not shown to {clean(facts.skill)}: {score}."
     return (
         lead
         + _before_training(facts, verdict)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tl.disk.folder import Folder
 from tl.disk.lock import Lock, NoLocks, is_free, take
-from tl.errors import Stopped, TLError, Unwritable
+from tl.errors import Stopped, TLError, Unwritable, nearest
 from tl.recipe.weights import RUN_META, RUN_MODEL, RUN_RECIPE
 from tl.run.checkpoint import Checkpoint, Checkpoints
 from tl.run.disk import check_unicode, writing
@@ -88,8 +88,7 @@ class Run:
         """The run in an existing folder; TLError where the folder holds no run."""
         check_unicode(path)
         if not (path / META).is_file() or not (path / RECIPE).is_file():
-            near = f" Runs are listed by 'tl runs {path.parent}'." if path.parent.is_dir() else ""
-            raise TLError(f"'{path}' is no run: it holds no {META} and {RECIPE}.{near}")
+            raise TLError(f"'{path}' is no run: it holds no {META} and {RECIPE}.{_instead_of(path)}")
         if writes:
             check_links(path)
         return cls(path, writes)
@@ -263,6 +262,15 @@ class Run:
 
         if self.writes:
             self.write(RUN_MODEL, save({key: value.detach().cpu().contiguous() for key, value in state.items()}))
+
+
+def _instead_of(path: Path) -> str:
+    """A clause that names the folder that is meant, and one that tells how the runs beside it are listed."""
+    around = path.parent
+    if not around.is_dir():
+        return ""
+    near = nearest(path.name, [beside.name for beside in around.iterdir() if beside.is_dir() and beside != path])
+    return f"{near} The runs below '{around}' are listed by 'tl runs {around}'."
 
 
 def _json(content: Any) -> str:

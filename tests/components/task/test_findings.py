@@ -151,7 +151,7 @@ def test_a_run_without_a_judging_split_says_so(space: Space, expected: list[str]
         ("single", ("cat",), ""),
         ("single", ("cat", "dog"), "tell cat from dog"),
         ("single", ("c" * 50, "dog"), f"tell {'c' * 39}… from dog"),
-        ("single", tuple("abcdefghi"), "tell 9 groups apart"),
+        ("single", tuple("abcdefghi"), "tell 9 classes apart"),
         ("multi", ("red",), "find where red applies"),
         ("multi", ("red", "big"), "find which of 2 labels apply"),
         ("number", ("price",), "predict price"),

@@ -80,10 +80,10 @@ def _print_counts(console: Console, checked: Checked) -> None:
 def _forecast_lines(checked: Checked, need: Forecast) -> list[str]:
     loop = checked.recipe.loop
     batch = min(loop.batch, need.samples)
-    parts = "" if checked.parts is None else f"; {len(checked.parts)} parts in {len(checked.phases)} phases"
-    lines = [
-        f"steps    {need.steps:,} of {batch} samples ({loop.length}, {need.steps_per_epoch:.1f} to an epoch){parts}"
-    ]
+    many, phases = len(checked.phases), "phase" if len(checked.phases) == 1 else "phases"
+    parts = "" if checked.parts is None else f"; {len(checked.parts)} parts in {many} {phases}"
+    an_epoch = f"{need.steps_per_epoch:.1f} steps to an epoch"
+    lines = [f"steps    {need.steps:,} of {batch} samples each ({loop.length}, {an_epoch}){parts}"]
     if need.memory is None or need.disk is None or need.weights is None:
         lines.append(
             f"memory   not known before the weights are made (--time measures it); {need.free:,.0f} MB of disk free"

@@ -107,7 +107,7 @@ class Classification(WithClasses):
         first, *others = (shorten(name, WIDEST) for name in self.space.names)
         if not others:
             return ""
-        return f"tell {first} from {others[0]}" if len(others) == 1 else f"tell {self.space.dim} groups apart"
+        return f"tell {first} from {others[0]}" if len(others) == 1 else f"tell {self.space.dim} classes apart"
 
     def findings(self, judged: Judged | None) -> list[Section]:
         found = scored(judged.found) if judged else None
