@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.faults.kill_drill import STORIES, ended, finetune, forked, run_in, same
+from tests.faults.kill_drill import STORIES, ended, finetune, forked, prepare, run_in, same, undisturbed
 
 
 def entries(cache: Path) -> set[str]:
@@ -52,17 +52,14 @@ def together(root: Path, story: str, kill: float | None) -> tuple[Path, Path, bo
 def drill(story: str, rounds: int, seed: int) -> Counter[str]:
     """So many rounds, with a kill in every second one. SystemExit where a run ends otherwise."""
     draw, met = random.Random(seed), Counter[str]()
-    with TemporaryDirectory() as folder:
-        root = Path(folder)
-        ended(forked(finetune(root, story, None)))
-        whole, known = run_in(root), entries(root / "cache")
-        assert whole is not None
-        for number in range(rounds):
-            with TemporaryDirectory() as other:
-                *runs, killed = together(Path(other), story, draw.uniform(0, 0.1) if number % 2 else None)
-                met["one killed" if killed else "both to the end"] += 1
-                if not all(same(whole, run) for run in runs) or entries(Path(other, "cache")) != known:
-                    raise SystemExit(f"{story}: in round {number} (seed {seed}) a run or the cache ended otherwise.")
+    whole, _, _ = undisturbed(story)
+    known = entries(whole.parents[1] / "cache")
+    for number in range(rounds):
+        with TemporaryDirectory() as folder:
+            *runs, killed = together(Path(folder), story, draw.uniform(0, 0.1) if number % 2 else None)
+            met["one killed" if killed else "both to the end"] += 1
+            if not all(same(whole, run) for run in runs) or entries(Path(folder, "cache")) != known:
+                raise SystemExit(f"{story}: in round {number} (seed {seed}) a run or the cache ended otherwise.")
     return met
 
 
@@ -72,12 +69,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--story", choices=STORIES, nargs="+", default=list(STORIES))
     chosen = parser.parse_args()
-    import torch
-
-    import tl.commands.finetune
-
-    assert tl.commands.finetune
-    torch.set_num_threads(1)
+    prepare()
     for story in chosen.story:
         met = drill(story, chosen.rounds, chosen.seed)
         print(f"{story}: {chosen.rounds} of {chosen.rounds} rounds ended bit-equal: {dict(met)}", flush=True)

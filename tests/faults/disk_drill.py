@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.faults.kill_drill import STORIES, ended, finetune, forked, run_in, same
+from tests.faults.kill_drill import STORIES, ended, finetune, forked, prepare, run_in, same, undisturbed
 
 SIZE = 96 * 2**20
 # A limit on files also takes the memory that processes share which read pictures.
@@ -92,19 +92,15 @@ def point(root: Path, story: str, wait: float, draw: random.Random, *, limit: bo
 def drill(story: str, points: int, seed: int, disk: Path | None) -> Counter[str]:
     """Runs until so many met a refusal, and what could not be written. SystemExit where one does not end the same."""
     draw, hit, number = random.Random(seed), Counter[str](), 0
-    with TemporaryDirectory() as folder:
-        began = time.monotonic()
-        ended(forked(finetune(Path(folder), story, None)))
-        lasts, whole = time.monotonic() - began, run_in(Path(folder))
-        assert whole is not None
-        while hit.total() < points:
-            with TemporaryDirectory(dir=disk) as other:
-                root, number = Path(other), number + 1
-                met = point(root, story, draw.uniform(0, lasts), draw, limit=disk is None or number % 2 == 0)
-                hit.update([met] if met else [])
-                found = run_in(root)
-                if found is None or not same(whole, found):
-                    raise SystemExit(f"{story}: after point {number} (seed {seed}) the resumed run ended otherwise.")
+    whole, begins, lasts = undisturbed(story)
+    while hit.total() < points:
+        with TemporaryDirectory(dir=disk) as folder:
+            root, number = Path(folder), number + 1
+            met = point(root, story, draw.uniform(0, begins + lasts), draw, limit=disk is None or number % 2 == 0)
+            hit.update([met] if met else [])
+            found = run_in(root)
+            if found is None or not same(whole, found):
+                raise SystemExit(f"{story}: after point {number} (seed {seed}) the resumed run ended otherwise.")
     return hit
 
 
@@ -113,12 +109,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    import torch
-
-    import tl.commands.finetune
-
-    assert tl.commands.finetune
-    torch.set_num_threads(1)
+    prepare()
     with small_disk() as disk:
         for number, story in enumerate(STORIES):
             points = chosen.points // len(STORIES) + (number < chosen.points % len(STORIES))

@@ -7,6 +7,7 @@ Each has an empty cache, so that its building is hit too.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,22 +27,32 @@ STORIES = {
     "image": ["data=tiny_shapes", "data.n=120", "backbone=tiny_image", "freeze=linear_then_all", "loop.workers=1"],
 }
 COMMON = [
-    *(
-        "loop.batch=16",
-        "loop.device_batch=8",
-        f"loop.length={STEPS}step",
-        "loop.eval_every=15step",
-        "loop.log_every=1step",
-    ),
+    *("loop.batch=16", "loop.device_batch=8", "loop.eval_every=15step", "loop.log_every=1step"),
     *("loop.save_every=1step", "loop.ema=0.9", "loop.bootstrap=20", "loop.device=cpu", "cache.use=always"),
 ]
+
+_KEPT: list[TemporaryDirectory[str]] = []
+
+
+def of(story: str) -> list[str]:
+    """The recipe of a story; bounded.py shortens it."""
+    return [*STORIES[story], *COMMON, f"loop.length={STEPS}step"]
+
+
+def prepare() -> None:
+    """Import all that a run imports, so that none of its forks has to: torch._dynamo alone takes longer than a run."""
+    for name in ("torch._dynamo", "tl.cli.main", "tl.commands.finetune"):
+        import_module(name)
+    import_module("torch").set_num_threads(1)
+    import_module("tl.recipe.recipe").load("base", of("text"))
 
 
 def forked(work: Callable[[], object]) -> int:
     """The process that does the work; it ends with 0 when it comes to an end."""
-    import_module("torch._dynamo")  # the first optimizer imports it, which takes longer than a run
+    gc.freeze()  # else each fork would copy what its collections look at
     child = os.fork()
     if child:
+        gc.unfreeze()
         return child
     code = 1
     try:
@@ -63,7 +75,7 @@ def finetune(
         from tl.commands.finetune import Request, finetune
         from tl.recipe.recipe import load
 
-        recipe = load("base", [*STORIES[story], *COMMON, f"cache.folder={cache or root / 'cache'}", *more])
+        recipe = load("base", [*of(story), f"cache.folder={cache or root / 'cache'}", *more])
         finetune(Request(load(str(resume / "recipe.yaml")) if resume else recipe, root, resume, "drill"), Quiet())
 
     return work
@@ -89,6 +101,17 @@ def begun(root: Path) -> tuple[float, Path]:
         assert time.monotonic() < until
         time.sleep(0.002)
     return time.monotonic(), run
+
+
+@cache
+def undisturbed(story: str) -> tuple[Path, float, float]:
+    """A run that nothing happens to, how long it took to begin, and how long it lasted from then on."""
+    folder = TemporaryDirectory()
+    _KEPT.append(folder)  # to the end of this process
+    started, child = time.monotonic(), forked(finetune(Path(folder.name), story, None))
+    began, whole = begun(Path(folder.name))
+    ended(child)
+    return whole, began - started, time.monotonic() - began
 
 
 def left(root: Path) -> str:
@@ -117,25 +140,21 @@ def same(one: Path, other: Path) -> bool:
 def drill(story: str, kills: int, seed: int) -> Counter[str]:
     """So many kills; how often each moment was hit. SystemExit at the first run that does not end the same."""
     draw, hit = random.Random(seed), Counter[str]()
-    with TemporaryDirectory() as folder:
-        child = forked(finetune(Path(folder), story, None))
-        began, whole = begun(Path(folder))
-        ended(child)
-        lasts = time.monotonic() - began
-        for number in range(kills):
-            with TemporaryDirectory() as other:
-                root = Path(other)
-                child = forked(finetune(root, story, None))
-                begun(root)
-                time.sleep(draw.uniform(0, lasts))
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-                hit[left(root)] += 1
-                _, run = begun(root)
-                if json.loads((run / "meta.json").read_text())["status"] != "done":
-                    ended(forked(finetune(root, story, run)))
-                if not same(whole, run):
-                    raise SystemExit(f"{story}: after kill {number} (seed {seed}) the resumed run ended otherwise.")
+    whole, _, lasts = undisturbed(story)
+    for number in range(kills):
+        with TemporaryDirectory() as folder:
+            root = Path(folder)
+            child = forked(finetune(root, story, None))
+            begun(root)
+            time.sleep(draw.uniform(0, lasts))
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            hit[left(root)] += 1
+            _, run = begun(root)
+            if json.loads((run / "meta.json").read_text())["status"] != "done":
+                ended(forked(finetune(root, story, run)))
+            if not same(whole, run):
+                raise SystemExit(f"{story}: after kill {number} (seed {seed}) the resumed run ended otherwise.")
     return hit
 
 
@@ -145,12 +164,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--story", choices=STORIES, nargs="+", default=list(STORIES))
     chosen = parser.parse_args()
-    import torch
-
-    import tl.commands.finetune
-
-    assert tl.commands.finetune
-    torch.set_num_threads(1)
+    prepare()
     for number, story in enumerate(chosen.story):
         kills = chosen.kills // len(chosen.story) + (number < chosen.kills % len(chosen.story))
         hit = drill(story, kills, chosen.seed)

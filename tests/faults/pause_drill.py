@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from tests.faults.kill_drill import COMMON, STORIES, begun, ended, finetune, forked, same
+from tests.faults.kill_drill import STORIES, begun, ended, finetune, forked, of, prepare, same, undisturbed
 
 
 def command(root: Path, story: str, near: int, far: int) -> Callable[[], object]:
@@ -31,7 +31,7 @@ def command(root: Path, story: str, near: int, far: int) -> Callable[[], object]
 
         os.close(near)
         os.dup2(far, 1)
-        recipe = [*STORIES[story], *COMMON, f"cache.folder={root / 'cache'}", "--runs", str(root)]
+        recipe = [*of(story), f"cache.folder={root / 'cache'}", "--runs", str(root)]
         sys.argv = ["tl", "finetune", "base", *recipe]
         try:
             main()
@@ -91,17 +91,13 @@ def one_round(root: Path, story: str, lasts: float, draw: random.Random, kind: i
 def drill(story: str, rounds: int, seed: int) -> Counter[str]:
     """So many rounds; how often each thing was done. SystemExit at the first run that does not end the same."""
     draw, done = random.Random(seed), Counter[str]()
-    with TemporaryDirectory() as folder:
-        child = forked(finetune(Path(folder), story, None))
-        began, whole = begun(Path(folder))
-        ended(child)
-        lasts = time.monotonic() - began
-        for number in range(rounds):
-            with TemporaryDirectory() as other:
-                what, run = one_round(Path(other), story, lasts, draw, number % 3)
-                done[what] += 1
-                if not same(whole, run):
-                    raise SystemExit(f"{story}: after round {number} (seed {seed}, {what}) the run ended otherwise.")
+    whole, _, lasts = undisturbed(story)
+    for number in range(rounds):
+        with TemporaryDirectory() as folder:
+            what, run = one_round(Path(folder), story, lasts, draw, number % 3)
+            done[what] += 1
+            if not same(whole, run):
+                raise SystemExit(f"{story}: after round {number} (seed {seed}, {what}) the run ended otherwise.")
     return done
 
 
@@ -111,14 +107,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--story", choices=STORIES, nargs="+", default=list(STORIES))
     chosen = parser.parse_args()
-    import torch
-
-    import tl.cli.main
-    import tl.commands.finetune
-
-    assert tl.cli.main
-    assert tl.commands.finetune
-    torch.set_num_threads(1)
+    prepare()
     for number, story in enumerate(chosen.story):
         rounds = chosen.rounds // len(chosen.story) + (number < chosen.rounds % len(chosen.story))
         done = drill(story, rounds, chosen.seed)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.faults.kill_drill import forked, run_in, same
+from tests.faults.kill_drill import forked, prepare, run_in, same
 
 OPEN, WRITE, SYNC, RENAME, ALLOCATION = range(1, 6)
 ONCE, SHORT, TORN, DEATH = range(4)
@@ -153,14 +153,7 @@ class Sweep:
 
 def swept(names: Sequence[str], every: int, library: Path, root: Path) -> bool:
     """Sweep through the calls of each fault, taking every so-manieth; prints the counts, and each n that went wrong."""
-    import torch
-
-    import tl.cli.main
-    import tl.commands.finetune
-
-    assert tl.cli.main
-    assert tl.commands.finetune
-    torch.set_num_threads(1)
+    prepare()
     sweep, good = Sweep(library, root), True
     for name in names:
         fault, ends = FAULTS[name], Counter[str]()

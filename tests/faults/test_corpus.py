@@ -14,7 +14,7 @@ from tests.faults.corpus import CASES
 pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 README = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
 TABLE = README.partition("\n## Malformed inputs\n")[2].partition("\n## ")[0]
-BOUNDED = list(CASES)[::8]
+BOUNDED = list(CASES)[::12]
 # Classes that a case itself adds to a and b, or takes away.
 OTHERS = {
     "markup in texts and labels": {"a", "b", "<b>[red]"},

@@ -47,7 +47,7 @@ def halted(train: Train, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[by
     return run, results(whole)
 
 
-@pytest.mark.parametrize("resumed", [3, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("resumed", [1, pytest.param(25, marks=pytest.mark.slow)])
 def test_200_changed_bytes_of_a_runs_checkpoints_are_found_and_none_gives_another_result(
     resumed: int, halted: tuple[Path, list[bytes]], train: Train, tmp_path: Path
 ) -> None:
@@ -79,10 +79,11 @@ def test_changed_bytes_in_every_checkpoint_stop_the_run_with_a_sentence(
         train(resume=halted[0])
 
 
-def test_a_changed_byte_in_what_a_run_answers_by_is_found(train: Train, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [12, pytest.param(40, marks=pytest.mark.slow)])
+def test_a_changed_byte_in_what_a_run_answers_by_is_found(changes: int, train: Train, tmp_path: Path) -> None:
     run, draw, files = train(*RECIPE), random.Random(2), ("model.safetensors", "space.json", "preprocess.json")
     open_run(run)
-    for number in range(40):
+    for number in range(changes):
         copy = tmp_path / "copies" / str(number)
         shutil.copytree(run, copy)
         name = files[number % len(files)]
@@ -91,7 +92,7 @@ def test_a_changed_byte_in_what_a_run_answers_by_is_found(train: Train, tmp_path
             open_run(copy)
 
 
-@pytest.mark.parametrize("trained", [2, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("trained", [1, pytest.param(25, marks=pytest.mark.slow)])
 def test_200_changed_bytes_of_the_caches_rows_layouts_and_checksums_are_found(
     trained: int, train: Train, tmp_path: Path
 ) -> None:

@@ -59,7 +59,8 @@ def again(processes: int) -> str:
 
 @pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_killed_process_ends_the_job_and_the_run_goes_on(processes: int, train: Train, tmp_path: Path) -> None:
-    process = launch("base", *LONG, "loop.save_every=2step", "--runs", tmp_path, "--processes", processes)
+    short = ["loop.length=150step", "loop.save_every=5step"]
+    process = launch("base", *LONG, *short, "--runs", tmp_path, "--processes", processes)
     children: list[psutil.Process] = []
 
     def kill_one(number: int) -> None:
@@ -72,7 +73,7 @@ def test_a_killed_process_ends_the_job_and_the_run_goes_on(processes: int, train
     assert meta(run)["status"] == "failed"
     assert not list(run.glob("checkpoints/.*.gone"))
     train(resume=run)
-    assert [row["step"] for row in logged(run) if row["split"] == "train"] == list(range(1, 401))
+    assert [row["step"] for row in logged(run) if row["split"] == "train"] == list(range(1, 151))
 
 
 @pytest.mark.slow

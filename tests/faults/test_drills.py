@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,12 +12,7 @@ import pytest
 
 from tests.faults.sweep import FAULTS
 
-FEW = {
-    "kill_drill --kills 4": "2 of 2 resumed runs ended bit-equal",
-    "disk_drill --points 2": "1 of 1 ended bit-equal",
-    "cache_drill --rounds 2 --story image": "2 of 2 rounds ended bit-equal",
-    "pause_drill --rounds 3 --story text": "3 of 3 runs ended bit-equal",
-}
+FEW = {"kill, text": 1, "kill, image": 1, "disk, text": 2, "cache, image": 2, "pause, text": 3}
 MANY = {
     "kill_drill --kills 50": "25 of 25 resumed runs ended bit-equal",
     "disk_drill --points 10": "5 of 5 ended bit-equal",
@@ -33,11 +29,9 @@ def drill(words: str, *more: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("words", FEW)
-def test_a_few_rounds(words: str) -> None:
-    lines = drill(words).splitlines()
-    assert lines
-    assert all(FEW[words] in line for line in lines)
+def test_a_few_rounds() -> None:
+    lines = [line.partition(": ") for line in drill("bounded").splitlines()]
+    assert {name: sum(map(int, re.findall(r": (\d+)", counts))) for name, _, counts in lines} == FEW
 
 
 @pytest.mark.slow

@@ -109,8 +109,12 @@ def agree(one: Path, other: Path) -> None:
 
 @pytest.mark.parametrize(
     "kind, several",
-    [("image", (2, 3)), ("text", (2,)), pytest.param("text", (3,), marks=pytest.mark.slow)],
-    ids=["image", "text", "text3"],
+    [
+        ("image", (2,)),
+        ("text", (2,)),
+        *(pytest.param(kind, (3,), marks=pytest.mark.slow) for kind in ("image", "text")),
+    ],
+    ids=["image", "text", "image3", "text3"],
 )
 def test_several_processes_do_as_one(kind: str, several: tuple[int, ...], train: Train, tmp_path: Path) -> None:
     recipe = story(kind, tmp_path)

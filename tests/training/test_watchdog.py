@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
+import os
 import signal
-import subprocess
 import sys
+import time
 
 import pytest
+
+from tests.faults.kill_drill import forked
+from tests.training.test_signals import alone
+from tl.inputs.waiting import asking
+from tl.run import stops
+from tl.training import watchdog
+
+NAMES = {
+    "alone": alone,
+    "asking": asking,
+    "ctypes": ctypes,
+    "math": math,
+    "os": os,
+    "signal": signal,
+    "time": time,
+    "watchdog": watchdog,
+}
 
 # A mutex that its own thread holds: the thread waits within the C library, which no signal ends.
 HANGS = "lock = ctypes.create_string_buffer(64); c = ctypes.CDLL(None); [c.pthread_mutex_lock(lock) for _ in '12']"
 WAITS = "print('reads', flush=True); " + HANGS
-BEGINS = """
-import ctypes, math, os, signal, sys, threading, time
-from pathlib import Path
-from tl.run import stops
-from tl.training import watchdog
-from tests.training.test_signals import alone
-watchdog._INSISTED, watchdog._STUCK, stops._ONCE = 0.2, 0.6, 0.0
-"""
 
 
 def run(work: str, until: str = "math.inf", *, watched: bool = True, signals: int = 0) -> tuple[int, str]:
     """The exit code and the words of a process that does this work while it trains, and hears so many SIGTERM."""
-    code = f"{BEGINS}\nwith alone(until={until}) as signals:\n    signals.watchdog.watched = {watched}\n    {work}"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        process.stdout.readline()
+    code = f"with alone(until={until}) as signals:\n    signals.watchdog.watched = {watched}\n    {work}"
+    (out, into_out), (said, into_said) = os.pipe(), os.pipe()
+
+    def works() -> None:
+        for number, name, pipe in ((1, "stdout", into_out), (2, "stderr", into_said)):
+            os.dup2(pipe, number)
+            setattr(sys, name, open(number, "w", buffering=1, closefd=False))  # noqa: SIM115
+        watchdog._INSISTED, watchdog._STUCK, stops._ONCE = 0.2, 0.6, 0.0
+        exec(code, NAMES)
+
+    child = forked(works)
+    os.close(into_out)
+    os.close(into_said)
+    with open(out) as printed, open(said) as told:
+        printed.readline()
         for _ in range(signals):
-            process.send_signal(signal.SIGTERM)
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.1)
-        _, said = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    return process.returncode, said
+            os.kill(child, signal.SIGTERM)
+            time.sleep(0.1)
+            assert os.waitpid(child, os.WNOHANG) == (0, 0)
+        until_then = time.monotonic() + 60
+        while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+            if time.monotonic() > until_then:
+                os.kill(child, signal.SIGKILL)
+            time.sleep(0.02)
+        return os.waitstatus_to_exitcode(ended[1]), told.read()
 
 
 def test_a_second_signal_ends_a_process_that_waits_for_another_for_ever() -> None:
@@ -71,7 +95,7 @@ def test_the_end_of_a_reader_is_no_signal_to_stop() -> None:
 
 def test_a_reader_that_stops_while_it_hands_over_a_batch_is_not_waited_for_long() -> None:
     """Its question has no answer for 5 s, so the 30 s of a step that does not end need not pass."""
-    asks = "watchdog._STUCK, watchdog._UNANSWERED = 60.0, 0.4; from tl.inputs.waiting import asking; "
+    asks = "watchdog._STUCK, watchdog._UNANSWERED = 60.0, 0.4; "
     code, said = run(f"{asks}asked = asking(); asked.__enter__(); {WAITS}", "0.0")
     assert code == 142, said
     assert said.startswith("loop.max_time is over: stopped (a process that reads ahead stands still), without")
