@@ -136,3 +136,55 @@ def test_removing_a_link_to_a_folder_leaves_the_folder(place: Path, victim: Path
             folder.remove(name)
     assert victim.read_text() == "precious"
     assert not list(place.iterdir())
+
+
+LEFT = ".0123456789ab.part"
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(place: Path, victim: Path) -> None:
+    (place / "a" / "b" / "c").mkdir(parents=True)
+    kept = [
+        f"a/b/c/{LEFT}",
+        "x.part",
+        ".x.part",
+        ".0123456789AB.part",
+        "0123456789ab.part",
+        ".0123456789abc.part",
+        f"a/{LEFT}.txt",
+    ]
+    for name in (LEFT, f"a/{LEFT}", f"a/b/{LEFT}", *kept):
+        (place / name).write_text("half")
+    (victim.parent / "theirs").mkdir()
+    (victim.parent / "theirs" / LEFT).write_text("precious")
+    (place / "c").symlink_to(victim.parent / "theirs")
+    soft(place / ".aaaaaaaaaaaa.part", victim)
+    hard(place / ".bbbbbbbbbbbb.part", victim)
+    (place / ".cccccccccccc.part").mkdir()
+    with Folder.at(place) as folder:
+        folder.remove_left(depth=2)
+    links = ["c", ".aaaaaaaaaaaa.part", ".bbbbbbbbbbbb.part", ".cccccccccccc.part"]
+    found = {str(file.relative_to(place)) for file in place.rglob("*")}
+    assert found == {*kept, *links, "a", "a/b", "a/b/c"}
+    assert (victim.parent / "theirs" / LEFT).read_text() == "precious"
+
+
+def test_another_users_temporary_file_stays(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / LEFT).write_text("theirs")
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with Folder.at(place) as folder:
+        folder.remove_left(depth=2)
+    assert (place / LEFT).is_file()
+
+
+def test_a_writer_killed_before_its_rename_leaves_what_is_known_as_left(place: Path) -> None:
+    """The name that is written under and the name that is removed are one."""
+    child = os.fork()
+    if not child:
+        os.rename = lambda *_, **__: os._exit(0)
+        write_whole(place / "x", b"new")
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(list(place.iterdir())) == 1
+    with Folder.at(place) as folder:
+        folder.remove_left(depth=2)
+    assert not list(place.iterdir())

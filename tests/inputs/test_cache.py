@@ -368,6 +368,13 @@ def test_a_planted_unfinished_entry_is_begun_anew(folder: Path, tmp_path: Path) 
     assert (folder / name / ROWS).read_bytes() == torch.arange(6.0).numpy().tobytes()
 
 
+def test_what_a_killed_writer_left_does_not_stay_in_the_entry(folder: Path) -> None:
+    (folder / f"{'0' * 32}.part").mkdir(parents=True)
+    for name in (".0123456789ab.part", ROWS):
+        (folder / f"{'0' * 32}.part" / name).write_bytes(b"half")
+    assert {file.name for file in entry_of(Cache(folder, GB), "0" * 32).iterdir()} == {ROWS, "what.json"}
+
+
 def test_an_unfinished_entry_that_is_a_link_or_another_users_is_begun_anew(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

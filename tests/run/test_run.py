@@ -114,3 +114,22 @@ def test_a_killed_run_is_told_from_one_that_is_trained(run: Run) -> None:
     assert run.killed
     with Folder.at(run.path) as folder, wait_for(folder, ".lock", pytest.fail):
         assert not run.killed
+
+
+def test_what_a_killed_run_left_half_written_is_removed_when_it_goes_on(run: Run) -> None:
+    (run.path / "evaluation").mkdir()
+    left = [run.path / ".0123456789ab.part", run.path / "evaluation" / ".0123456789ab.part"]
+    for file in left:
+        file.write_text("half")
+    assert Run.open(run.path).meta["status"] == "running"
+    assert all(file.is_file() for file in left), "who only reads a run removes nothing"
+    with Run.open(run.path, writes=True).recording_status():
+        assert not any(file.is_file() for file in left)
+
+
+def test_what_another_process_is_writing_stays(run: Run) -> None:
+    (run.path / ".0123456789ab.part").write_text("half")
+    with Folder.at(run.path) as folder, wait_for(folder, ".lock", lambda: None):
+        with pytest.raises(TLError, match="trained by another"), Run.open(run.path, writes=True).recording_status():
+            pass
+        assert (run.path / ".0123456789ab.part").is_file()

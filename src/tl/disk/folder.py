@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -19,6 +20,7 @@ from typing import BinaryIO, Self
 from tl.errors import TLError
 
 TEMPORARY = ".part"
+_LEFT = re.compile(rf"\.[0-9a-f]{{12}}{re.escape(TEMPORARY)}")  # the names that _temporary makes
 _ALWAYS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe under a file's name would wait for its other end
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.EOPNOTSUPP)
 
@@ -193,6 +195,18 @@ class Folder:
             return
         except OSError:
             shutil.rmtree(name, ignore_errors=True, dir_fd=self.descriptor)
+
+    def remove_left(self, *, depth: int) -> None:
+        """Remove what a process that was killed left of files that it was writing, here and in so many folders below.
+
+        Only files that bear a temporary name of `replacing` and are ours go; nobody else may be writing here.
+        """
+        for name in os.listdir(self.descriptor):
+            if _LEFT.fullmatch(name) and self.is_ours(name):
+                self.remove(name)
+            elif depth and self.is_ours(name, stat.S_IFDIR):
+                with self.within(name) as folder:
+                    folder.remove_left(depth=depth - 1)
 
     def sync(self) -> None:
         """Make sure that the names in the folder are on the disk; some file systems know no such thing."""

@@ -139,6 +139,7 @@ class Cache:
         if not folder.is_ours(part, stat.S_IFDIR):
             folder.remove(part)
         with folder.within(part, make=True) as entry:
+            entry.remove_left(depth=0)
             told = {"what": what, "recipe": self.recipe, "backbone": self.backbone}
             entry.write_whole(_WHAT, json.dumps(told).encode())
 

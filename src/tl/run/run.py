@@ -166,6 +166,8 @@ class Run:
     def _locked(self) -> Iterator[None]:
         with self._writing(LOCK), Folder.at(self.path) as folder:
             lock = self._lock(folder)
+            if lock is not None:
+                folder.remove_left(depth=2)
         with lock if lock is not None else nullcontext():
             yield
 
