@@ -24,8 +24,8 @@ ANYONES = ("errors", "foreign", "batch", "space", "family", "place", "rng", "fun
 # Storeys within components/: columns, what a sample is, the groups, the task (which knows the data's targets), the
 # model they make, what knows the model.
 COMPONENTS = {
-    "columns": 0, "sample": 1, "picture": 2, "preprocess": 2, **dict.fromkeys(GROUPS, 3), "task": 4,
-    "model": 5, "method": 6, "checksum": 6,
+    "columns": 0, "sample": 1, "picture": 2, "preprocess": 2, "preprocess_file": 3, "overlay": 3, "anchored": 3,
+    **dict.fromkeys(GROUPS, 4), "task": 5, "model": 6, "method": 7, "checksum": 7,
 }  # fmt: skip
 HEAVY = {
     "torch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tl.components.preprocess import ImagePreprocess, from_json, to_json
+from tl.components.preprocess import ImagePreprocess
+from tl.components.preprocess_file import fingerprint, from_json, to_json
 from tl.errors import TLError
 
 HALF = (0.5, 0.5, 0.5)
@@ -78,3 +80,22 @@ def test_what_no_picture_fits_is_neither_made_nor_read(changes: dict[str, Any], 
     file.write_text(json.dumps({"modality": "image", **facts, **changes}))
     with pytest.raises(TLError, match="is damaged"):
         from_json(file)
+
+
+@pytest.mark.parametrize("fit", ["crop", "whole", "letterbox"])
+def test_how_a_picture_is_fitted_is_kept_with_the_weights(fit: Any, tmp_path: Path) -> None:
+    made = ImagePreprocess(24, 28, "bilinear", HALF, HALF, fit)
+    file = tmp_path / "preprocess.json"
+    file.write_text(to_json(made))
+    assert from_json(file) == made
+    assert "24" in made.lines()[0]
+    others = {fingerprint(ImagePreprocess(24, 28, "bilinear", HALF, HALF, other)) for other in ("crop", "whole")}
+    assert (fingerprint(made) in others) == (fit != "letterbox")
+
+
+def test_the_hash_of_a_centre_crop_is_that_of_runs_from_before_there_was_a_choice() -> None:
+    made = ImagePreprocess(24, 28, "bilinear", HALF, HALF)
+    facts = {"modality": "image", "size": 24, "resize": 28, "interpolation": "bilinear", "mean": HALF, "std": HALF}
+    assert json.loads(to_json(made)) == json.loads(json.dumps(facts))
+    written = json.dumps({**facts, "least": 56}, sort_keys=True)
+    assert fingerprint(made) == hashlib.sha256(written.encode()).hexdigest()[:16]

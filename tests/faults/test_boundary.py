@@ -20,7 +20,8 @@ from tests.tasks import load_data
 from tl.components.backbone.loading import read_weights
 from tl.components.backbone.tiny_text import shipped
 from tl.components.picture import open_image
-from tl.components.preprocess import TextPreprocess, from_json, to_json
+from tl.components.preprocess import TextPreprocess
+from tl.components.preprocess_file import from_json, to_json
 from tl.components.sample import Sample
 from tl.errors import MachineFault, TLError
 from tl.recipe.compose import compose

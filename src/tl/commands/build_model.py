@@ -17,6 +17,7 @@ def build_model(recipe: Recipe, task: Task) -> Model:
     """The recipe's model for a task whose space is known; what is not pretrained starts from the recipe's seed."""
     with seeded(derive(recipe.seed, "model")):
         backbone: Backbone = build(recipe.backbone)
+    backbone.preprocess = task.prepared(backbone.preprocess)
     # Adapter and head have seeds of their own: how they start must not depend on what the backbone drew at random.
     with seeded(derive(recipe.seed, "adapter")):
         adapter: Adapter = build(recipe.adapter, dim=backbone.dim)

@@ -21,7 +21,7 @@ from tl.commands.report import write_report
 from tl.commands.same_data import change_of_data, data_facts
 from tl.commands.settle import without_cache_folder
 from tl.commands.zero_shot import judge_untrained
-from tl.components.preprocess import fingerprint, to_json
+from tl.components.preprocess_file import fingerprint, to_json
 from tl.components.task.base import MOST_COLUMNS
 from tl.errors import Stopped, TLError
 from tl.evaluation.evaluator import Outputs

@@ -14,7 +14,7 @@ from tl.components.backbone.loading import read_weights
 from tl.components.data.base import DataSource
 from tl.components.data.splits import load_data
 from tl.components.model import Model
-from tl.components.preprocess import fingerprint
+from tl.components.preprocess_file import fingerprint
 from tl.components.sample import Samples
 from tl.errors import TLError
 from tl.evaluation.evaluator import Evaluator

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from tl.components.preprocess import Preprocess, from_json
+from tl.components.preprocess import Preprocess
+from tl.components.preprocess_file import from_json
 from tl.recipe.recipe import Node, Recipe
 from tl.recipe.registry import options
 from tl.recipe.shape import Scalar

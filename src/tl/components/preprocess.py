@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tl.errors import TLError
 from tl.foreign import reading
-from tl.recipe.shape import Choice, ListOf, Record, Scalar
-from tl.run.schema import check_shape, damaged_error, read_json
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
 Modality = Literal["image", "text"]
+Fit = Literal["crop", "whole", "letterbox"]
+"""How a picture is fitted into a square: by a crop of its centre, by stretching it, or with bars beside it."""
+Size = tuple[int, int]
+"""Width and height in pixels."""
 _CHANNELS = 3
 _MAX_SIDE = 1 << 14
 _MOST_TOKENS = 1 << 20
@@ -34,6 +33,8 @@ _THIN = 16
 class ImagePreprocess:
     """Resize the short side to `resize`, crop the centre square of `size`, scale to 0..1, normalise by mean and std.
 
+    Where `fit` is whole, the picture is resized to the square instead, whatever its shape; with letterbox its long side
+    is resized to `size`, and the rest of the square has the mean colour. So no part of the picture is left out.
     Every reader of pictures passes `min_side` to `open_image`, since the size of decoding changes the pixels.
     """
 
@@ -42,6 +43,7 @@ class ImagePreprocess:
     interpolation: Literal["bilinear", "bicubic", "nearest"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    fit: Fit = "crop"
 
     modality = "image"
 
@@ -64,37 +66,22 @@ class ImagePreprocess:
         return 2 * self.resize
 
     def crop(self, image: Image) -> Image:
-        """The centre crop that evaluation sees."""
-        from torchvision.transforms.v2 import functional as F
+        """The square that evaluation sees of a picture: its centre, or all of it (`fit`)."""
+        match self.fit:
+            case "whole":
+                return _resized(image, (self.size, self.size), self.interpolation_mode)
+            case "letterbox":
+                bars: Any = tuple(round(255 * channel) for channel in self.mean) if image.mode == "RGB" else 0
+                return _letterboxed(image, self.size, self.interpolation_mode, bars)
+        return _centre(image, self.size, self.resize, self.interpolation_mode)
 
-        thin = max(image.size) > _THIN * min(image.size)
-        resized = (
-            self._resized_middle(image)
-            if thin
-            else F.resize(image, [self.resize], interpolation=self.interpolation_mode, antialias=True)
-        )
-        cropped: Image = F.center_crop(resized, [self.size, self.size])
-        return cropped
+    def frame(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """Where all of a picture of this size (width, height) lies in the square: left, top, right, bottom."""
+        return _frame(self.fit, size, self.size, self.resize)
 
     def crop_mask(self, mask: Image) -> Image:
         """The same crop of a picture's mask: each pixel is the one of the mask at its centre, and 0 outside of it."""
         return replace(self, interpolation="nearest").crop(mask)
-
-    def _resized_middle(self, image: Image) -> Image:
-        """A thin image resized, but of its long side only what the crop keeps, with the pixels of the whole.
-
-        All of 20000 x 1 pixels would be 256 x 5 120 000.
-        """
-        from PIL import Image as Images
-
-        long, short = max(image.size), min(image.size)
-        whole = int(self.resize * long / short)
-        first = max(0, round((whole - self.size) / 2))
-        begin, end = (place * long / whole for place in (first, min(first + self.size, whole)))
-        kept, filter_ = min(self.size, whole), Images.Resampling[self.interpolation.upper()]
-        if image.size[0] == long:
-            return image.resize((kept, self.resize), filter_, (begin, 0, end, short))
-        return image.resize((self.resize, kept), filter_, (0, begin, short, end))
 
     def tensor(self, image: Image) -> Tensor:
         """An image of the right size as a normalised float tensor (3, size, size)."""
@@ -121,7 +108,83 @@ class ImagePreprocess:
     def lines(self) -> list[str]:
         """The preprocessing in one or two lines, for the terminal and the report."""
         numbers = " ".join(f"{value:.4g}" for value in (*self.mean, "/", *self.std) if not isinstance(value, str))
-        return [f"resize {self.resize} ({self.interpolation}), centre crop {self.size}", f"mean and std {numbers}"]
+        ways = {
+            "crop": f"resize {self.resize} ({self.interpolation}), centre crop {self.size}",
+            "whole": f"resize to {self.size} x {self.size} ({self.interpolation}), whatever the shape",
+            "letterbox": f"resize the long side to {self.size} ({self.interpolation}), bars in the mean colour",
+        }
+        return [ways[self.fit], f"mean and std {numbers}"]
+
+
+def _resized(image: Image, size: Size, mode: Any) -> Image:
+    """The image at another size."""
+    from torchvision.transforms.v2 import functional as F
+
+    found: Image = F.resize(image, [size[1], size[0]], interpolation=mode, antialias=True)
+    return found
+
+
+def _centre(image: Image, side: int, resize: int, mode: Any) -> Image:
+    """The short side resized to `resize`, and of that the square of `side` pixels in the middle."""
+    from torchvision.transforms.v2 import functional as F
+
+    if max(image.size) > _THIN * min(image.size):
+        shrunk = _resized_middle(image, side, resize, mode)
+    else:
+        shrunk = F.resize(image, [resize], interpolation=mode, antialias=True)
+    cropped: Image = F.center_crop(shrunk, [side, side])
+    return cropped
+
+
+def _resized_middle(image: Image, side: int, resize: int, mode: Any) -> Image:
+    """A thin image resized, but of its long side only what the crop keeps, with the pixels of the whole.
+
+    All of 20000 x 1 pixels would be 256 x 5 120 000.
+    """
+    from PIL import Image as Images
+
+    long, short = max(image.size), min(image.size)
+    whole = int(resize * long / short)
+    first = max(0, round((whole - side) / 2))
+    begin, end = (place * long / whole for place in (first, min(first + side, whole)))
+    kept, filter_ = min(side, whole), Images.Resampling[mode.value.upper()]
+    if image.size[0] == long:
+        return image.resize((kept, resize), filter_, (begin, 0, end, short))
+    return image.resize((resize, kept), filter_, (0, begin, short, end))
+
+
+def _letterboxed(image: Image, side: int, mode: Any, bars: Any) -> Image:
+    """The long side resized to `side`, in the middle of a square whose rest has the colour `bars`."""
+    from PIL import Image as Images
+
+    left, top, wide, high = _within_bars(image.size, side)
+    square = Images.new(image.mode, (side, side), bars)
+    square.paste(_resized(image, (wide, high), mode), (left, top))
+    return square
+
+
+def _frame(fit: Fit, picture: Size, side: int, resize: int) -> tuple[float, float, float, float]:
+    """Where all of a picture of this size lies in the square: left, top, right, bottom; a crop leaves parts out."""
+    match fit:
+        case "whole":
+            left, top, wide, high = 0, 0, side, side
+        case "letterbox":
+            left, top, wide, high = _within_bars(picture, side)
+        case "crop":
+            wide, high = (int(resize * one / min(picture)) for one in picture)
+            left, top = (_begin(one, side) for one in (wide, high))
+    return float(left), float(top), float(left + wide), float(top + high)
+
+
+def _within_bars(picture: Size, side: int) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a letterboxed picture of this size in the square."""
+    wide, high = (max(1, round(one * side / max(picture))) for one in picture)
+    return (side - wide) // 2, (side - high) // 2, wide, high
+
+
+def _begin(length: int, side: int) -> int:
+    """Where a picture begins in a square that has its middle, as torchvision's centre crop rounds."""
+    return -round((length - side) / 2) if length >= side else (side - length) // 2
 
 
 @dataclass(frozen=True)
@@ -235,46 +298,3 @@ def _tokenizer_boundary() -> AbstractContextManager[None]:
 
 
 Preprocess = ImagePreprocess | TextPreprocess
-_SHAPES = {
-    "image": Record(
-        {
-            "size": Scalar("int"),
-            "resize": Scalar("int"),
-            "interpolation": Choice(("bilinear", "bicubic")),
-            "mean": ListOf(Scalar("float")),
-            "std": ListOf(Scalar("float")),
-        },
-        "",
-    ),
-    "text": Record({"tokenizer": Scalar("str"), "max_length": Scalar("int"), "pad_id": Scalar("int")}, ""),
-}
-
-
-def fingerprint(preprocess: Preprocess) -> str:
-    """A short hash that is equal for equal preprocessing. Runs and cache keys hold it: never rename its facts."""
-    facts = {"modality": preprocess.modality, **asdict(preprocess)}
-    match preprocess:
-        case ImagePreprocess():
-            facts["least"] = preprocess.min_side
-        case TextPreprocess():
-            pass
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def to_json(preprocess: Preprocess) -> str:
-    """The preprocessing as text for the run folder; `from_json` reads it back."""
-    return json.dumps({"modality": preprocess.modality, **asdict(preprocess)})
-
-
-def from_json(file: Path) -> Preprocess:
-    """What `to_json` wrote; TLError where the file is damaged."""
-    facts = read_json(file)
-    check_shape(file, Record({"modality": Choice(tuple(_SHAPES))}, ""), facts)
-    shape = _SHAPES[facts["modality"]]
-    check_shape(file, shape, facts)
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
-    known: dict[str, Any] = {key: values[key] for key in shape.fields}
-    try:
-        return TextPreprocess(**known) if facts["modality"] == "text" else ImagePreprocess(**known)
-    except TLError as error:
-        raise damaged_error(file, str(error)) from error

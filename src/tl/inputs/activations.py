@@ -17,7 +17,7 @@ from torch import Tensor
 from tl.batch import Batch
 from tl.components.checksum import checksum
 from tl.components.model import Model
-from tl.components.preprocess import fingerprint
+from tl.components.preprocess_file import fingerprint
 from tl.inputs import cost
 from tl.inputs.cache import key
 from tl.inputs.filling import RowMaker, RowRequest

@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
-from PIL.Image import Image, Resampling
+from PIL.Image import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tl.batch import Batch, Inputs, Targets
 from tl.components.augment.base import Augment
 from tl.components.columns import Ragged
+from tl.components.overlay import on_picture
 from tl.components.picture import open_image, row_to_image
 from tl.components.preprocess import ImagePreprocess, Preprocess, TextPreprocess
 from tl.components.sample import Picture, Sample, Samples
 from tl.components.task.base import Task
 from tl.errors import TLError
 from tl.inputs.contents import Contents
-from tl.inputs.masks import Masks, as_target
+from tl.inputs.overlays import Overlays
 from tl.inputs.rows import Rows, channels_first, length_mask
 from tl.inputs.streams import Draw, Source
 from tl.inputs.tokens import Tokens, tokens_of
@@ -93,13 +94,13 @@ class Items(Reader):
         return other
 
     @property
-    def _masked(self) -> bool:
-        """Whether a mask is cropped and augmented with each picture."""
+    def _overlaid(self) -> bool:
+        """Whether an overlay, such as a mask, is cropped and augmented with each picture."""
         return self.task.reads == "maps"
 
     @property
     def moves_targets(self) -> bool:
-        return self._masked and not self.fixed
+        return self._overlaid and not self.fixed
 
     def y(self, draws: Sequence[Draw]) -> Tensor:
         if self.moves_targets:
@@ -113,8 +114,8 @@ class Items(Reader):
 
     @cached_property
     def targets(self) -> Targets:  # type: ignore[override]
-        if self._masked:
-            return Masks(self.samples, self.task, cast(ImagePreprocess, self.preprocess))
+        if self._overlaid:
+            return Overlays(self.samples, self.task, cast(ImagePreprocess, self.preprocess))
         found = self.task.targets(self.samples, self._offsets())
         if isinstance(found, Ragged):
             return Targets(torch.from_numpy(found.values), found.ends.tolist())
@@ -180,7 +181,7 @@ class Items(Reader):
         return open_image(picture if self._hashed is None else self._hashed.read(number, picture), min_side)
 
     def _item(self, number: int) -> Item:
-        if self._masked and self.augment is not None:
+        if self._overlaid and self.augment is not None:
             return self._moved(number, self.augment)
         target = self.targets.one(number)
         match self.preprocess:
@@ -201,14 +202,13 @@ class Items(Reader):
                 return Item(torch.tensor(ids), torch.tensor(segments), target)
 
     def _moved(self, number: int, augment: Augment) -> Item:
-        """A picture with its mask, augmented alike; a picture may be decoded smaller than it is, and its mask not."""
-        preprocess, targets = cast(ImagePreprocess, self.preprocess), cast(Masks, self.targets)
-        image, mask = self.picture(number), targets.whole(number)
-        if mask.size != image.size:
-            mask = mask.resize(image.size, Resampling.NEAREST)
-        image, mask = augment.sample_with_mask(image, mask, preprocess)
+        """A picture with its overlay, augmented alike; a picture may be decoded smaller than it is."""
+        preprocess, targets = cast(ImagePreprocess, self.preprocess), cast(Overlays, self.targets)
+        image = self.picture(number)
+        overlay = on_picture(targets.whole(number), image.size)
+        image, overlay = augment.sample_with_overlay(image, overlay, preprocess)
         pixels = augment.random_erase(preprocess.tensor(image))
-        return Item(pixels, None, as_target(mask))
+        return Item(pixels, None, self.task.placed(self.samples[number], overlay))
 
     def collate(self, items: list[Item]) -> Batch:
         """Items as one batch; texts are padded to the longest of them, and a mask marks the real tokens."""

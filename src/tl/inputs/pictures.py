@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from tl.components.picture import HEADER_BYTES, decoded_size, image_to_row, picture_name
-from tl.components.preprocess import ImagePreprocess, fingerprint
+from tl.components.preprocess import ImagePreprocess
+from tl.components.preprocess_file import fingerprint
 from tl.errors import TLError
 from tl.inputs.cache import key
 from tl.inputs.filling import RowMaker, RowRequest

@@ -16,7 +16,7 @@ from tests.tasks import task_of
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.model import Model
-from tl.components.preprocess import fingerprint, to_json
+from tl.components.preprocess_file import fingerprint, to_json
 from tl.recipe.registry import options
 from tl.recipe.weights import RUN_ASSETS, RUN_MODEL, RUN_PREPROCESS
 from tl.space import Space

@@ -10,7 +10,8 @@ from torch import nn
 
 from tests.built import sealed
 from tl.components.backbone.loading import LoadReport, build_with_state, load, read_weights, run_preprocess
-from tl.components.preprocess import ImagePreprocess, TextPreprocess, to_json
+from tl.components.preprocess import ImagePreprocess, TextPreprocess
+from tl.components.preprocess_file import to_json
 from tl.errors import TLError
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, Weights
 

@@ -18,7 +18,8 @@ from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.backbone.tiny_image import TinyImage
 from tl.components.data.tiny_shapes import SHAPES, draw
-from tl.components.preprocess import ImagePreprocess, to_json
+from tl.components.preprocess import ImagePreprocess
+from tl.components.preprocess_file import to_json
 from tl.components.sample import Picture
 from tl.errors import TLError
 from tl.recipe.weights import Weights

@@ -19,7 +19,8 @@ from tests.components.data.listed import option as data_option
 from tl.batch import Inputs
 from tl.components.backbone.base import Backbone
 from tl.components.backbone.tiny_text import TOKENIZER, Layer, TinyText, sinusoids
-from tl.components.preprocess import TextPreprocess, to_json
+from tl.components.preprocess import TextPreprocess
+from tl.components.preprocess_file import to_json
 from tl.errors import TLError
 from tl.recipe.weights import Weights
 

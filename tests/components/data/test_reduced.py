@@ -18,7 +18,8 @@ from tests.components.augment.samples import PICTURES
 from tests.tasks import task_of
 from tl.components.augment.base import Augment
 from tl.components.picture import open_image
-from tl.components.preprocess import ImagePreprocess, fingerprint
+from tl.components.preprocess import ImagePreprocess
+from tl.components.preprocess_file import fingerprint
 from tl.components.sample import Picture, Sample
 from tl.inputs.items import CroppedPictures, Items
 from tl.inputs.streams import Draw

@@ -133,7 +133,7 @@ def test_a_class_that_was_not_learnt_is_refused(sample: Sample) -> None:
     made = task()
     made.fit(("cell", "sky"), Samples.of([]), {})  # type: ignore[typeddict-item]
     with pytest.raises(TLError, match="The class 'ground' is none that was learnt"):
-        made.mask(sample)
+        made.overlay(sample)
 
 
 def test_answers_tables_and_the_report_tell_of_pixels(sample: Sample) -> None:

@@ -41,11 +41,8 @@ class Augment(ABC):
     def sample(self, value: Any, preprocess: Preprocess) -> Any:
         """A PIL image, cropped to the size that `preprocess.tensor` takes; or a text or a pair of texts."""
 
-    def sample_with_mask(self, image: Any, mask: Any, preprocess: Preprocess) -> tuple[Any, Any]:
-        """A PIL image and its mask of the same size, augmented and cropped alike, in options whose `forms` have maps.
-
-        The mask has a byte for each pixel, of which 0 is not judged.
-        """
+    def sample_with_overlay(self, image: Any, overlay: Any, preprocess: Preprocess) -> tuple[Any, Any]:
+        """A PIL image and its overlay (components/overlay.py), augmented and cropped alike, where `forms` have maps."""
         raise TLError(f"{type(self).__name__} moves no mask with its picture: take augment=none.")
 
     def random_erase(self, image: Tensor) -> Tensor:

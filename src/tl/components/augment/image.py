@@ -11,7 +11,7 @@ from torchvision.transforms import v2
 
 from tl.batch import Batch
 from tl.components.augment.base import Augment
-from tl.components.augment.masks import moved
+from tl.components.overlay import cropped, moved
 from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
 from tl.errors import TLError
 from tl.family import family_of
@@ -80,14 +80,14 @@ class ImageAugment(Augment):
             value = transform(value)
         return value
 
-    def sample_with_mask(self, image: Any, mask: Any, preprocess: Preprocess) -> tuple[Any, Any]:
+    def sample_with_overlay(self, image: Any, overlay: Any, preprocess: Preprocess) -> tuple[Any, Any]:
         images = cast(ImagePreprocess, preprocess)
         for transform in self._transforms_for(images):
             if transform == images.crop:
-                image, mask = images.crop(image), images.crop_mask(mask)
+                image, overlay = images.crop(image), cropped(overlay, images)
             else:
-                image, mask = moved(transform, image, mask)
-        return image, mask
+                image, overlay = moved(transform, image, overlay)
+        return image, overlay
 
     def _transforms_for(self, preprocess: ImagePreprocess) -> list[Transform]:
         if preprocess not in self._transforms:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, cast, final
 
 from tl.components.augment.base import Augment
+from tl.components.overlay import cropped
 from tl.components.preprocess import ImagePreprocess, Modality, Preprocess
 from tl.space import Form
 
@@ -28,7 +29,7 @@ class NoAugment(Augment):
             case _:
                 return value
 
-    def sample_with_mask(self, image: Any, mask: Any, preprocess: Preprocess) -> tuple[Any, Any]:
+    def sample_with_overlay(self, image: Any, overlay: Any, preprocess: Preprocess) -> tuple[Any, Any]:
         """The centre crop of both."""
         images = cast(ImagePreprocess, preprocess)
-        return images.crop(image), images.crop_mask(mask)
+        return images.crop(image), cropped(overlay, images)

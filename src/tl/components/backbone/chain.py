@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from math import isqrt
 
@@ -93,7 +94,7 @@ def at_image_size(preprocess: ImagePreprocess, size: int | None) -> ImagePreproc
         return preprocess
     resize = round(preprocess.resize * size / preprocess.size)
     try:
-        return ImagePreprocess(size, resize, preprocess.interpolation, preprocess.mean, preprocess.std)
+        return replace(preprocess, size=size, resize=resize)
     except TLError as error:
         raise TLError(f"backbone.size={size}: {error}.") from error
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from tl.batch import Batch, Streams
 from tl.components.method.base import Method
 from tl.components.model import Model
-from tl.components.preprocess import fingerprint
+from tl.components.preprocess_file import fingerprint
 from tl.errors import TLError
 
 

@@ -6,24 +6,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypedDict
 
+import numpy as np
 import numpy.typing as npt
 
 from tl.components.columns import Ragged
 from tl.components.data.base import Common as DataCommon
 from tl.components.data.labels import SplitLists, label_map, names_of, with_classes
+from tl.components.preprocess import Preprocess
 from tl.components.sample import Sample, Samples, Target
 from tl.components.task.judged import Judged, Kept
 from tl.errors import TLError, did_you_mean
 from tl.family import LossOptions
 from tl.metrics.measured import Measured, Prior
 from tl.report.blocks import Section
-from tl.space import Form, Kind, Space
+from tl.space import IGNORED, Form, Kind, Space
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
     from torch import Tensor
 
     from tl.components.head.base import Head
+    from tl.components.overlay import Overlay
 
 
 Offsets = Iterable[Sequence[tuple[int, int]]]
@@ -63,6 +65,8 @@ class Task(ABC):
     gives: ClassVar[Kind]
     reads: ClassVar[Form]
     word: ClassVar[str]
+    asks: ClassVar[str] = "outputs"
+    """What a head must give: outputs of the space, at each place or token; or what only some heads do (`answers`)."""
     noun: ClassVar[str]
     one_class: ClassVar[bool]
     """True where each sample has exactly one class, so that samples can be counted and drawn by class."""
@@ -81,7 +85,11 @@ class Task(ABC):
     def __init__(self, options: LossOptions) -> None:
         self.options = options
 
-    # The targets of samples.
+    # The inputs and the targets of samples.
+
+    def prepared(self, preprocess: Preprocess) -> Preprocess:
+        """How inputs are prepared for this task; the default is as the backbone was trained."""
+        return preprocess
 
     def choose(self, samples: Samples, classes: Sequence[str]) -> Samples:
         """The samples of these classes (data.classes), and those without a target; TLError for an unknown class."""
@@ -124,12 +132,29 @@ class Task(ABC):
         `offsets` are the characters of each text's tokens, for tasks that read tokens.
         """
 
-    def mask(self, sample: Sample) -> Image:
-        """A byte for each pixel of a sample's picture, for tasks that read maps: 1 + its class, 0 where none is known.
+    def overlay(self, sample: Sample) -> Overlay:
+        """What is cropped and augmented with a sample's picture, for tasks that read maps: a mask or boxes.
 
-        The mask is cropped and augmented with the picture.
+        A mask has a byte for each pixel: 1 + its class, 0 where none is known.
         """
-        raise TLError(f"{type(self).__name__} has no masks, but reads maps.")
+        raise TLError(f"{type(self).__name__} has nothing that lies over pictures, but reads maps.")
+
+    def placed(self, sample: Sample, overlay: Overlay) -> Tensor:
+        """The target of a sample whose overlay was moved with its picture; the default is that of masks.
+
+        These give the class of each pixel (H, W), IGNORED where none is known.
+        """
+        import torch
+
+        classes = torch.from_numpy(np.asarray(overlay, np.int64)) - 1
+        return classes.masked_fill_(classes < 0, IGNORED)
+
+    def count(self, sample: Sample) -> int | None:
+        """How many targets the loss counts in a picture; None where each counts as one.
+
+        The share of its pieces in a step's loss follows from that, so the loss of a piece is a mean over its targets.
+        """
+        return None
 
     # Learning.
 

@@ -87,12 +87,12 @@ class Segmentation(Task):
         """The classes of all pixels of each whole mask, row by row; IGNORED where they are not judged."""
 
         def row(sample: Sample) -> npt.NDArray[np.int64]:
-            classes = np.asarray(self.mask(sample), np.int64).reshape(-1) - 1
+            classes = np.asarray(self.overlay(sample), np.int64).reshape(-1) - 1
             return np.where(classes < 0, IGNORED, classes)
 
         return ragged_column(map(row, samples))
 
-    def mask(self, sample: Sample) -> Image:
+    def overlay(self, sample: Sample) -> Image:
         from PIL import Image
 
         self.check_known(sample.target)
