@@ -113,7 +113,11 @@ def test_a_shipped_recipe_runs_to_its_end(
     assert all(map(math.isfinite, learning))
     assert learning or load(name, changes).head.option == "nearest_mean"
     answer = predicted(path, next((made / "pictures").rglob("*.png")))
-    assert answer["predicted"] not in ([], "", None) or run.read_json("space.json")["target"] in ("multi", "spans")
+    assert answer["predicted"] not in ([], "", None) or run.read_json("space.json")["target"] in (
+        "multi",
+        "spans",
+        "boxes",
+    )
     assert all(math.isfinite(score) for score in answer.get("scores", {}).values())
 
 

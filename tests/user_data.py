@@ -25,6 +25,7 @@ def write_all(folder: Path) -> None:
     names(folder)
     masks(folder / "masks")
     alike(folder)
+    boxes(folder / "boxes")
     bert(folder / "bert")
     dinov2(folder / "dinov2")
 
@@ -110,6 +111,33 @@ def alike(folder: Path) -> None:
     _write(folder / "alike.csv", ("sentence1", "sentence2", "score"), rows)
     together = [(f"{' '.join(row[0].split()[:3])} {i}", row[0]) for i, row in enumerate(rows)]
     _write(folder / "together.csv", ("question", "answer"), together)
+
+
+def boxes(folder: Path, count: int = 24) -> None:
+    """Dark pictures with up to three bright discs and squares, as VOC files and as one of COCO; the first is empty."""
+    listed: dict[str, list[dict[str, object]]] = {"images": [], "annotations": [], "categories": []}
+    kinds = ("disc", "square")
+    listed["categories"] = [{"id": number, "name": name} for number, name in enumerate(kinds)]
+    for place in ("JPEGImages", "Annotations"):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        draw = np.random.default_rng(i)
+        width, height = (60, 40) if i % 2 else (40, 48)
+        pixels, objects = draw.integers(0, 60, (height, width, 3)), ""
+        for k in range(i % 4):
+            half, kind = int(draw.integers(5, 9)), int(draw.integers(2))
+            x, y = (int(draw.integers(half, side - half)) for side in (width, height))
+            far = np.abs(np.indices((height, width)) - np.array([y, x])[:, None, None])
+            pixels[(np.hypot(*far) if kind == 0 else far.max(0)) <= half] = (200, 60 + 140 * kind, 90)
+            sides = {"xmin": x - half + 1, "ymin": y - half + 1, "xmax": x + half + 1, "ymax": y + half + 1}
+            inner = "".join(f"<{name}>{side}</{name}>" for name, side in sides.items())
+            objects += f"<object>\n<name>{kinds[kind]}</name>\n<bndbox>{inner}</bndbox>\n</object>\n"
+            box = [x - half, y - half, 2 * half + 1, 2 * half + 1]
+            listed["annotations"].append({"id": 4 * i + k, "image_id": i, "category_id": kind, "bbox": box})
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / "JPEGImages" / f"{i}.png")
+        (folder / "Annotations" / f"{i}.xml").write_text(f"<annotation>\n{objects}</annotation>\n")
+        listed["images"].append({"id": i, "file_name": f"{i}.png", "width": width, "height": height})
+    (folder / "coco.json").write_text(json.dumps(listed), encoding="utf-8")
 
 
 def bert(folder: Path) -> None:

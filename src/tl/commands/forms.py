@@ -21,6 +21,7 @@ WORDS: dict[Form, str] = {
     "maps": "maps",
     "pair": "pairs of texts",
 }
+_OUTPUTS = "outputs"
 
 
 def form_mistakes(nodes: Mapping[str, Node], task: str, form: Form) -> Iterator[Mistake]:
@@ -31,12 +32,37 @@ def form_mistakes(nodes: Mapping[str, Node], task: str, form: Form) -> Iterator[
         if node is None or form in _forms(node):
             continue
         own = WORDS[next((one for one in WORDS if one in _forms(node)), "pooled")]
-        others = [name for name in options(group) if form in _forms(Node(group, name, {}))]
+        nodes_of = (Node(group, name, {}) for name in options(group))
+        others = [one.option for one in nodes_of if form in _forms(one) and (group != "head" or _suits(one, task))]
         remedy = f"take {' or '.join(f'{group}={name}' for name in others)}" if others else "choose another task"
         text = f"{group} '{node.option}' {why.format(own)}, but task '{task}' reads {WORDS[form]}: {remedy}."
         yield Mistake(text, code="E069", key=f"{group}=")
+    head = nodes.get("head")
+    if head is not None and form in _forms(head) and not _suits(head, task):
+        yield _other_answers(head, task, form)
     if form == "maps" and "augment" in nodes:
         yield from _unmasked(nodes["augment"], task)
+
+
+def _other_answers(head: Node, task: str, form: Form) -> Mistake:
+    """A sentence on a head that does not answer with what the task asks for."""
+    nodes = (Node("head", name, {}) for name in options("head"))
+    others = " or ".join(f"head={one.option}" for one in nodes if form in _forms(one) and _suits(one, task))
+    asked = _asked(task)
+    text = f"head '{head.option}' gives {_answers(head)}, but task '{task}' asks for {asked}: take {others}."
+    return Mistake(text, code="E069", key="head=")
+
+
+def _suits(head: Node, task: str) -> bool:
+    return _answers(head) == _asked(task)
+
+
+def _asked(task: str) -> object:
+    return class_literal(Node("task", task, {}), "asks") or _OUTPUTS
+
+
+def _answers(head: Node) -> object:
+    return class_literal(head, "answers") or _OUTPUTS
 
 
 def _unmasked(augment: Node, task: str) -> Iterator[Mistake]:

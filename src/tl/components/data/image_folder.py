@@ -160,3 +160,15 @@ def is_hidden(name: str) -> bool:
 def is_picture(path: Path) -> bool:
     """Whether a path is a file whose name ends as a picture's does."""
     return path.suffix.lower() in SUFFIXES and path.is_file() and not is_hidden(path.name)
+
+
+def pictures_by_name(folder: Path) -> dict[str, Path]:
+    """The pictures below a folder, in order, by their path in it without its ending."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if is_picture(path):
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            if name in found:
+                raise TLError(f"{short_path(path)}: has the name of {found[name].name} beside it: rename one of them.")
+            found[name] = path
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Unpack, final
 
 from tl.components.data.base import LABELLED_SPLITS, Common, DataSource, standard_split_name
-from tl.components.data.image_folder import is_hidden, is_picture
+from tl.components.data.image_folder import is_hidden, pictures_by_name
 from tl.components.data.masks import MOST_CLASSES, read_mask
 from tl.components.sample import Sample
 from tl.errors import TLError, did_you_mean
@@ -78,7 +78,7 @@ class MaskFolder(DataSource):
         yield from zip(inner, splits, strict=True)
 
     def _folder(self, folder: Path, split: str | None) -> Iterator[Sample]:
-        pictures, masks = (_by_name(folder / name) for name in (_PICTURES, _MASKS))
+        pictures, masks = (pictures_by_name(folder / name) for name in (_PICTURES, _MASKS))
         if unused := [path for name, path in masks.items() if name not in pictures]:
             what = "1 mask has" if len(unused) == 1 else f"{len(unused)} masks have"
             self.notes.append(f"{short_path(folder)}: {what} no picture, such as {unused[0].name}.")
@@ -94,15 +94,3 @@ class MaskFolder(DataSource):
             missing = f"{short_path(folder / _MASKS)}/{path.relative_to(folder / _PICTURES).with_suffix('.png')}"
             raise TLError(f"{short_path(path)}: its mask {missing} is missing: add it, or remove the picture.")
         return Sample(inside, path, target, short_path(path), split)
-
-
-def _by_name(folder: Path) -> dict[str, Path]:
-    """The pictures below a folder, in order, by their path in it without its ending."""
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if is_picture(path):
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            if name in found:
-                raise TLError(f"{short_path(path)}: has the name of {found[name].name} beside it: rename one of them.")
-            found[name] = path
-    return found

@@ -1,0 +1,117 @@
+"""A task that reads several maps in the one trainer: boxes follow their pictures from the files to the loss."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import SHORT
+from tests.training.test_tokens import gradient
+from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
+from tests.user_data import boxes as drawn
+from tl.commands.assemble import assemble
+from tl.errors import Mistakes, Stopped
+from tl.inputs.streams import fixed_view
+from tl.place import Share
+from tl.recipe.recipe import load
+
+PROBED = ["freeze=linear_then_all", "freeze.probe=50%"]
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A recipe for 24 pictures with up to three boxes each, of which every fourth has none."""
+    folder = tmp_path_factory.mktemp("boxes")
+    drawn(folder)
+    recipe = ["data=voc", f"data.root={folder}", "head=retina", "head.width=16", "optimizer.lr=0.005"]
+    return [*recipe, "loop.batch=8", "loop.device_batch=8"]
+
+
+@pytest.mark.parametrize("device_batch, world", [(1, 1), (3, 1), (8, 2), (2, 3)])
+def test_pieces_and_processes_have_the_gradient_of_the_whole_batch(
+    boxes: list[str], device_batch: int, world: int
+) -> None:
+    assembly = assemble(load("base", boxes))
+    whole, pieces = gradient(assembly, 8, 1), gradient(assembly, device_batch, world)
+    assert float((pieces - whole).norm() / whole.norm()) < 1e-6
+
+
+def test_a_piece_weighs_its_boxes_and_an_empty_picture_as_one(boxes: list[str]) -> None:
+    stream = assemble(load("base", boxes)).streams(Share())["train"]
+    (pieces,) = stream.steps(0, 1)
+    counts = stream.source.targets.counts
+    assert counts is not None
+    assert sorted({*counts.tolist()}) == [1, 2, 3, 4]
+    assert [piece.weight for piece in pieces] == [1.0]
+
+
+def test_resuming_equals_never_stopping(
+    boxes: list[str], train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = [*boxes, *SHORT, *PROBED, "augment=image", "loop.ema=0.9", "loop.log_every=2step"]
+    whole = train(*recipe)
+    with monkeypatch.context() as patch:
+        interrupt(5, patch)
+        with pytest.raises(Stopped):
+            train(*recipe)
+    halted = max(p for p in (tmp_path / "runs" / "base").iterdir() if p != whole)
+    assert equal(whole, train(resume=halted))
+    assert rows(whole) == rows(halted)
+    assert rows(whole, "val") == rows(halted, "val")
+
+
+VIEWS = pytest.param(["augment=image", "loop.views=2"], marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("views", [[], VIEWS])
+def test_cached_activations_of_several_maps_change_nothing(
+    boxes: list[str], train: Train, rows: Rows, views: list[str]
+) -> None:
+    recipe = [*boxes, *SHORT, *PROBED, *views]
+    cached, computed = train(*recipe, "cache.use=always"), train(*recipe, "cache.use=never")
+    assert equal(cached, computed)
+    assert losses(rows(cached)) == losses(rows(computed))
+
+
+def test_a_fixed_view_has_the_boxes_of_that_view(boxes: list[str]) -> None:
+    stream = assemble(load("base", [*boxes, "augment=image"])).streams(Share())["train"]
+    draws = [fixed_view(0, number, view) for number in range(4) for view in range(2)]
+    (batch,) = stream.source.batches(iter([draws]))
+    assert torch.equal(stream.source.y(draws), batch.y)
+    assert not torch.equal(batch.y[0], batch.y[1])
+
+
+def test_a_run_keeps_how_its_pictures_were_fitted(boxes: list[str], train: Train) -> None:
+    run = train(*boxes, *SHORT, "freeze=linear_probe", "task=detection", "task.fit=whole")
+    facts = json.loads((run / "preprocess.json").read_text())
+    assert facts["fit"] == "whole"
+    assert "whatever the shape" in json.loads((run / "meta.json").read_text())["preprocess"]["lines"][0]
+
+
+@pytest.mark.parametrize(
+    "override, message",
+    [
+        ("head=fcn", r"head 'fcn' gives outputs, but task 'detection' asks for boxes at anchors: take head=retina\."),
+        ("head=nearest_mean", r"head 'nearest_mean' answers for one vector a sample, but task 'detection' reads maps"),
+        ("backbone=tiny_text", r"backbone 'tiny_text' gives no maps, but task 'detection' reads maps"),
+        ("method=dann", r"method 'dann' works on one vector a sample, .*: take method=finetune\."),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_go_with_boxes_are_refused(boxes: list[str], override: str, message: str) -> None:
+    recipe = [one for one in boxes if not (override.startswith("head=") and one.startswith("head"))]
+    with pytest.raises(Mistakes, match=message) as error:
+        assemble(load("base", [*recipe, override]))
+    assert {mistake.code for mistake in error.value.mistakes} == {"E069"}
+
+
+def test_a_head_of_boxes_is_refused_for_another_task(tmp_path: Path) -> None:
+    from tests.user_data import masks
+
+    masks(tmp_path)
+    with pytest.raises(
+        Mistakes, match=r"head 'retina' gives boxes at anchors, but task 'segmentation' asks for outputs"
+    ):
+        assemble(load("base", ["data=mask_folder", f"data.root={tmp_path}", "head=retina"]))
