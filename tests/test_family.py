@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div
 
 from tl.batch import Batch, Inputs
+from tl.errors import TLError
 from tl.family import Figures, LossOptions, family_of
 from tl.space import Kind
 
@@ -118,7 +119,10 @@ def test_embeddings_are_compared_by_their_directions() -> None:
     found = family.divergence(OUTPUT, 3 * answer, 2.0, FIGURES, FIGURES)
     torch.testing.assert_close(found, 1 - torch.stack(cosines).mean())
     assert family.mixable(OUTPUT, 2) is None
-    assert family.mixing_mistake(0.5).endswith("set augment.cutmix=null.")
+    assert family.mixing_mistake(0.5, None).endswith("set augment.cutmix=null.")
+    assert family.mixing_mistake(None, 0.5).endswith("set augment.mixup=null.")
+    with pytest.raises(TLError, match="its embeddings have 3 numbers, those here 2"):
+        family.divergence(OUTPUT, torch.ones(3, 3), 2.0, FIGURES, FIGURES)
     assert family.start_mistake("ridge") == "head.init: ridge does not go with embeddings: use random."
 
 

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from tl.errors import TLError
 from tl.space import IGNORED, Kind
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ class Family(ABC):
             return _no_logistic("the focal loss, which is not convex")
         return ""
 
-    def mixing_mistake(self, cutmix: float | None) -> str:
-        """Why pictures with such targets cannot be cut and mixed (augment.cutmix); '' where they can."""
+    def mixing_mistake(self, cutmix: float | None, mixup: float | None) -> str:
+        """Why pictures with such targets cannot be mixed (augment.cutmix, augment.mixup); '' where they can."""
         return ""
 
 
@@ -222,7 +223,7 @@ class Normal(Family):
     def start_mistake(self, init: str, focal_gamma: float = 0) -> str:
         return _no_class_means(init, "number") or (_no_logistic("numbers") if init == "logistic" else "")
 
-    def mixing_mistake(self, cutmix: float | None) -> str:
+    def mixing_mistake(self, cutmix: float | None, mixup: float | None) -> str:
         if cutmix is None:
             return ""
         return (
@@ -247,8 +248,12 @@ class Embedded(Family):
     def divergence(
         self, output: Tensor, answer: Tensor, temperature: float, figures: Figures, teacher: Figures
     ) -> Tensor:
-        """1 less the mean cosine of both."""
+        """1 less the mean cosine of both; TLError where they have not the same number of features."""
         from torch.nn.functional import cosine_similarity
+
+        if output.shape[-1] != answer.shape[-1]:
+            widths = f"{answer.shape[-1]} numbers, those here {output.shape[-1]}"
+            raise TLError(f"method.teacher: its embeddings have {widths}: take a backbone of the same width.")
 
         return 1 - cosine_similarity(output.float(), answer.float(), dim=-1).mean()
 
@@ -264,10 +269,10 @@ class Embedded(Family):
     def start_mistake(self, init: str, focal_gamma: float = 0) -> str:
         return "" if init == "random" else f"head.init: {init} does not go with embeddings: use random."
 
-    def mixing_mistake(self, cutmix: float | None) -> str:
-        if cutmix is None:
-            return ""
-        return f"augment.cutmix is {cutmix}, but embeddings of mixed pictures say nothing: set augment.cutmix=null."
+    def mixing_mistake(self, cutmix: float | None, mixup: float | None) -> str:
+        given = {"cutmix": cutmix, "mixup": mixup}
+        key = next((name for name, value in given.items() if value is not None), "")
+        return key and f"augment.{key} mixes pictures, which then belong to none alone: set augment.{key}=null."
 
 
 _FAMILIES: Mapping[Kind, Family] = {

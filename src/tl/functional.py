@@ -287,12 +287,13 @@ def mean_pool(values_btd: Tensor, mask_bt: Tensor | None) -> Tensor:
     return (values_btd * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
-def multiple_negatives(first_bd: Tensor, second_bd: Tensor, keys_b2: Tensor, temperature: float) -> Tensor:
-    """The mean cross entropy of choosing each pair's own second half among those of the batch (Henderson et al. 2017).
+def contrast(queries_bd: Tensor, others_cd: Tensor, right_bc: Tensor, left_out_bc: Tensor, scale: float) -> Tensor:
+    """The mean cross entropy of choosing what is right for each query, by cosines times a scale (van den Oord 2018).
 
-    The logits are cosines divided by the temperature. Where `keys`, the numbers of both halves, say that another pair
-    has the same first or second half, that pair's second half is no wrong choice, and is left out.
+    Of several right ones it is the mean, outside of the logarithm (Khosla et al. 2020); a query without any adds 0.
+    What is `left_out` is no choice.
     """
-    logits = F.normalize(first_bd.float(), dim=-1) @ F.normalize(second_bd.float(), dim=-1).T / temperature
-    same = (keys_b2.unsqueeze(0) == keys_b2.unsqueeze(1)).any(-1).fill_diagonal_(False)
-    return F.cross_entropy(logits.masked_fill(same, -torch.inf), torch.arange(len(logits), device=logits.device))
+    cosines = F.normalize(queries_bd.float(), dim=-1) @ F.normalize(others_cd.float(), dim=-1).T
+    choice = (scale * cosines).masked_fill(left_out_bc, -torch.inf).log_softmax(-1)
+    terms = -choice.masked_fill(~right_bc, 0.0).sum(-1) / right_bc.sum(-1).clamp(min=1)
+    return terms.mean()

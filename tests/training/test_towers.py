@@ -87,8 +87,22 @@ def test_pairs_without_a_score_are_learnt_and_judged_by_a_search(together: list[
     assert found["recall_at_1"]["value"] == pytest.approx(sum(hits) / len(hits))
     meta = json.loads((run / "meta.json").read_text())
     assert meta["zero_shot"]["test"]["recall_at_1"]["value"] < found["recall_at_1"]["value"]
-    assert "find what belongs together" in meta["verdict"]
+    assert "ind what belongs together" in meta["verdict"]
     assert "Each first half looked for its second half among all 9 of the split" in (run / "report.html").read_text()
+
+
+def test_classes_draw_embeddings_together(train: Train) -> None:
+    recipe = ["data=tiny_shapes", "data.n=160", "backbone=tiny_image", "task=contrastive", "head=embedding"]
+    run = train(*recipe, "loop.batch=32", "loop.length=3ep", "freeze=top_k", "optimizer.lr=0.003")
+    meta = json.loads((run / "meta.json").read_text())
+    found = json.loads((run / "evaluation" / "test.json").read_text())["metrics"]
+    with (run / "predictions" / "test.csv").open() as file:
+        rows = [*csv.DictReader(file)]
+    classes = {row["id"]: row["true"] for row in rows}
+    hits = [classes[row["nearest"]] == row["true"] for row in rows]
+    assert found["recall_at_1"]["value"] == pytest.approx(sum(hits) / len(hits))
+    assert {*found} == {*meta["zero_shot"]["test"]} == {"knn_accuracy", "recall_at_1", "recall_at_5"}
+    assert "inds others of 4 groups" in meta["verdict"]
 
 
 @pytest.mark.parametrize("changes, words", [
@@ -166,7 +180,6 @@ def test_cached_embeddings_change_nothing(pairs: list[str], train: Train, rows: 
          r"take head=embedding\."),
         ("method=dann", r"method 'dann' works on one vector a sample, .*: take method=finetune\."),
         ("augment=text", r"augment 'text' changes .*: take augment=none\."),
-        ("task=regression", r"head 'embedding' answers for pairs of texts, but task 'regression' reads one vector"),
     ],
 )  # fmt: skip
 def test_options_that_do_not_read_pairs_are_refused(pairs: list[str], override: str, message: str) -> None:

@@ -25,6 +25,7 @@ def build_model(recipe: Recipe, task: Task) -> Model:
     with seeded(derive(recipe.seed, "head")):
         head: Head = build(recipe.head, dim_in=backbone.dim, space=task.space, **maps)
     head.options = task.options
+    task.width = backbone.dim
     if mistake := head.family.start_mistake(head.init, task.options.gamma):
         raise TLError(mistake, code="E054")
     if _from_scratch(recipe):

@@ -34,8 +34,9 @@ def check_fit(reading: PartialRecipe, data: Data, collector: Collector) -> None:
         if wanted not in (None, data.modality):
             text = f"augment '{nodes['augment'].option}' is for {wanted}s, but the data holds {data.modality}s."
             collector.add("augment=", text, "E051")
-        if mistake := family_of(data.space.kind).mixing_mistake(nodes["augment"].values.get("cutmix")):
-            collector.add("augment.cutmix", mistake, "E064")
+        values = nodes["augment"].values
+        if mistake := family_of(data.space.kind).mixing_mistake(values.get("cutmix"), values.get("mixup")):
+            collector.add(mistake.partition(" ")[0], mistake, "E064")
     if loop is not None and loop.best != "auto":
         measures, best = data.task.measures, loop.best
         collector.run(lambda: _with_key("loop.best", lambda: measures.check_metric(best, data.space.dim)))

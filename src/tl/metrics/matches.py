@@ -17,7 +17,7 @@ from tl.metrics.weighted import Statistic, mean
 _CELLS = 2**24
 """So many cosines are in memory at once."""
 _ROUNDING = 1e-6
-_CATALOGUE = tuple(
+RECALLS = tuple(
     entry(f"recall_at_{k}", "classes", higher=True, label=f"recall@{k}", spoken=f"recall at {k}") for k in (1, 5)
 )
 
@@ -80,7 +80,7 @@ class MeasuredMatches(Measured):
         "recall_at_1": recall_at(1),
         "recall_at_5": recall_at(5),
     }
-    catalogue: ClassVar[Mapping[str, Metric]] = {**METRICS, **{metric.name: metric for metric in _CATALOGUE}}
+    catalogue: ClassVar[Mapping[str, Metric]] = {**METRICS, **{metric.name: metric for metric in RECALLS}}
     main: ClassVar[str] = "recall_at_1"
     word: ClassVar[str] = "pairs that belong together"
 

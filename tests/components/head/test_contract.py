@@ -15,7 +15,9 @@ from tl.space import Space
 from .samples import DIM, SPACES, declared, head_of, problem, reads_vectors
 
 EVERY = list(options("head"))
-CASES = [(name, kind) for name in EVERY if reads_vectors(name) for kind in declared(name, "kinds")]
+CASES = [
+    (name, kind) for name in EVERY if reads_vectors(name) for kind in declared(name, "kinds") if kind != "embedding"
+]
 STARTS = [
     (name, kind, init)
     for name, kind in CASES

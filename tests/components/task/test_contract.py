@@ -58,7 +58,7 @@ def test_a_key_that_the_usual_task_does_not_have_is_told() -> None:
         ("classification", "multi", "task 'classification' takes one class, but the data gives several labels for "
          "each sample: take task=multi_label."),
         ("regression", "single", "task 'regression' takes numbers, but the data gives one class for each sample: "
-         "take task=classification."),
+         "take task=classification or task=contrastive."),
         ("multi_label", "smells", "task 'multi_label' takes several labels, but the data gives smells for each "
          "sample, and no task takes that."),
         (AUTO, "smells", "no task is the usual one for smells, which the data gives for each sample, and no task "

@@ -71,8 +71,8 @@ class ImageAugment(Augment):
         return bool(self._mixers)
 
     def mistake_for(self, space: Space) -> str:
-        """A mistake where cutmix meets numbers to predict."""
-        return family_of(space.kind).mixing_mistake(self.cutmix)
+        """A mistake where cutmix meets numbers to predict, or where embeddings of mixed pictures would be compared."""
+        return family_of(space.kind).mixing_mistake(self.cutmix, self.mixup)
 
     def sample(self, value: Any, preprocess: Preprocess) -> Any:
         """A PIL image (RGB), augmented and cropped to size x size pixels."""

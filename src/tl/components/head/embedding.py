@@ -19,7 +19,7 @@ class Embedding(Head):
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("embedding",)
-    forms: ClassVar[tuple[Form, ...]] = ("pair",)
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "pair")
     starts: ClassVar[tuple[str, ...]] = ("random",)
 
     def __init__(self, dim_in: int, space: Space, **common: Unpack[Common]) -> None:

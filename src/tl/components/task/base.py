@@ -80,6 +80,8 @@ class Task(ABC):
     """True where a pretrained backbone can answer without a step (zero-shot), so that a run says how well it does."""
     compares: ClassVar[bool] = False
     """True where the loss compares the samples of a piece with each other, so that the size of a piece counts."""
+    width: int = 0
+    """The number of features of a vector; known once a model is built for the task."""
     space: Space
 
     def __init__(self, options: LossOptions) -> None:

@@ -77,10 +77,14 @@ class Matching(Task):
     # Learning.
 
     def loss(self, head: Head, output: Tensor, target: Tensor) -> dict[str, Tensor]:
-        from tl.functional import multiple_negatives
+        import torch
 
+        from tl.functional import contrast
+
+        same = (target.unsqueeze(0) == target.unsqueeze(1)).any(-1)
+        own = torch.eye(len(target), dtype=torch.bool, device=target.device)
         first, second = output.unbind(1)
-        return {"task": multiple_negatives(first, second, target, self.temperature)}
+        return {"task": contrast(first, second, own, same & ~own, 1 / self.temperature)}
 
     # Judging.
 
