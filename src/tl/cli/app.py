@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 import traceback
@@ -24,6 +25,9 @@ COMMAND_FILES = (
 # Errors of the file system that a path from the user may cause: forbidden, a name too long, links in a circle.
 _PATH_ERRORS = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 _DEBUG = "--debug"
+# New objects between two garbage collections, and collections between two deeper ones. Importing torch and Transformers
+# makes a million objects that stay; Python's own 700, 10, 10 would look through them again and again.
+_GARBAGE = (50_000, 20, 50)
 # Typer brings a copy of click, or depends on click: the base class is taken from whichever it uses.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -48,6 +52,7 @@ def _for_all_commands(
 
 def run_command() -> tuple[int, str]:
     """Run the command of sys.argv: its exit code, and the message for standard error ('' where there is none)."""
+    gc.set_threshold(*_GARBAGE)
     debug, arguments = _without_debug(sys.argv[1:])
     try:
         os.getcwd()
