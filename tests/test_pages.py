@@ -23,7 +23,7 @@ import pytest
 
 from tests import test_smoke
 from tests.cli.conftest import pictures
-from tests.user_data import bert, masks, names
+from tests.user_data import bert, boxes, masks, names
 from tl.cli.app import COMMAND_FILES, run_command
 from tl.commands.explain import explain
 from tl.recipe.registry import GROUPS, options
@@ -89,6 +89,8 @@ def write_files(folder: Path, page: str) -> None:
     names(folder)
     if page == "pixels_of_pictures":
         masks(folder / "cells")
+    if page == "boxes_in_pictures":
+        boxes(folder / "cells")
     with (folder / "reviews.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("text", "label"), *rows])
 

@@ -14,7 +14,7 @@ from tl.cli.app import COMMAND_FILES, app
 COMMANDS = {
     "finetune": "recipe overrides --resume --processes --find-lr --runs --json",
     "evaluate": "run overrides --split --data --fail-if --predictions --json",
-    "predict": "run inputs --to --overwrite --batch --top --json",
+    "predict": "run inputs --to --overwrite --batch --top --draw --json",
     "extract-features": "source overrides --to --json",
     "list": "group --json",
     "show": "recipe overrides --plain --augment --to --json",

@@ -22,6 +22,7 @@ from tl.report.blocks import Section
 from tl.space import IGNORED, Form, Kind, Space
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
     from tl.components.head.base import Head
@@ -65,6 +66,8 @@ class Task(ABC):
     gives: ClassVar[Kind]
     reads: ClassVar[Form]
     word: ClassVar[str]
+    draws: ClassVar[bool] = False
+    """True where `drawn` draws what was answered over a picture."""
     asks: ClassVar[str] = "outputs"
     """What a head must give: outputs of the space, at each place or token; or what only some heads do (`answers`)."""
     noun: ClassVar[str]
@@ -227,6 +230,10 @@ class Task(ABC):
     @abstractmethod
     def answers(self, samples: Sequence[Sample], kept: Kept, found: Measured) -> Iterator[dict[str, Any]]:
         """For each sample what is answered, by name; `predicted` is always there."""
+
+    def drawn(self, sample: Sample, answer: Any, preprocess: Preprocess) -> Image:
+        """A sample's picture with what was kept as its answer (`Kept.answers`) drawn over it, where `draws` is true."""
+        raise TLError(f"{type(self).__name__} draws nothing over pictures.")
 
     # The report.
 

@@ -14,11 +14,12 @@ from tl.components.columns import Codes, Ragged, ragged_column
 from tl.components.data.base import Common as DataCommon
 from tl.components.data.boxes import Boxes
 from tl.components.data.labels import check_chosen
-from tl.components.picture import upright_size
+from tl.components.picture import open_image, upright_size
 from tl.components.preprocess import ImagePreprocess, Preprocess
 from tl.components.sample import Sample, Samples
 from tl.components.task.base import AnswerTable, Offsets, Task
 from tl.components.task.boxed import boxes_card
+from tl.components.task.drawn import Mark, with_boxes
 from tl.components.task.judged import SHOWN, Judged, Kept
 from tl.components.task.sections import class_table
 from tl.errors import TLError
@@ -30,6 +31,7 @@ from tl.report.words import counted
 from tl.space import IGNORED, Form, Kind, Space
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
     from tl.components.head.base import Head
@@ -56,6 +58,7 @@ class Detection(Task):
     takes: ClassVar[str] = "boxes"
     usual: ClassVar[bool] = True
     gives: ClassVar[Kind] = "multi"
+    draws: ClassVar[bool] = True
     asks: ClassVar[str] = "boxes at anchors"
     reads: ClassVar[Form] = "maps"
     word: ClassVar[str] = "boxes"
@@ -214,6 +217,14 @@ class Detection(Task):
             if score >= self.sure:
                 box = [round(float(side), 2) for side in sides]
                 yield {"class": self.space.names[int(number)], "score": round(float(score), 6), "box": box}
+
+    def drawn(self, sample: Sample, answer: Any, preprocess: Preprocess) -> Image:
+        sure = [i for i, score in enumerate(answer.scores) if score >= self.sure]
+        labels = (f"{self.space.names[int(answer.classes[i])]} {answer.scores[i]:.2f}" for i in sure)
+        marks = [
+            Mark(answer.sides[i].tolist(), label, int(answer.classes[i])) for i, label in zip(sure, labels, strict=True)
+        ]
+        return with_boxes(open_image(sample.input), marks)
 
     def skill(self) -> str:
         return f"find {counted(self.space.dim, 'kinds of things')}"

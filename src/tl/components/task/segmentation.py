@@ -15,8 +15,11 @@ from tl.components.columns import Codes, Ragged, ragged_column
 from tl.components.data.base import Common as DataCommon
 from tl.components.data.labels import check_chosen
 from tl.components.data.masks import MOST_CLASSES, Mask
+from tl.components.picture import open_image
+from tl.components.preprocess import ImagePreprocess, Preprocess
 from tl.components.sample import Sample, Samples
 from tl.components.task.base import AnswerTable, Common, Offsets, Task
+from tl.components.task.drawn import with_classes
 from tl.components.task.judged import SHOWN, Judged, Kept
 from tl.components.task.overlay import overlay_card
 from tl.components.task.sections import class_table
@@ -49,6 +52,7 @@ class Segmentation(Task):
     gives: ClassVar[Kind] = "single"
     reads: ClassVar[Form] = "maps"
     word: ClassVar[str] = "a mask"
+    draws: ClassVar[bool] = True
     noun: ClassVar[str] = "class"
     one_class: ClassVar[bool] = False
     has_classes: ClassVar[bool] = True
@@ -181,6 +185,14 @@ class Segmentation(Task):
             pixels = row.sum(axis=0)
             known = zip(self.space.names, (pixels / pixels.sum()).tolist(), strict=True)
             yield {"predicted": [*self._pixels(pixels)], "pixels": self._pixels(pixels), "scores": dict(known)}
+
+    def drawn(self, sample: Sample, answer: Any, preprocess: Preprocess) -> Image:
+        from PIL import Image
+
+        assert isinstance(preprocess, ImagePreprocess), "only pictures have masks"
+        picture = preprocess.crop(open_image(sample.input, preprocess.min_side))
+        classes = np.asarray(Image.open(io.BytesIO(answer)))[..., 0].astype(np.int64)
+        return with_classes(picture, classes, self.space.names)
 
     def skill(self) -> str:
         return f"tell {counted(self.space.dim, 'kinds of pixels')} apart"
