@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import ClassVar
+
 import pytest
+from PIL import Image
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from tests.tasks import task_of
 from tl.components.augment.none import NoAugment
 from tl.components.augment.text import TextAugment
-from tl.components.preprocess import TextPreprocess
-from tl.components.sample import Sample
+from tl.components.preprocess import ImagePreprocess, TextPreprocess
+from tl.components.sample import Sample, Samples
+from tl.components.task.numeric import Numeric
 from tl.errors import TLError
 from tl.inputs.items import Items
 from tl.inputs.streams import Draw
-from tl.space import Space
+from tl.space import Form, Space
 
 SPACE = Space("single", ("a", "b"))
 
@@ -80,3 +85,26 @@ def test_a_text_that_augmentation_leaves_as_it_is_is_tokenised_only_once(monkeyp
     items.augment = TextAugment(word_dropout=0.0, swap=1.0)
     with pytest.raises(AssertionError, match="known already"):
         items.batch([Draw(0, 0)])
+
+
+class Counting(Numeric):
+    """Reads maps, but nothing lies over its pictures: a number belongs to each."""
+
+    reads: ClassVar[Form] = "maps"
+
+    def fit(self, names: tuple[str, ...], train: Samples, common: object) -> Space:
+        self.space = Space("number", names, (0.0,), (1.0,))
+        return self.space
+
+    def skill(self) -> str:
+        return "count"
+
+
+def test_a_task_that_reads_maps_may_have_numbers_for_targets(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 20)).save(tmp_path / "one.png")
+    samples = [Sample(str(count), tmp_path / "one.png", (count,), "one.csv:1") for count in (3.0, 5.0)]
+    task = Counting()
+    task.fit(("dots",), Samples.of(samples), None)
+    items = Items(samples, task, ImagePreprocess(16, 16, "bilinear", (0.5,) * 3, (0.5,) * 3), NoAugment())
+    assert items.batch([Draw(1, 0), Draw(0, 0)]).y.tolist() == [[5.0], [3.0]]
+    assert not items.moves_targets

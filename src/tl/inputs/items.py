@@ -94,13 +94,8 @@ class Items(Reader):
         return other
 
     @property
-    def _overlaid(self) -> bool:
-        """Whether an overlay, such as a mask, is cropped and augmented with each picture."""
-        return self.task.reads == "maps"
-
-    @property
     def moves_targets(self) -> bool:
-        return self._overlaid and not self.fixed
+        return self.task.overlaid and not self.fixed
 
     def y(self, draws: Sequence[Draw]) -> Tensor:
         if self.moves_targets:
@@ -114,7 +109,7 @@ class Items(Reader):
 
     @cached_property
     def targets(self) -> Targets:  # type: ignore[override]
-        if self._overlaid:
+        if self.task.overlaid:
             return Overlays(self.samples, self.task, cast(ImagePreprocess, self.preprocess))
         found = self.task.targets(self.samples, self._offsets())
         if isinstance(found, Ragged):
@@ -181,7 +176,7 @@ class Items(Reader):
         return open_image(picture if self._hashed is None else self._hashed.read(number, picture), min_side)
 
     def _item(self, number: int) -> Item:
-        if self._overlaid and self.augment is not None:
+        if self.task.overlaid and self.augment is not None:
             return self._moved(number, self.augment)
         target = self.targets.one(number)
         match self.preprocess:

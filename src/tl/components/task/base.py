@@ -138,11 +138,16 @@ class Task(ABC):
         """
 
     def overlay(self, sample: Sample) -> Overlay:
-        """What is cropped and augmented with a sample's picture, for tasks that read maps: a mask or boxes.
+        """What is cropped and augmented with a sample's picture, where a task has such a thing: a mask or boxes.
 
         A mask has a byte for each pixel: 1 + its class, 0 where none is known.
         """
-        raise TLError(f"{type(self).__name__} has nothing that lies over pictures, but reads maps.")
+        raise NotImplementedError
+
+    @property
+    def overlaid(self) -> bool:
+        """True where the task defines `overlay`; else its targets are those of `targets`."""
+        return type(self).overlay is not Task.overlay
 
     def placed(self, sample: Sample, overlay: Overlay) -> Tensor:
         """The target of a sample whose overlay was moved with its picture; the default is that of masks.
