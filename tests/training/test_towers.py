@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
@@ -15,8 +16,14 @@ from tests.conftest import SHORT
 from tests.training.test_tokens import gradient
 from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
 from tests.user_data import alike, bert
+from tl.commands.answer import RunModel
+from tl.commands.answer_file import AnswerFile
 from tl.commands.assemble import assemble
 from tl.commands.doubts import recipe_doubts
+from tl.commands.extract_features import extract_features, save
+from tl.commands.given import Input, read_given
+from tl.commands.open_run import open_run
+from tl.commands.predict import predict_to
 from tl.commands.prepare import prepare
 from tl.components.sample import Sample
 from tl.errors import Mistakes, Stopped, TLError
@@ -89,6 +96,54 @@ def test_pairs_without_a_score_are_learnt_and_judged_by_a_search(together: list[
     assert meta["zero_shot"]["test"]["recall_at_1"]["value"] < found["recall_at_1"]["value"]
     assert "ind what belongs together" in meta["verdict"]
     assert "Each first half looked for its second half among all 9 of the split" in (run / "report.html").read_text()
+
+
+def test_a_run_of_pairs_embeds_single_texts(together: list[str], train: Train, tmp_path: Path) -> None:
+    """An answer is the direction of the features; the cosine of two is what the run says of the pair."""
+    run = train(*together, *SHORT, "freeze=full")
+    model = RunModel(run)
+    one, two = (np.array(found["predicted"]) for found in model(["cat river", "music bread stone"]))
+    (pair,) = model(["cat river\tmusic bread stone"])
+    assert float(one @ one) == pytest.approx(1.0)
+    assert pair["scores"]["cosine"] == pytest.approx(float(one @ two), abs=1e-5)
+    with pytest.raises(TLError, match="Give pairs of texts or single texts, not both: 'cat' has no tab"):
+        model(["cat", "cat\tmusic"])
+    table = tmp_path / "more.csv"
+    table.write_text("question\ncat river\nmusic bread stone\n")
+    for given, name in ((["data.pair=null"], "e.csv"), ([], "p.csv")):
+        if not given:
+            table.write_text("question,answer\ncat river,music bread stone\n")
+        inputs = [Input(word, typed=True) for word in (str(table), *given)]
+        opened = open_run(run)
+        read = read_given(opened, inputs, print)
+        predict_to(AnswerFile(tmp_path / name, overwrite=False), opened, read, 64, print)
+    with (tmp_path / "e.csv").open() as file:
+        header, *rows = csv.reader(file)
+    assert header == ["id", *(f"f{i}" for i in range(len(one)))]
+    assert np.array([row[1:] for row in rows], float) == pytest.approx(np.stack([one, two]), abs=1e-5)
+    with (tmp_path / "p.csv").open() as file:
+        ((_, said),) = [*csv.reader(file)][1:]
+    assert float(said) == pytest.approx(float(one @ two), abs=1e-5)
+
+
+def test_features_of_both_halves_are_extracted(pairs: list[str], together: list[str], tmp_path: Path) -> None:
+    found, space = extract_features("base", pairs, print)
+    assert found["train"].features.shape == (42, 2, 128)
+    model = assemble(load("base", pairs)).model.eval()
+    sample = assemble(load("base", pairs)).data.splits["test"][0]
+    items = items_of([sample], model.task, model.backbone.preprocess)
+    with torch.no_grad():
+        by_hand = model.features(items.batch([*EachOnce(1)]).x)[0]
+    torch.testing.assert_close(found["test"].features[0], by_hand, atol=1e-5, rtol=1e-4)
+    save(found, space, tmp_path / "x.csv")
+    with (tmp_path / "x.csv").open() as file:
+        header = next(csv.reader(file))
+    assert header[:4] == ["id", "split", "target_score", "first_f0"]
+    assert header[-1] == "second_f127"
+    found, space = extract_features("base", together, print)
+    save(found, space, tmp_path / "y.csv")
+    with (tmp_path / "y.csv").open() as file:
+        assert next(csv.reader(file))[2:4] == ["target_first", "target_second"]
 
 
 def test_classes_draw_embeddings_together(train: Train) -> None:

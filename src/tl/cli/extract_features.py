@@ -38,4 +38,4 @@ def extract_features(
     if json:
         print_json({"to": str(to), "splits": sizes(features)})
     else:
-        say(f"{to}: " + ", ".join(f"{split} {n} x {d}" for split, (n, d) in sizes(features).items()))
+        say(f"{to}: " + ", ".join(f"{split} {' x '.join(map(str, size))}" for split, size in sizes(features).items()))

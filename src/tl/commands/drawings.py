@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from tl.commands.embedded import Embedded
 from tl.commands.open_run import Trained
 from tl.commands.predict import Answers
 from tl.disk.folder import replacing
@@ -27,10 +28,12 @@ class Drawings:
                 f"--draw: answers of this run are {trained.model.task.word}, which are not drawn: leave it out."
             )
 
-    def drawing(self, parts: Iterator[Answers]) -> Iterator[Answers]:
-        """The answers in parts, each of which is drawn as it passes."""
+    def drawing(self, parts: Iterator[Answers | Embedded]) -> Iterator[Answers | Embedded]:
+        """The answers in parts, each of which is drawn as it passes; embeddings are not drawn."""
         for answers in parts:
-            self._draw(answers)
+            match answers:
+                case Answers():
+                    self._draw(answers)
             yield answers
 
     def _draw(self, answers: Answers) -> None:

@@ -29,12 +29,17 @@ from tl.recipe.recipe import load as load_recipe
 from tl.run.disk import writing
 from tl.space import Space
 
+_HALVES, _PAIRS = ("first", "second"), 3
 ENDINGS = (".safetensors", ".npz", ".parquet", ".csv")
 
 
 @dataclass(frozen=True)
 class Features:
-    """Features (N, dim), targets and sample ids of a split; the target of an unlabelled sample is -1 (class) or nan."""
+    """Features (N, dim), of pairs (N, 2, dim), targets and sample ids of a split.
+
+    The target of an unlabelled sample is -1 (class) or nan. Pairs without a score have a number for each half, of which
+    equal ones stand for the same text or picture.
+    """
 
     features: Tensor
     targets: Tensor
@@ -60,7 +65,7 @@ def extract_features(
         recipe = without_cache_folder(without_download(load_recipe(reference, overrides)))
         assembly = assemble(recipe)
         model, splits = assembly.model, assembly.data.splits
-    if model.task.reads != "pooled":
+    if model.task.reads not in ("pooled", "pair"):
         text = (
             f"gives one vector for each sample, but the task here reads {WORDS[model.task.reads]}, one vector for each"
         )
@@ -112,13 +117,16 @@ def save(found: Mapping[str, Features], space: Space, to: Path) -> None:
 
 
 def _rows(found: Mapping[str, Features], space: Space) -> tuple[list[str], list[list[object]]]:
-    dim = next(iter(found.values())).features.shape[1]
-    classes = next(iter(found.values())).targets.ndim == 1
-    targets = ["target"] if classes else [f"target_{name}" for name in space.names]
-    header = ["id", "split", *targets, *(f"f{i}" for i in range(dim))]
+    some = next(iter(found.values()))
+    dim, halves = some.features.shape[-1], some.features.ndim == _PAIRS
+    classes = some.targets.ndim == 1
+    numbers = space.names if classes or some.targets.shape[1] == space.dim else _HALVES
+    targets = ["target"] if classes else [f"target_{name}" for name in numbers]
+    before = [f"{half}_" for half in _HALVES] if halves else [""]
+    header = ["id", "split", *targets, *(f"{half}f{i}" for half in before for i in range(dim))]
     rows: list[list[object]] = []
     for split, one in found.items():
-        for name, target, features in zip(one.ids, one.targets.tolist(), one.features.tolist(), strict=True):
+        for name, target, features in zip(one.ids, one.targets.tolist(), one.features.flatten(1).tolist(), strict=True):
             values = [space.names[target] if target >= 0 else None] if classes else target
             rows.append([name, split, *values, *features])
     return header, rows

@@ -45,8 +45,12 @@ def read_given(trained: Trained, inputs: Sequence[Input], say: Callable[[str], N
     if any(one.typed and is_table(Path(one.text)) for one in inputs):
         return _table(trained, [one.text for one in inputs], say)
     if trained.model.backbone.preprocess.modality == "text":
-        pairs = bool(trained.recipe.data.values.get("pair"))
-        return _listed([Sample(one.text, _text(one, pairs), None, "command line") for one in inputs])
+        pairs, apart = bool(trained.recipe.data.values.get("pair")), trained.model.task.reads == "pair"
+        found = [Sample(one.text, _text(one, pairs, apart), None, "command line") for one in inputs]
+        single = [one.id for one in found if apart and isinstance(one.input, str)]
+        if 0 < len(single) < len(found):
+            raise TLError(f"Give pairs of texts or single texts, not both: '{single[0]}' has no tab.")
+        return _listed(found)
     paths = [path for one in inputs for path in _pictures(one.text, say)]
     return _listed([Sample(str(path), path, None, str(path)) for path in paths])
 
@@ -101,7 +105,7 @@ def _written_in_unicode(samples: Sequence[Sample]) -> Sequence[Sample]:
     return samples
 
 
-def _text(one: Input, pairs: bool) -> str | tuple[str, str]:
+def _text(one: Input, pairs: bool, apart: bool) -> str | tuple[str, str]:
     text = one.text
     if one.typed and os.path.exists(text):
         what = "a picture" if Path(text).suffix.lower() in SUFFIXES else "a file or folder"
@@ -113,6 +117,8 @@ def _text(one: Input, pairs: bool) -> str | tuple[str, str]:
     if not pairs:
         return text
     first, tab, second = text.partition("\t")
+    if not tab and apart:
+        return text  # to be embedded by itself
     if not tab:
         raise TLError(f"This run reads pairs of texts: put a tab between the two (here: '{text}').")
     return first, second

@@ -63,6 +63,9 @@ def open_other(trained: Trained, path: Path, overrides: Sequence[str], purpose: 
     chosen = {text.partition("=")[0].removeprefix("data.") for text in overrides}
     beside = {name: value for name, value in _BESIDE[named].items() if name in node.values and name not in chosen}
     values: dict[str, Any] = {**node.values, **beside, named: str(path.absolute()), "on_error": "stop"}
+    if purpose == "prediction" and "data.pair=null" in overrides:  # texts of pairs without a target, each alone
+        values["label"] = values["label"] or values["text"]  # which prediction does not read
+        values |= {"numbers": [], "labels": None, "label_columns": []}
     source: DataSource = build(replace(node, values=values))
     source.purpose = purpose
     return source

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from tl.commands.answer_file import AnswerFile
+from tl.commands.embedded import Embedded, are_single, embed, embedding_columns
 from tl.commands.given import Given
 from tl.commands.open_run import Trained
 from tl.commands.open_run import evaluator as evaluator_of
@@ -45,7 +47,7 @@ class Answers:
         return self.task.cells(self.samples, self.kept, self.found)
 
 
-def predict(trained: Trained, given: Given, batch: int) -> Iterator[Answers]:
+def predict(trained: Trained, given: Given, batch: int) -> Iterator[Answers | Embedded]:
     """The answers to what is given, in order; `batch` inputs are answered at once."""
     answer = _answerer(trained, batch)
     return (answer(part) for part in given.parts())
@@ -59,10 +61,14 @@ def predict_to(file: AnswerFile, trained: Trained, given: Given, batch: int, say
     run = trained.run.path
     identity = key(hash_of(run / RUN_MODEL), hash_of(run / RUN_SPACE), given.identity(), batch)
     answer, told, first = _answerer(trained, batch), time.monotonic(), 0
-    with file.writing(trained.model.task.columns(), identity) as done:
+    parts = given.parts()
+    begin = next(parts)
+    single = are_single(trained.model, begin)
+    columns = embedding_columns(trained.model) if single else trained.model.task.columns()
+    with file.writing(columns, identity) as done:
         if done:
             say(f"{file.to}: {done} rows are there already: going on after them.")
-        for part in given.parts():
+        for part in chain([begin], parts):
             left, first = part[max(0, done - first) :], first + len(part)
             if len(left):
                 file.append(answer(left).rows())
@@ -72,13 +78,15 @@ def predict_to(file: AnswerFile, trained: Trained, given: Given, batch: int, say
     return first
 
 
-def _answerer(trained: Trained, batch: int) -> Callable[[Sequence[Sample]], Answers]:
+def _answerer(trained: Trained, batch: int) -> Callable[[Sequence[Sample]], Answers | Embedded]:
     model, loop = trained.model, trained.recipe.loop
     device = evaluator_of(trained.recipe).device
     evaluator, workers = Evaluator(batch, Share(), device), processes(loop)
     model.to(device)
 
-    def answer(samples: Sequence[Sample]) -> Answers:
+    def answer(samples: Sequence[Sample]) -> Answers | Embedded:
+        if are_single(model, samples):
+            return embed(model, evaluator, samples, workers)
         items = items_of(samples, model.task, model.backbone.preprocess, workers=workers)
         found = evaluator.outputs(model, items)
         return Answers(samples, model.task, found.kept, found.measured(model, trained.temperature))

@@ -59,9 +59,13 @@ class Model(nn.Module):
         """
         if self.task.reads == "maps":
             return self._maps(x, start)
+        features = self.of_each(x, start)
+        return features.reshape(-1, 2, features.shape[-1]) if self.task.reads == "pair" else features
+
+    def of_each(self, x: Inputs, start: int = 0) -> Tensor:
+        """As `features`, for each row of inputs, and not for maps."""
         features: Tensor = x.values if start == self.end else self.backbone(x, start, self.end)
-        features = self.adapter(features) if self._has_adapter else features
-        return features.unflatten(0, (-1, 2)) if self.task.reads == "pair" else features
+        return self.adapter(features) if self._has_adapter else features
 
     def _maps(self, x: Inputs, start: int) -> tuple[Tensor, ...]:
         """A map (B, H, W, D) for each tap, of which the last passes the adapter; those before `start` are in `x`."""

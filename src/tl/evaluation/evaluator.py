@@ -51,6 +51,14 @@ class Evaluator:
         kept = self._run(model, items, model, keep)
         return Outputs(kept, tuple(samples.ids))
 
+    def embeddings(self, model: Model, items: Source) -> Kept:
+        """Rows (N, D): the embedding of each sample by itself, of length 1, also where the task compares pairs."""
+
+        def keep(output: Tensor, batch: Batch, _: Numbers) -> Kept:
+            return Kept(model.head.scores(output).float().cpu(), torch.zeros(len(output)))
+
+        return self._run(model, items, _Alone(model), keep)
+
     def features(self, model: Model, items: Source) -> tuple[Tensor, Tensor]:
         """The features (M, dim) after the adapter of every single target of every sample, and the targets (M, ...).
 
@@ -119,6 +127,18 @@ class Evaluator:
         parts: list[Any] = [None] * self.share.world
         torch.distributed.all_gather_object(parts, own)
         return parts
+
+
+class _Alone(torch.nn.Module):
+    """What the head makes of each row of inputs."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Inputs, start: int) -> Tensor:
+        output: Tensor = self.model.head(self.model.of_each(x, start))
+        return output
 
 
 class _Features(torch.nn.Module):

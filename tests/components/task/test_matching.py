@@ -71,7 +71,7 @@ def test_a_table_names_the_nearest_and_the_rank_of_its_own() -> None:
     header, rows = made.table(samples, kept, found, 1000)
     assert header == ["id", "predicted", "rank", "cosine"]
     assert rows == [["s0", "s0", 1.0, 1.0], ["s1", "s2", pytest.approx(2.5), 0.0], ["s2", "s2", 1.0, 1.0]]
-    assert [one["predicted"] for one in made.answers(samples, kept, found)] == [1.0, 0.0, 1.0]
+    assert [one["predicted"] for one in made.answers(samples, kept, found)] == [[1.0], [0.0], [1.0]]
     assert len(made.measured(head, made.nothing(head))) == 0
     assert np.isnan(made.measured(head, made.nothing(head)).statistics()["recall_at_1"](np.ones((1, 0)))).all()
 

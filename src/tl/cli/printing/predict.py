@@ -8,6 +8,8 @@ from typing import Any
 from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import number_cell, plain_table
 
+_MOST_NUMBERS = 20
+
 
 def print_predictions(predictions: Iterable[Mapping[str, Any]], top: int) -> None:
     """A row for each input with its prediction and its `top` most probable classes."""
@@ -27,4 +29,7 @@ def _answer(predicted: Any) -> str:
         return predicted
     if isinstance(predicted, Mapping):
         return " ".join(value for value in predicted.values() if isinstance(value, str))
+    if len(predicted) > _MOST_NUMBERS and all(isinstance(x, float) for x in predicted):
+        first = ", ".join(map(number_cell, predicted[:3]))
+        return f"{first}, ... ({len(predicted)} numbers: --json or --to gives them)"
     return ", ".join(number_cell(x) if isinstance(x, float) else _answer(x) for x in predicted) or "none"

@@ -121,7 +121,8 @@ class Matching(Task):
 
     def answers(self, samples: Sequence[Sample], kept: Kept, found: Measured) -> Iterator[dict[str, Any]]:
         """The cosine of the two embeddings of each pair."""
-        return ({"predicted": cells[1]} for cells in self.cells(samples, kept, found))
+        for _, cosine in self.cells(samples, kept, found):
+            yield {"predicted": [cosine], "scores": {_NAMES[0]: cosine}}
 
     # The report.
 
