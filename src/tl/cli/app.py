@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
+from tl.boundary.foreign import machine_fault
 from tl.cli.printing.mistakes import with_code
 from tl.errors import TLError
-from tl.foreign import machine_fault
 
 # The file of each command in this folder, in the order in which `tl --help` shows the commands.
 COMMAND_FILES = (

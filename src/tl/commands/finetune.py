@@ -13,6 +13,7 @@ from typing import NoReturn
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
+from tl.boundary.visible import visible_line
 from tl.commands.assemble import Assembly
 from tl.commands.changes import changes, recipe_facts
 from tl.commands.launch import launched, leave_message
@@ -40,7 +41,6 @@ from tl.training.finder import RateSweep, Sweep, find_rate
 from tl.training.signals import StopSignals
 from tl.training.trackers import start_trackers
 from tl.training.trainer import Trainer
-from tl.visible import visible_line
 
 
 @dataclass(frozen=True)

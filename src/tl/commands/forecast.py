@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from tl.foreign import reading
+from tl.boundary.foreign import reading
 from tl.recipe.recipe import Loop, Node
 from tl.recipe.registry import options
 from tl.recipe.signature import literal

@@ -8,9 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tl.boundary.foreign import reading
 from tl.components.sample import Picture, Raw
 from tl.errors import TLError
-from tl.foreign import reading
 from tl.recipe.yamlfile import short_path
 
 if TYPE_CHECKING:

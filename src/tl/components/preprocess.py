@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from tl.boundary.foreign import reading
 from tl.errors import TLError
-from tl.foreign import reading
 
 if TYPE_CHECKING:
     from PIL.Image import Image

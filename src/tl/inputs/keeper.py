@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from tl.boundary.foreign import advice
 from tl.components import picture, preprocess
 from tl.errors import TLError
-from tl.foreign import advice
 from tl.inputs.cache import GB, Cache
 from tl.inputs.contents import Contents
 from tl.inputs.filling import Filling, RowMaker, RowRequest

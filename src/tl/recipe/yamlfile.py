@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
+from tl.boundary.visible import visible
 from tl.errors import Edit, Mistake, Mistakes, TLError
 from tl.recipe.edits import lines_of
 from tl.recipe.syntax import silent_mistake, syntax_mistake
 from tl.recipe.tree import compose_tree
-from tl.visible import visible
 
 _MOST_BYTES = 1 << 20  # far above what any recipe needs
 

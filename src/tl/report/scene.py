@@ -7,8 +7,8 @@ import io
 from markupsafe import Markup
 from PIL import Image
 
+from tl.boundary.foreign import reading
 from tl.errors import TLError
-from tl.foreign import reading
 from tl.report.blocks import Box, Card
 from tl.report.svg import drawing, px, rect, text
 from tl.report.thumbnail import SIDE, data_uri

@@ -7,8 +7,8 @@ import io
 
 from PIL import Image
 
+from tl.boundary.foreign import reading
 from tl.errors import TLError
-from tl.foreign import reading
 
 LARGEST_BYTES = 20_000
 SIDE = 192

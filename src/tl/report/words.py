@@ -6,7 +6,7 @@ import html
 import math
 import unicodedata
 
-from tl.visible import visible
+from tl.boundary.visible import visible
 
 _SPLITS = {"train": "training", "val": "validation"}
 DASH = "–"

@@ -15,9 +15,9 @@ from pathlib import Path
 from pickle import PickleError
 from typing import Any, BinaryIO
 
+from tl.boundary.foreign import reading
 from tl.disk.folder import Folder
 from tl.errors import TLError
-from tl.foreign import reading
 from tl.run.disk import hash_of
 
 MANIFEST = "manifest"

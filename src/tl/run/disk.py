@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tl.boundary.foreign import advice
 from tl.errors import TLError, Unwritable
-from tl.foreign import advice
 from tl.recipe.unicode import is_unicode
 
 _GB, _CHUNK = 1024**3, 1 << 22

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tl.boundary.visible import visible, visible_line
 from tl.disk.folder import Folder
 from tl.disk.lock import Lock, NoLocks, is_free, take
 from tl.errors import Stopped, TLError, Unwritable, nearest
@@ -18,7 +19,6 @@ from tl.run.checkpoint import Checkpoint, Checkpoints
 from tl.run.disk import check_unicode, writing
 from tl.run.schema import META as SHAPES
 from tl.run.schema import FileValues, check_links, damaged_error, read_facts, read_json
-from tl.visible import visible, visible_line
 
 if TYPE_CHECKING:
     from torch import Tensor

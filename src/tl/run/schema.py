@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tl.boundary.foreign import reading
 from tl.errors import TLError
-from tl.foreign import reading
 from tl.recipe.shape import Choice, ListOf, MapOf, Maybe, Record, Scalar, Shape
 from tl.recipe.weights import RUN_ASSETS, RUN_META, RUN_MODEL, RUN_PREPROCESS, RUN_SPACE
 from tl.run.disk import hash_of

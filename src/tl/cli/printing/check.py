@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
+from tl.boundary.visible import visible_line
 from tl.cli.printing.mistakes import as_json, with_code
 from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import plain_table
 from tl.commands.check import Checked
 from tl.commands.forecast import Forecast
-from tl.visible import visible_line
 
 if TYPE_CHECKING:
     from tl.commands.timing import Timing

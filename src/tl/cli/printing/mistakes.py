@@ -8,9 +8,9 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl.boundary.visible import visible_line
 from tl.cli.printing.terminal import say
 from tl.errors import Mistake
-from tl.visible import visible_line
 
 if TYPE_CHECKING:
     from tl.commands.fix import Fixed

@@ -11,11 +11,11 @@ from typing import Self
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from tl.boundary.visible import visible_line
 from tl.cli.printing.screen import Screen
 from tl.cli.printing.terminal import say
 from tl.inputs.pace import Pace
 from tl.report.words import brief_count
-from tl.visible import visible_line
 
 
 class Quiet:

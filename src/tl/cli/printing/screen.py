@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tl.visible import visible
+from tl.boundary.visible import visible
 
 _ANY_LENGTH = 100_000
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from tl.boundary.visible import visible
 from tl.cli.printing.screen import Screen
 from tl.cli.printing.tables import plain_table
 from tl.commands.parts import stored_preprocess
@@ -18,7 +19,6 @@ from tl.recipe.compose import option_files
 from tl.recipe.recipe import Recipe
 from tl.recipe.registry import RECIPES, options
 from tl.recipe.yamlfile import flow, short_path
-from tl.visible import visible
 
 _MOST_COLUMNS = 4
 

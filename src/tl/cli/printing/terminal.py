@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO
 
-from tl.visible import visible
+from tl.boundary.visible import visible
 
 
 def say(text: str = "", *, file: IO[str] | None = None, end: str = "\n", flush: bool = False) -> None:

@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from tl.boundary.foreign import reading
 from tl.components.preprocess import ImagePreprocess, TextPreprocess
 from tl.components.preprocess_file import from_json
 from tl.errors import TLError
-from tl.foreign import reading
 from tl.recipe.weights import RUN_MODEL, RUN_PREPROCESS, Weights
 from tl.run.schema import check_hashes
 

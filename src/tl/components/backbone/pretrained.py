@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tl.boundary.foreign import reading
 from tl.components.backbone.loading import WRAPPERS, LoadReport, nothing_fits, wrapper_prefix
 from tl.errors import TLError
-from tl.foreign import reading
 from tl.recipe.weights import RUN_ASSETS, Weights
 from tl.run.schema import read_facts
 

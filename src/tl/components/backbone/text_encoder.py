@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from tl.batch import Inputs
+from tl.boundary.foreign import reading
 from tl.components.backbone.encoder import Encoder
 from tl.components.backbone.loading import run_preprocess
 from tl.components.backbone.pretrained import ModelFolder
 from tl.components.preprocess import TextPreprocess
 from tl.errors import TLError
-from tl.foreign import reading
 from tl.functional import mean_pool
 from tl.recipe.weights import Weights
 

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Unpack, final
 
+from tl.boundary.foreign import reading
 from tl.components.data.base import Common, DataSource
 from tl.components.data.boxes import Box, BoxDoubts, Marked, boxes_within
 from tl.components.picture import upright_size
 from tl.components.sample import Sample
 from tl.errors import TLError, did_you_mean
-from tl.foreign import reading
 from tl.recipe.yamlfile import short_path
 
 _MOST_BYTES = 2 * 1024**3

@@ -7,11 +7,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, final
 
+from tl.boundary.foreign import reading
 from tl.components.data.base import Common, DataSource
 from tl.components.data.cells import name_of, text_of
 from tl.components.sample import Picture, Raw, Sample
 from tl.errors import TLError, did_you_mean, nearest
-from tl.foreign import reading
 from tl.recipe.yamlfile import short_path
 
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl.boundary.foreign import reading
 from tl.components.picture import file_bytes, picture_name, upright_size
 from tl.components.sample import Annotation, Raw
 from tl.errors import TLError
-from tl.foreign import reading
 
 if TYPE_CHECKING:
     from numpy import ndarray

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
+from tl.boundary.foreign import machine_fault, reading
 from tl.errors import TLError
-from tl.foreign import machine_fault, reading
 from tl.recipe.yamlfile import short_path
 
 PACKED = (".gz", ".xz", ".zip")

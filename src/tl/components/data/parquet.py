@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
+from tl.boundary.foreign import each, reading
 from tl.components.data.packed import MOST_RATIO, check_unpacked, refuse_packed
 from tl.errors import MachineFault, TLError
-from tl.foreign import each, reading
 from tl.recipe.yamlfile import short_path
 
 _STEP, _AT_ONCE = 1 << 12, 1 << 16

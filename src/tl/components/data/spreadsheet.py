@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+from tl.boundary.foreign import reading
 from tl.components.data.packed import MOST_RATIO, MOST_UNPACKED, check_unpacked, refuse_packed
 from tl.errors import TLError, did_you_mean
-from tl.foreign import reading
 from tl.recipe.yamlfile import short_path
 
 SHEETS = (".xlsx", ".ods")

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, Unpack, final
 
+from tl.boundary.foreign import reading
 from tl.components.data.base import LABELLED_SPLITS, Common, DataSource, standard_split_name
 from tl.components.data.boxes import Box, BoxDoubts, Boxes, Marked, boxes_within
 from tl.components.data.image_folder import is_hidden, pictures_by_name
@@ -14,7 +15,6 @@ from tl.components.data.xmlfile import Element, number_in, read_xml
 from tl.components.picture import upright_size
 from tl.components.sample import Sample
 from tl.errors import TLError, did_you_mean
-from tl.foreign import reading
 from tl.recipe.yamlfile import short_path
 
 _FILES, _PICTURES, _LISTS = "Annotations", "JPEGImages", Path("ImageSets") / "Main"

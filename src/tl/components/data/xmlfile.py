@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers.expat import ExpatError, ParserCreate
 
+from tl.boundary.foreign import reading
 from tl.errors import TLError
-from tl.foreign import reading
 from tl.recipe.yamlfile import short_path
 
 _MOST_BYTES = 16 * 1024**2

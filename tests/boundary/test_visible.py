@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tl.boundary.visible import visible, visible_line
 from tl.cli.printing.mistakes import with_code
 from tl.errors import Mistake
 from tl.recipe.yamlfile import read
 from tl.report.words import esc
 from tl.run.run import Run
-from tl.visible import visible, visible_line
 
 TURNS = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
 HARMFUL = [

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tl.boundary.foreign import advice, each, machine_fault, reading, reason_of
 from tl.cli.app import _without_debug
 from tl.errors import MachineFault, Stopped, TLError
-from tl.foreign import advice, each, machine_fault, reading, reason_of
 from tl.run.disk import writing
 
 
