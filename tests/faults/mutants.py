@@ -142,7 +142,7 @@ class Inputs:
         from safetensors.torch import save_file
 
         from tests.components.backbone.samples import folder
-        from tests.user_data import masks, names
+        from tests.user_data import boxes, masks, names
         from tl.components.backbone.tiny_text import TinyTextNet
 
         rows = {"text": [f"words {i}" for i in range(40)], "label": ["a", "b"] * 20}
@@ -153,6 +153,7 @@ class Inputs:
         with zipfile.ZipFile(self.sound / "t.xlsx", "w") as archive:
             for name, text in sheet(pairs).items():
                 archive.writestr(name, text)
+        boxes(self.sound / "boxes", 6)
         masks(self.sound / "annotated")
         names(self.sound / "annotated")
         datasets.Dataset.from_dict(rows).save_to_disk(str(self.sound / "hf"))
@@ -210,6 +211,32 @@ class Inputs:
         task.fit(tuple(names), samples, {"balance": "none"})
         offsets = [[(i, i + 1) for i in range(len(str(text)))] for text in samples.inputs]
         assert np.asarray(task.targets(samples, offsets).values).dtype == np.int64
+
+    def boxes(self, draw: random.Random) -> None:
+        """Boxes in pictures, in the XML of VOC or the JSON of COCO, read and laid over their pictures."""
+        from tests.components.data.listed import option
+        from tests.tasks import usual_task
+        from tl.components.overlay import cropped
+        from tl.components.preprocess import ImagePreprocess
+        from tl.components.sample import Samples
+
+        source, changed = draw.choice(("voc", "coco")), self.root / "boxes"
+        shutil.rmtree(changed, ignore_errors=True)
+        shutil.copytree(self.sound / "boxes", changed)
+        file = changed / (f"Annotations/{draw.randrange(1, 6)}.xml" if source == "voc" else "coco.json")
+        content = file.read_bytes()
+        plain = source == "voc" or draw.random() < 0.3
+        file.write_bytes(changed_bytes(content, draw) if plain else changed_json(content.decode(), draw).encode())
+        given = {"root": changed} if source == "voc" else {"root": changed / "JPEGImages", "file": file}
+        samples = Samples.of(option(source, **{key: str(path) for key, path in given.items()}).read())
+        task = usual_task("boxes")
+        names = sorted({name for sample in samples for name in getattr(sample.target, "names", ())})
+        task.fit(tuple(names), samples, {"balance": "none"})
+        preprocess = task.prepared(ImagePreprocess(32, 32, "bilinear", (0.5,) * 3, (0.5,) * 3))
+        for sample in samples:
+            target = task.placed(sample, cropped(task.overlay(sample), preprocess))
+            assert target.shape == (task.count(sample), 5)
+            assert target.isfinite().all()
 
     def tokenizers(self, draw: random.Random) -> None:
         from tl.components.backbone.tiny_text import shipped
@@ -334,7 +361,7 @@ def sheet(rows: list[tuple[str, str]]) -> dict[str, str]:
 
 # How many of each kind a round of `--times 1` has; a run folder takes a second, a picture a millisecond.
 KINDS = {
-    "pictures": 200, "tables": 40, "annotations": 40, "tokenizers": 20, "weights": 20, "saved_data_sets": 10,
+    "pictures": 200, "tables": 40, "annotations": 40, "boxes": 20, "tokenizers": 20, "weights": 20, "saved_data_sets": 10,
     "transformers_folders": 5, "run_folders": 5,
 }  # fmt: skip
 
