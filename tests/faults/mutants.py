@@ -227,7 +227,7 @@ class Inputs:
         content = file.read_bytes()
         plain = source == "voc" or draw.random() < 0.3
         file.write_bytes(changed_bytes(content, draw) if plain else changed_json(content.decode(), draw).encode())
-        given = {"root": changed} if source == "voc" else {"root": changed / "JPEGImages", "file": file}
+        given = {"root": changed} if source == "voc" else {"images": changed / "JPEGImages", "file": file}
         samples = Samples.of(option(source, **{key: str(path) for key, path in given.items()}).read())
         task = usual_task("boxes")
         names = sorted({name for sample in samples for name in getattr(sample.target, "names", ())})
@@ -361,8 +361,8 @@ def sheet(rows: list[tuple[str, str]]) -> dict[str, str]:
 
 # How many of each kind a round of `--times 1` has; a run folder takes a second, a picture a millisecond.
 KINDS = {
-    "pictures": 200, "tables": 40, "annotations": 40, "boxes": 20, "tokenizers": 20, "weights": 20, "saved_data_sets": 10,
-    "transformers_folders": 5, "run_folders": 5,
+    "pictures": 200, "tables": 40, "annotations": 40, "boxes": 20, "tokenizers": 20, "weights": 20,
+    "saved_data_sets": 10, "transformers_folders": 5, "run_folders": 5,
 }  # fmt: skip
 
 

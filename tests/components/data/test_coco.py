@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from PIL import Image
 from tests.built import option
 from tests.tasks import load_data
 from tests.user_data import boxes
+from tl.commands.other_data import open_other
 from tl.components.data.boxes import Box, Boxes
 from tl.components.data.coco import Coco
 from tl.components.data.voc import Voc
 from tl.errors import TLError
+from tl.recipe.recipe import load
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -68,7 +71,7 @@ def test_files_of_splits_may_name_the_same_picture_names(tmp_path: Path) -> None
 
 def test_the_same_pictures_have_the_same_boxes_in_either_form(tmp_path: Path) -> None:
     boxes(tmp_path)
-    coco = source(tmp_path / "coco.json", root=str(tmp_path / "JPEGImages"))
+    coco = source(tmp_path / "coco.json", images=str(tmp_path / "JPEGImages"))
     voc = option("data", "voc", root=str(tmp_path))
     assert isinstance(voc, Voc)
     assert load_data(coco).splits["train"].targets.counts().keys() == {
@@ -151,3 +154,11 @@ def test_a_class_of_val_that_train_lacks_is_refused(tmp_path: Path) -> None:
         )  # type: ignore[misc]
     with pytest.raises(TLError, match="the class 'cat' occurs in val but not in train"):
         load_data(option("data", "coco", files=files))
+
+
+def test_another_file_of_a_run_has_its_pictures_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    recipe = load("coco_boxes", [f"data.file={written(tmp_path)}", f"data.images={tmp_path}"])
+    trained: Any = SimpleNamespace(recipe=recipe)
+    other = open_other(trained, written(tmp_path / "new"), [], "evaluation", "--data")
+    assert [sample.input for sample in other.read()] == [tmp_path / "new" / f"{name}.png" for name in ("a", "b")]

@@ -23,9 +23,9 @@ _SHOWN = 60
 
 @final
 class Coco(DataSource):
-    """`file` has the boxes of all pictures, or `files` a file for each split; `root` is the pictures' folder.
+    """`file` has the boxes of all pictures, or `files` a file for each split; `images` is the pictures' folder.
 
-    Without `root`, pictures lie beside their file. Of a picture in `images` without a box in `annotations`, it is
+    Without `images`, pictures lie beside their file. Of a listed picture without a box in `annotations`, it is
     known that it is empty. A box of a crowd (`iscrowd`) is not judged. Masks and key points in the file are not read.
     """
 
@@ -33,12 +33,12 @@ class Coco(DataSource):
     kind = "boxes"
 
     def __init__(
-        self, *, root: Path | None, file: Path | None, files: Mapping[str, Path] | None, **common: Unpack[Common]
+        self, *, images: Path | None, file: Path | None, files: Mapping[str, Path] | None, **common: Unpack[Common]
     ) -> None:
         super().__init__(common)
         if (file is None) == (not files):
             raise TLError("data.file: give either this, or data.files with one for each split, as in {train: a.json}.")
-        self.root, self.files = root, {**(files or {})} if file is None else {"": file}
+        self.images, self.files = images, {**(files or {})} if file is None else {"": file}
         self._doubts = BoxDoubts()
 
     def read(self) -> list[Sample]:
@@ -83,11 +83,11 @@ class Coco(DataSource):
         inside = PurePosixPath(row["file_name"])
         if inside.is_absolute() or ".." in inside.parts or "\0" in str(inside):
             raise TLError(f"{place}: '{inside}' leads out of the folder of pictures: give a path within it.")
-        path = (file.parent if self.root is None else self.root) / inside
+        path = (file.parent if self.images is None else self.images) / inside
         with reading(place, "its picture cannot be looked for", "mend its file_name"):
             there = path.is_file()
         if not there:
-            raise TLError(f"{place}: there is no picture {short_path(path)}: add it, or set data.root.")
+            raise TLError(f"{place}: there is no picture {short_path(path)}: add it, or set data.images.")
         target = None
         if self.purpose != "prediction":
             size = upright_size(path)
