@@ -23,7 +23,7 @@ import pytest
 
 from tests import test_smoke
 from tests.cli.conftest import pictures
-from tests.user_data import bert, boxes, masks, names
+from tests.user_data import alike, bert, boxes, masks, names
 from tl.cli.app import COMMAND_FILES, run_command
 from tl.commands.explain import explain
 from tl.recipe.registry import GROUPS, options
@@ -87,6 +87,7 @@ def write_files(folder: Path, page: str) -> None:
     if page == "dirty_labels":
         rows = [DIRTY.get(i, row) for i, row in enumerate(rows)]
     names(folder)
+    alike(folder)
     if page == "pixels_of_pictures":
         masks(folder / "cells")
     if page == "boxes_in_pictures":
