@@ -144,21 +144,21 @@ def _retinanet(size: int, classes: int, anchor: float, width: int) -> Any:
 def _judged(net: Any, samples: Any, names: tuple[str, ...]) -> dict[str, float]:
     import torch
 
-    from tl.metrics.boxes import MeasuredBoxes, matched
+    from tl.metrics.boxes import MeasuredBoxes
     from tl.metrics.measured import compute_metrics
+    from tl.metrics.overlaps import Answered, Truth, matched
 
     net.eval()
-    found, counts = [], []
+    found = []
     with torch.no_grad():
         for sample in samples:
             image, target = _picture(sample, names)
             (said,) = net([image])
             sides, scores, labels = (said[key].double().numpy() for key in ("boxes", "scores", "labels"))
             true, of = target["boxes"].double().numpy(), target["labels"].numpy()
-            judged = np.array([box.judged for box in sample.target.boxes], bool)
-            found.append(matched(sides, scores, labels.astype(np.int64), true, of, judged))
-            counts.append(np.bincount(of[judged], minlength=len(names)))
-    values = compute_metrics(MeasuredBoxes(found, np.array(counts), names, 0.5))
+            truth = Truth(true, of, np.array([box.judged for box in sample.target.boxes], bool))
+            found.append(Answered(matched(sides, scores, labels.astype(np.int64), *truth), truth))
+    values = compute_metrics(MeasuredBoxes(found, names, 0.5))
     return {name: values[name] for name in ("box_map", "box_map50")}
 
 

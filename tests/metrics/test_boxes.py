@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from tests.metrics.oracles import alone
-from tl.metrics.boxes import Found, MeasuredBoxes, matched, overlap
+from tl.metrics.boxes import MeasuredBoxes
 from tl.metrics.intervals import interval
-from tl.metrics.measured import Prior, compute_metrics
+from tl.metrics.measured import compute_metrics
+from tl.metrics.overlaps import Answered, Found, Truth, matched, overlap
 
 NAMES = ["a", "b", "c"]
 Picture = dict[str, Any]
@@ -37,10 +38,13 @@ def drawn(seed: int, pictures: int = 4, ties: bool = True) -> list[Picture]:
     return found
 
 
+def answered(p: Picture) -> Answered:
+    truth = Truth(p["true"] / 200, p["of"], p["judged"])
+    return Answered(matched(p["sides"], p["scores"], p["classes"], p["true"], p["of"], p["judged"]), truth)
+
+
 def measured(pictures: Sequence[Picture]) -> MeasuredBoxes:
-    true = [np.bincount(p["of"][p["judged"]], minlength=len(NAMES)) for p in pictures]
-    keys = ("sides", "scores", "classes", "true", "of", "judged")
-    return MeasuredBoxes([matched(*(p[key] for key in keys)) for p in pictures], np.array(true), NAMES, 0.5)
+    return MeasuredBoxes([*map(answered, pictures)], NAMES, 0.5)
 
 
 def theirs(pictures: Sequence[Picture]) -> dict[str, float]:
@@ -139,13 +143,28 @@ def test_without_a_box_nothing_is_found_and_without_a_true_one_nothing_is_define
     assert compute_metrics(measured([blind])) == dict.fromkeys(MeasuredBoxes.metrics, 0.0)
     empty = {**picture, "true": np.zeros((0, 4)), "of": np.zeros(0, int), "judged": np.zeros(0, bool)}
     assert all(np.isnan(value) for value in compute_metrics(measured([empty])).values())
-    assert all(np.isnan(value) for value in compute_metrics(MeasuredBoxes([], np.zeros((0, 3)), NAMES, 0.5)).values())
+    assert all(np.isnan(value) for value in compute_metrics(MeasuredBoxes([], NAMES, 0.5)).values())
 
 
-def test_guessing_answers_no_box() -> None:
-    found = measured(drawn(0))
-    guesses = [found.guess(name, Prior.of_nothing()) for name in found.metrics]
-    assert [float(one(np.ones((1, 4)))[0]) for one in guesses if one is not None] == [0.0] * 4
+def test_guessing_answers_the_boxes_that_fit_best_in_other_pictures() -> None:
+    """Two of three other pictures have a box at the left, one at the right; here the left one fits, and another."""
+    left, right = np.array([[0.0, 0.0, 0.4, 0.4]]), np.array([[0.6, 0.6, 1.0, 1.0]])
+    others = [Truth(one, np.zeros(1, int), np.ones(1, bool)) for one in (left, left + 0.01, right)]
+    others.append(Truth(right, np.ones(1, int), np.zeros(1, bool)))
+    prior = MeasuredBoxes.prior(others)
+    assert prior.shares.tolist() == [2 / 4, 1 / 4]
+    assert prior.mean.tolist() in ([*left.tolist(), *right.tolist()], [*(left + 0.01).tolist(), *right.tolist()])
+    here = {"true": np.array([[0.0, 0, 80, 80], [90, 0, 110, 20]]), "of": np.zeros(2, int), "judged": np.ones(2, bool)}
+    blind = {"sides": np.zeros((0, 4)), "classes": np.zeros(0, int), "scores": np.zeros(0)}
+    guess = measured([{**here, **blind}]).guess("box_map50", prior)
+    assert guess is not None
+    assert float(guess(np.ones((1, 1)))[0]) == pytest.approx(51 / 101)
+
+
+def test_where_no_other_box_is_known_guessing_answers_none() -> None:
+    guess = measured(drawn(0)).guess("box_map", MeasuredBoxes.prior([]))
+    assert guess is not None
+    assert float(guess(np.ones((1, 4)))[0]) == 0.0
 
 
 def test_intervals_rest_on_pictures_and_are_refused_where_a_class_is_rare() -> None:

@@ -8,7 +8,7 @@ Shapes: n pictures, r rows of weights, k boxes found in a picture, m true ones, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -17,19 +17,15 @@ from tl.metrics.calibration import Array, Floats
 from tl.metrics.catalogue import METRICS, Metric, entry
 from tl.metrics.evidence import Evidence, classes_in
 from tl.metrics.measured import Measured, Prior
+from tl.metrics.overlaps import MOST_FOUND, NOT_JUDGED, OVERLAPS, RIGHT, WRONG, Answered, Found, Truth, matched, overlap
 from tl.metrics.units import Units, unit_count
 from tl.metrics.weighted import Statistic, mean_defined, ratio
-
-OVERLAPS: Floats = np.linspace(0.5, 0.95, 10)
-"""The least intersection over union at which a found box is right, as COCO lists them."""
-MOST_FOUND = 100
-"""So many boxes of a class are judged in a picture at most, the surest ones."""
 
 _RECALLS = np.linspace(0.0, 1.0, 101)
 _HALF, _THREE_QUARTERS = slice(0, 1), slice(5, 6)
 _ALL = slice(None)
-_RIGHT, _WRONG, _NOT_JUDGED = 1, 0, -1
 _CELLS = 2**22
+_CANDIDATES = 400
 _NO_BOX = "no picture has a box that is judged"
 _CATALOGUE = (
     entry("box_map", "classes", higher=True, label="mAP 50-95", undefined=_NO_BOX),
@@ -37,67 +33,6 @@ _CATALOGUE = (
     entry("box_map75", "classes", higher=True, label="mAP 75", undefined=_NO_BOX),
     entry("box_recall", "classes", higher=True, label="box recall", undefined=_NO_BOX),
 )
-
-
-class Found(NamedTuple):
-    """The boxes found in a picture: `sides` (k, 4) are left, top, right, bottom, and `hits` (k, t) what `matched` says.
-
-    `scores` (k,) fall; `classes` (k,) are numbers.
-    """
-
-    sides: Floats
-    scores: Floats
-    classes: Array
-    hits: Array
-
-
-def overlap(found: Floats, true: Floats, crowd: Array) -> Floats:
-    """Intersection over union (k, m) of boxes; with a crowd, the share of the found box that lies in it."""
-    low, high = np.maximum(found[:, None, :2], true[None, :, :2]), np.minimum(found[:, None, 2:], true[None, :, 2:])
-    both = (high - low).clip(min=0).prod(axis=2)
-    own, other = ((some[:, 2:] - some[:, :2]).prod(axis=1) for some in (found, true))
-    shares: Floats = ratio(both, np.where(crowd[None], own[:, None], own[:, None] + other[None] - both))
-    return np.nan_to_num(shares)
-
-
-def matched(sides: Floats, scores: Floats, classes: Array, true: Floats, of: Array, judged: Array) -> Found:
-    """The found boxes of a picture, the surest first, each with whether it is right (1) or wrong (0) at each overlap.
-
-    True boxes (m, 4) have classes `of` (m,). A found box takes the true one of its class that it overlaps most and that
-    no surer one took. What lies in a true box that is not judged is neither right nor wrong (-1).
-    """
-    order = _surest(scores, classes)
-    sides, scores, classes = sides[order], scores[order], classes[order]
-    hits = np.zeros((len(order), len(OVERLAPS)), np.int8)
-    for number in np.intersect1d(classes, of):
-        mine, theirs = np.flatnonzero(classes == number), np.flatnonzero(of == number)
-        hits[mine] = _taken(overlap(sides[mine], true[theirs], ~judged[theirs]), judged[theirs])
-    return Found(sides, scores, classes, hits)
-
-
-def _surest(scores: Floats, classes: Array) -> Array:
-    """The places of the surest boxes of each class, by falling score."""
-    order = np.argsort(-scores, kind="stable")
-    rank = np.zeros(len(order), np.int64)
-    for number in np.unique(classes):
-        own = np.flatnonzero(classes[order] == number)
-        rank[own] = np.arange(len(own))
-    return order[rank < MOST_FOUND]
-
-
-def _taken(shares: Floats, judged: Array) -> Array:
-    """Whether each found box (k,), the surest first, is right at each overlap, from its shares (k, m) of true boxes."""
-    hits = np.zeros((len(shares), len(OVERLAPS)), np.int8)
-    enough = shares[:, None, :] >= OVERLAPS[None, :, None]
-    free = np.broadcast_to(judged, (len(OVERLAPS), len(judged))).copy()
-    columns, last = np.arange(len(OVERLAPS)), len(judged) - 1
-    for row, share in enumerate(shares):
-        fits = enough[row] & free
-        right = fits.any(axis=1)
-        best = last - np.where(fits, share, -1.0)[:, ::-1].argmax(axis=1)  # of equal ones the last, as in COCO
-        free[columns[right], best[right]] = False
-        hits[row] = np.where(right, _RIGHT, np.where((enough[row] & ~judged).any(axis=1), _NOT_JUDGED, _WRONG))
-    return hits
 
 
 def box_map(boxes: _Sorted) -> Statistic:
@@ -143,7 +78,7 @@ def _mean_of(boxes: _Sorted, judge: _Judge, columns: slice) -> Statistic:
         for one in boxes:
             each, total = weights.take(one.pictures, axis=1), weights @ one.true
             hits = one.hits[:, columns].T
-            found += [judge(each * (column == _RIGHT), each * (column == _WRONG), total) for column in hits]
+            found += [judge(each * (column == RIGHT), each * (column == WRONG), total) for column in hits]
         return mean_defined(np.stack(found, axis=-1)) if found else np.full(len(weights), np.nan)
 
     return value
@@ -174,13 +109,12 @@ def _reached(right: Floats, wrong: Floats, total: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class MeasuredBoxes(Measured):
-    """`found` has the boxes found in each picture, `true` (n, c) how many there are of each class, judged ones only.
+    """What was found and what is there in each picture, and the names of the classes.
 
     `sure` is the least score of a box that counts as an answer in the table of classes; metrics take them all.
     """
 
-    found: Sequence[Found]
-    true: Array
+    answers: Sequence[Answered]
     names: Sequence[str]
     sure: float
 
@@ -195,7 +129,17 @@ class MeasuredBoxes(Measured):
     word: ClassVar[str] = "boxes"
 
     def __len__(self) -> int:
-        return len(self.found)
+        return len(self.answers)
+
+    @property
+    def found(self) -> list[Found]:
+        return [one.found for one in self.answers]
+
+    @property
+    def true(self) -> Floats:
+        """How many judged boxes of each class there are in each picture (n, c)."""
+        counts = [np.bincount(one.classes[one.judged], minlength=len(self.names)) for _, one in self.answers]
+        return np.array(counts, np.float64).reshape(len(self), len(self.names))
 
     @property
     def arrays(self) -> tuple[Any, ...]:
@@ -206,8 +150,7 @@ class MeasuredBoxes(Measured):
         scores = np.concatenate([np.zeros(0), *(one.scores for one in self.found)])
         classes = np.concatenate([np.zeros(0, np.int64), *(one.classes for one in self.found)])
         hits = np.concatenate([np.zeros((0, len(OVERLAPS)), np.int8), *(one.hits for one in self.found)])
-        true = np.asarray(self.true, np.float64)
-        sorted_ = []
+        true, sorted_ = self.true, []
         for number in range(len(self.names)):
             own = np.flatnonzero(classes == number)
             own = own[np.argsort(-scores[own], kind="stable")]
@@ -215,25 +158,47 @@ class MeasuredBoxes(Measured):
         return sorted_
 
     def evidence(self, units: Units) -> Evidence:
-        pairs = np.argwhere(np.asarray(self.true) > 0)
+        pairs = np.argwhere(self.true > 0)
         pairs[:, 0] = units[pairs[:, 0]]
         by_samples, by_units = classes_in(pairs, len(self.names))
         return Evidence(len(self), unit_count(units), self.names, by_samples, by_units)
 
     def guess(self, name: str, prior: Prior) -> Statistic | None:
-        """The metric where no box is answered: one at a place that was not looked at hardly ever fits."""
-        nothing = Found(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64), np.zeros((0, len(OVERLAPS)), np.int8))
-        empty = MeasuredBoxes([nothing] * len(self), self.true, self.names, self.sure)
-        return empty.statistics([name])[name]
+        """The metric where every picture is answered with the same boxes: those of `prior`, in shares of its sides."""
+        sides, scores, classes = prior.mean.reshape(-1, 4), prior.shares, prior.median.astype(np.int64)
+        same = [Answered(matched(sides, scores, classes, *one.truth), one.truth) for one in self.answers]
+        return replace(self, answers=same).statistics([name])[name]
+
+    @staticmethod
+    def prior(others: Sequence[Truth]) -> Prior:
+        """The boxes that fit best where they are answered to every picture, from the true boxes of other pictures.
+
+        Of up to 400 boxes, each gets as its score the share of the pictures in which it overlaps one of its class by
+        half; of two that overlap each other by half, the better one is kept. `shares` are the scores of the 100 best,
+        `mean` their sides, and `median` their classes.
+        """
+        sides = np.concatenate([np.zeros((0, 4)), *(one.sides[one.judged] for one in others)])
+        classes = np.concatenate([np.zeros(0, np.int64), *(one.classes[one.judged] for one in others)])
+        of = np.repeat(np.arange(len(others)), [int(one.judged.sum()) for one in others])
+        some = np.linspace(0, len(sides) - 1, min(len(sides), _CANDIDATES)).round().astype(np.int64)
+        fits = (overlap(sides[some], sides, np.zeros(len(sides), bool)) >= OVERLAPS[0]) & (
+            classes[some, None] == classes[None]
+        )
+        hits = np.array([len(np.unique(of[row])) for row in fits], np.float64)
+        left, kept = np.argsort(-hits, kind="stable"), list[int]()
+        for place in left.tolist():
+            if len(kept) < MOST_FOUND and not fits[place, some[kept]].any():
+                kept.append(place)
+        return Prior(hits[kept] / max(1, len(others)), sides[some[kept]], classes[some[kept]].astype(np.float64))
 
     def answered(self) -> tuple[Array, Array]:
         """How many boxes of each class (c,) are answered with a score of `sure`, and how many of these are right."""
         said, right = np.zeros((2, len(self.names)))
         for one in self.found:
             sure = one.scores >= self.sure
-            judged = sure & (one.hits[:, 0] != _NOT_JUDGED)
+            judged = sure & (one.hits[:, 0] != NOT_JUDGED)
             said += np.bincount(one.classes[judged], minlength=len(said))
-            right += np.bincount(one.classes[sure & (one.hits[:, 0] == _RIGHT)], minlength=len(said))
+            right += np.bincount(one.classes[sure & (one.hits[:, 0] == RIGHT)], minlength=len(said))
         return said, right
 
     def per_class(self) -> list[dict[str, str | float]]:
@@ -242,7 +207,7 @@ class MeasuredBoxes(Measured):
         A box is right here where it overlaps a true one by half.
         """
         said, right = self.answered()
-        true = np.asarray(self.true, np.float64).sum(axis=0)
+        true = self.true.sum(axis=0)
         precision, recall, f1 = ratio(right, said), ratio(right, true), ratio(2 * right, true + said)
         ones = np.ones((1, len(self)))
         aps = [float(box_map([one])(ones)[0]) for one in self._sorted()]
@@ -251,10 +216,3 @@ class MeasuredBoxes(Measured):
             {"name": n, "support": int(s), "precision": float(p), "recall": float(r), "f1": float(f), "ap": a}
             for n, s, p, r, f, a in rows
         ]
-
-
-def wrong_boxes(found: Found, true: int, sure: float) -> int:
-    """How many of a picture's `true` boxes are missed by the sure ones found, and how many of these are made up."""
-    counts = found.scores >= sure
-    right = int((counts & (found.hits[:, 0] == _RIGHT)).sum())
-    return true - right + int((counts & (found.hits[:, 0] == _WRONG)).sum())

@@ -133,8 +133,8 @@ def test_a_picture_without_known_boxes_is_answered_in_its_own_pixels(tmp_path: P
     Image.new("RGB", (128, 64)).save(tmp_path / "a.png")
     made, one = task(), Sample("a", tmp_path / "a.png", None, "a.png")
     found = kept(made, one, *FOUND)
-    assert found.answers[0].sides[0].tolist() == [0, 0, 32, 32]
-    assert found.rows.tolist() == [[0, 0]]
+    assert found.answers[0].found.sides[0].tolist() == [0, 0, 32, 32]
+    assert not len(found.answers[0].truth.sides)
 
 
 def test_of_no_picture_nothing_is_kept_and_nothing_defined() -> None:

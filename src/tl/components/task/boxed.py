@@ -11,7 +11,7 @@ from tl.components.data.boxes import Box as TrueBox
 from tl.components.picture import open_image, upright_size
 from tl.components.task.judged import Judged, shown
 from tl.errors import TLError
-from tl.metrics.boxes import Found, overlap
+from tl.metrics.overlaps import Found, overlap
 from tl.report.blocks import Box, Card, Says
 from tl.report.words import number
 
@@ -21,7 +21,7 @@ _HALF = 0.5
 
 def boxes_card(judged: Judged, place: int, true: Sequence[TrueBox], names: Sequence[str], sure: float) -> Card:
     """The picture with its boxes that were found, missed and made up, where `sure` is the least score that counts."""
-    sample, found = judged.samples[place], judged.kept.answers[place]
+    sample, found = judged.samples[place], judged.kept.answers[place].found
     missed, spurious = _missed(found, true, names, sure), _chosen(found, sure, 0)
     note = f"{len(missed)} missed, {len(spurious)} made up"
     if not judged.may_show(sample):

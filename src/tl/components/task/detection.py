@@ -24,8 +24,9 @@ from tl.components.task.judged import SHOWN, Judged, Kept
 from tl.components.task.sections import class_table
 from tl.errors import TLError
 from tl.family import LossOptions
-from tl.metrics.boxes import Found, MeasuredBoxes, matched, wrong_boxes
-from tl.metrics.measured import Measured
+from tl.metrics.boxes import MeasuredBoxes
+from tl.metrics.measured import Measured, Prior
+from tl.metrics.overlaps import Answered, Found, Truth, matched, wrong_boxes
 from tl.report.blocks import Block, Gallery, Heading, Section, Words
 from tl.report.words import counted
 from tl.space import IGNORED, Form, Kind, Space
@@ -161,36 +162,44 @@ class Detection(Task):
     # Judging.
 
     def keep(self, head: Head, output: Tensor, target: Tensor, samples: Samples) -> Kept:
-        """Rows (N, C): how many boxes of each class a picture has. The answers are what was found in each, matched."""
+        """The answers are what was found in each picture, matched with what is there; the rows say nothing."""
         import torch
 
         from tl.components.anchored import Anchored, surest
 
-        rows, answers = [], []
+        answers = []
         for sample, answer, frame in zip(samples, output.float(), target[:, 0, :4], strict=True):
             found = surest(Anchored.of(answer), frame, self.least, self.overlapping, self.most)
             sides, scores, classes = (one.cpu().numpy() for one in found)
             low, high = frame.cpu().numpy().reshape(2, 2).astype(np.float64)
             scale = np.array(size_of(sample)) / (high - low)
             sides = (sides.reshape(-1, 2, 2) - low) * scale
-            true = np.array([box[:4] for box in boxes_of(sample)], np.float64).reshape(-1, 4)
-            of = np.array([self.space.names.index(box.name) for box in boxes_of(sample)], np.int64)
-            judged = np.array([box.judged for box in boxes_of(sample)], bool)
-            answers.append(matched(sides.reshape(-1, 4), scores.astype(np.float64), classes, true, of, judged))
-            rows.append(np.bincount(of[judged], minlength=self.space.dim))
-        return Kept(torch.from_numpy(np.stack(rows)), torch.zeros(len(rows)), tuple(answers))
+            there = self._truth(sample)
+            pixels = there._replace(sides=there.sides * np.tile(size_of(sample), 2))
+            said = matched(sides.reshape(-1, 4), scores.astype(np.float64), classes, *pixels)
+            answers.append(Answered(said, there))
+        return Kept(torch.zeros(len(answers)), torch.zeros(len(answers)), tuple(answers))
+
+    def _truth(self, sample: Sample) -> Truth:
+        boxes = boxes_of(sample)
+        sides = np.array([box[:4] for box in boxes], np.float64).reshape(-1, 4) / np.tile(size_of(sample), 2)
+        classes = np.array([self.space.names.index(box.name) for box in boxes], np.int64)
+        return Truth(sides, classes, np.array([box.judged for box in boxes], bool))
 
     def nothing(self, head: Head) -> Kept:
         import torch
 
-        return Kept(torch.zeros(0, self.space.dim, dtype=torch.long), torch.zeros(0))
+        return Kept(torch.zeros(0), torch.zeros(0))
 
     def measured(self, head: Head, kept: Kept, temperature: float = 1.0) -> MeasuredBoxes:
-        return MeasuredBoxes(kept.answers, kept.rows.numpy(), self.space.names, self.sure)
+        return MeasuredBoxes(kept.answers, self.space.names, self.sure)
+
+    def prior(self, parts: Sequence[Samples]) -> Prior:
+        return MeasuredBoxes.prior([self._truth(sample) for part in parts for sample in part if boxes_of(sample)])
 
     def answer_counts(self, found: Measured) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         assert isinstance(found, MeasuredBoxes)
-        return np.asarray(found.true).sum(axis=0), found.answered()[0]
+        return found.true.sum(axis=0), found.answered()[0]
 
     def table(self, samples: Sequence[Sample], kept: Kept, found: Measured, most: float) -> AnswerTable:
         pairs = zip(samples, self.answers(samples, kept, found), strict=True)
@@ -210,7 +219,7 @@ class Detection(Task):
     def answers(self, samples: Sequence[Sample], kept: Kept, found: Measured) -> Iterator[dict[str, Any]]:
         """The sure boxes, the surest first: class, score, and sides in pixels of the upright picture."""
         for one in kept.answers:
-            yield {"predicted": [*self._answered(one)]}
+            yield {"predicted": [*self._answered(one.found)]}
 
     def _answered(self, found: Found) -> Iterator[dict[str, Any]]:
         for sides, score, number in zip(found.sides, found.scores, found.classes, strict=True):
@@ -219,10 +228,11 @@ class Detection(Task):
                 yield {"class": self.space.names[int(number)], "score": round(float(score), 6), "box": box}
 
     def drawn(self, sample: Sample, answer: Any, preprocess: Preprocess) -> Image:
-        sure = [i for i, score in enumerate(answer.scores) if score >= self.sure]
-        labels = (f"{self.space.names[int(answer.classes[i])]} {answer.scores[i]:.2f}" for i in sure)
+        found = answer.found
+        sure = [i for i, score in enumerate(found.scores) if score >= self.sure]
+        labels = (f"{self.space.names[int(found.classes[i])]} {found.scores[i]:.2f}" for i in sure)
         marks = [
-            Mark(answer.sides[i].tolist(), label, int(answer.classes[i])) for i, label in zip(sure, labels, strict=True)
+            Mark(found.sides[i].tolist(), label, int(found.classes[i])) for i, label in zip(sure, labels, strict=True)
         ]
         return with_boxes(open_image(sample.input), marks)
 
