@@ -14,7 +14,9 @@ from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
 from tests.user_data import boxes as drawn
 from tl.commands.assemble import assemble
 from tl.errors import Mistakes, Stopped
+from tl.evaluation.evaluator import Evaluator
 from tl.inputs.streams import fixed_view
+from tl.metrics.measured import compute_metrics
 from tl.place import Share
 from tl.recipe.recipe import load
 
@@ -115,3 +117,33 @@ def test_a_head_of_boxes_is_refused_for_another_task(tmp_path: Path) -> None:
         Mistakes, match=r"head 'retina' gives boxes at anchors, but task 'segmentation' asks for outputs"
     ):
         assemble(load("base", ["data=mask_folder", f"data.root={tmp_path}", "head=retina"]))
+
+
+def test_processes_keep_of_their_pictures_what_one_process_keeps(
+    boxes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of two processes is run by itself; what they would exchange is handed over afterwards."""
+    assembly = assemble(load("base", boxes))
+    items, device = assembly.items("train"), torch.device("cpu")
+    whole = Evaluator(4, Share(), device).outputs(assembly.model, items)
+    sent: list[list[object]] = [[], []]
+
+    def listen(parts: list[object], own: object) -> None:
+        sent[rank].append(own)
+        parts[:] = [own, own]
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", listen)
+    for rank in range(2):
+        Evaluator(4, Share(rank, 2), device).outputs(assembly.model, items)
+    exchanged = zip(*sent, strict=True)
+    monkeypatch.setattr(torch.distributed, "all_gather_object", lambda parts, own: setitem(parts, next(exchanged)))
+    both = Evaluator(4, Share(0, 2), device).outputs(assembly.model, items)
+    one, other = (found.measured(assembly.model) for found in (whole, both))
+    for mine, theirs in zip(one.answers, other.answers, strict=True):
+        assert mine.truth.sides.tolist() == theirs.truth.sides.tolist()
+        assert mine.found.scores == pytest.approx(theirs.found.scores, abs=1e-6)
+    assert compute_metrics(one) == pytest.approx(compute_metrics(other), nan_ok=True)
+
+
+def setitem(parts: list[object], values: tuple[object, ...]) -> None:
+    parts[:] = values
