@@ -8,16 +8,17 @@ from typing import cast
 
 from tl.cli.printing.json_output import print_json
 from tl.cli.printing.terminal import say
-from tl.commands.chosen_task import read_data
+from tl.commands.chosen_task import build_task, read_data
 from tl.commands.contact_sheet import augmented_images, augmented_texts, contact_sheet
 from tl.commands.published import Shown
 from tl.commands.settle import without_download
 from tl.components.augment.base import Augment
 from tl.components.backbone.base import Backbone
 from tl.components.data.base import Data
+from tl.components.data.labels import names_of
 from tl.components.picture import open_image
 from tl.components.preprocess import ImagePreprocess, TextPreprocess
-from tl.components.sample import Picture, Sample
+from tl.components.sample import Picture, Sample, plain_target
 from tl.errors import TLError
 from tl.recipe.build import build
 from tl.recipe.recipe import load
@@ -35,7 +36,7 @@ def print_augmented(reference: str, overrides: list[str], to: Path, as_json: boo
     if data.modality != backbone.preprocess.modality or augment.modality not in (None, data.modality):
         raise TLError(f"The data holds {data.modality}s, but backbone or augment do not take them: see tl check.")
     samples = _evenly_spaced(data.splits["train"])
-    match backbone.preprocess:
+    match build_task(recipe.task, data.target).prepared(backbone.preprocess):
         case ImagePreprocess() as preprocess:
             shown = Shown(recipe)
             samples = [sample for sample in samples if shown(sample)]
@@ -44,7 +45,7 @@ def print_augmented(reference: str, overrides: list[str], to: Path, as_json: boo
             images = [open_image(cast("Path | Picture", sample.input), preprocess.min_side) for sample in samples]
             if not to.parent.is_dir():
                 raise TLError(f"--to {to}: there is no folder '{to.parent}'.")
-            captions = [f"{sample.target}: {sample.id}" for sample in samples]
+            captions = [f"{_said(sample)}: {sample.id}" for sample in samples]
             contact_sheet(augmented_images(images, augment, preprocess, recipe.seed, _VIEWS), captions, to)
             print_json({"to": str(to)}) if as_json else say(f"{to}: as evaluated, then {_VIEWS} views each")
         case TextPreprocess() as preprocess:
@@ -54,6 +55,11 @@ def print_augmented(reference: str, overrides: list[str], to: Path, as_json: boo
                 for i, t in enumerate(texts)
             ]
             print_json(found) if as_json else _print_texts(found)
+
+
+def _said(sample: Sample) -> object:
+    """The classes in a sample's target, or its numbers."""
+    return ", ".join(names_of(sample.target)) or plain_target(sample.target) or "nothing"
 
 
 def _evenly_spaced(samples: Sequence[Sample]) -> list[Sample]:
