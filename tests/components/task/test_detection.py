@@ -171,7 +171,8 @@ def test_the_report_shows_pictures_with_boxes_that_are_missed_or_made_up(tmp_pat
     ]  # fmt: skip
     dog = card.boxes[0]
     assert (dog.left, dog.top, dog.right, dog.bottom) == (0.5, 0.25, 1.0, 1.0)
-    assert any(isinstance(block, Table) for block in section.blocks)
+    (table,) = [block for block in section.blocks if isinstance(block, Table)]
+    assert [*table.head] == ["class", "boxes", "precision", "recall", "F1", "average precision"]
     hidden = Judged([one], found, measured, measured, None, "", lambda sample: False, SQUARE)
     (gallery,) = [block for block in made.findings(hidden)[0].blocks if isinstance(block, Gallery)]
     assert gallery.cards[0].picture is None

@@ -251,7 +251,7 @@ class Detection(Task):
         ]
         order = np.argsort(-np.array(wrong, np.int64), kind="stable")
         worst = [int(i) for i in order[:SHOWN] if wrong[i]]
-        blocks: list[Block] = [*class_table(judged.found.per_class(), self.noun), Heading("Mistakes")]
+        blocks: list[Block] = [*class_table(judged.found.per_class(), self.noun, "boxes"), Heading("Mistakes")]
         note = (
             f"A box counts from a score of {self.sure:g} on, and is right where it overlaps one of its class by half."
         )

@@ -30,8 +30,8 @@ from tl.report.words import count, number
 _COLUMNS = {"precision": "precision", "recall": "recall", "f1": "F1", "iou": "IoU", "ap": "average precision"}
 
 
-def class_table(found: Sequence[Mapping[str, Any]], word: str) -> list[Block]:
-    """Precision, recall and F1 of each class, and average precision where it is known."""
+def class_table(found: Sequence[Mapping[str, Any]], word: str, things: str = "samples") -> list[Block]:
+    """Precision, recall and F1 of each class, and average precision where it is known; `things` have the classes."""
     if not found:
         return []
     shares = [key for key in _COLUMNS if any(key in row for row in found)]
@@ -39,7 +39,7 @@ def class_table(found: Sequence[Mapping[str, Any]], word: str) -> list[Block]:
         [row["name"], Number(row["support"], count(row["support"])), *(ShareCell(row[key]) for key in shares)]
         for row in found
     ]
-    head = [word, "samples", *(_COLUMNS[key] for key in shares)]
+    head = [word, things, *(_COLUMNS[key] for key in shares)]
     return [Heading(f"By {word}"), Table(f"Scores by {word}", head, rows)]
 
 

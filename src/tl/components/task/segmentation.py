@@ -207,7 +207,7 @@ class Segmentation(Task):
         wrong = pixels - np.einsum("nii->n", confusions)
         shares = wrong / np.maximum(pixels, 1)
         worst = [int(i) for i in np.argsort(-shares, kind="stable")[:SHOWN] if wrong[i]]
-        blocks: list[Block] = [*class_table(judged.found.per_class(), self.noun), Heading("Mistakes")]
+        blocks: list[Block] = [*class_table(judged.found.per_class(), self.noun, "pixels"), Heading("Mistakes")]
         if worst:
             lead = f"The {counted(len(worst), 'pictures')} with the largest share of wrong pixels, which are coloured."
             blocks += [Words(lead, "lead"), Gallery([overlay_card(judged, i, float(shares[i])) for i in worst])]

@@ -209,7 +209,7 @@ class TokenClassification(Task):
             Card(id=sample.id, text=str(sample.input), marks=_marks(true_spans(sample), said))
             for sample, said in wrong[:SHOWN]
         ]
-        blocks: list[Block] = [*class_table(judged.found.per_class(), self.noun), Heading("Mistakes")]
+        blocks: list[Block] = [*class_table(judged.found.per_class(), self.noun, "spans"), Heading("Mistakes")]
         if cards:
             lead = f"The {counted(len(cards), 'texts')} of {len(wrong)} with the most spans missed or made up."
             blocks += [Words(lead, "lead"), Gallery(cards)]
