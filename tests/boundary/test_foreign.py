@@ -50,6 +50,10 @@ def test_own_sentences_signals_and_exits_pass(error: BaseException) -> None:
         (MemoryError(), "Cannot allocate memory): give the process more memory, or lower loop.batch or loop.workers."),
         (ValueError("I/O error: gone (os error 5)"), "Input/output error): look at its disk or network; what it"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "Cannot allocate memory): give the process more"),
+        (
+            RuntimeError("received 0 items of ancdata"),
+            "Too many open files): allow more with ulimit -n, or lower loop.",
+        ),
         (RuntimeError("can't start new thread"), "no more threads or processes can be started): allow more processes"),
     ],
 )
@@ -76,6 +80,35 @@ def test_room_is_made_only_where_there_is_none(number: int) -> None:
         raise OSError(number, os.strerror(number))
     assert ("make room" in str(found.value)) == (number in (errno.ENOSPC, errno.EDQUOT))
     assert str(found.value).endswith(f"{advice(number)}, then: again")
+
+
+@pytest.mark.parametrize("how", ["__cause__", "__context__"])
+def test_what_comes_of_a_lack_of_memory_files_or_threads_is_told_as_that(how: str) -> None:
+    for lack in (MemoryError(), OSError(errno.EMFILE, "?"), RuntimeError("can't start new thread")):
+        error, between = AttributeError("half made"), KeyError("x")
+        setattr(error, how, between)
+        setattr(between, how, lack)
+        assert str(machine_fault(error)) == str(machine_fault(lack))
+    error = AttributeError("odd")
+    setattr(error, how, OSError(errno.EACCES, "?"))
+    assert machine_fault(error) is None, "a file that a library may not read need not be why"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemError("error return without exception set"),
+        SystemError("<built-in function open> returned NULL without setting an exception"),
+        RuntimeError("could not create a primitive"),
+    ],
+)
+def test_a_library_that_fails_without_saying_why_lacks_memory(error: Exception) -> None:
+    assert str(machine_fault(error)) == (
+        "A library failed without saying why, as where there is no memory: give the process more memory, or lower "
+        "loop.batch or loop.workers."
+    )
+    assert machine_fault(RuntimeError("could not create a primitive descriptor for an odd layout")) is None
+    assert machine_fault(SystemError("bad argument to internal function")) is None
 
 
 def test_an_iterable_is_guarded_and_who_takes_from_it_is_not() -> None:

@@ -9,6 +9,8 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
+import time
 from functools import partial
 from itertools import count, islice
 from multiprocessing import active_children
@@ -212,3 +214,71 @@ def test_a_worker_goes_with_the_process_that_it_reads_for_even_when_it_is_stoppe
         [sys.executable, "-c", IMPORTS + code], capture_output=True, text=True, check=False, timeout=50
     )
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "reads\n")
+
+
+LIMITED = """
+import gc, itertools, os, resource, sys, torch
+from tl.inputs.workers import spread
+from tl.cli import app
+
+def reads(*_, **__):
+    for _ in itertools.islice(spread(torch.ones, itertools.repeat(9), 2, describe=str), 20):
+        pass
+
+app.app, sys.argv = reads, ["tl"]
+torch.ones(1)
+gc.freeze()
+for more in (2, 8, 10, 12, 40):
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1 + more,) * 2)
+        code, said = app.run_command()
+        print(code, said)
+        sys.exit()
+    os.waitpid(child, 0)
+"""
+
+
+def test_too_few_open_files_are_one_sentence() -> None:
+    """To start workers, to take what they made, to let them tidy up: wherever the files end."""
+    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=False, timeout=200)
+    assert done.stderr == ""
+    told = done.stdout.splitlines()
+    assert len(told) == 5
+    begins = ("1 loop.workers: the 2 processes", "1 The system refused (Too many open files", "1 One of the processes")
+    assert all(line == "0 " or line.startswith(begins) for line in told)
+    assert told[0].startswith(begins)
+    assert told[-1] == "0 "
+
+
+def _needs_a_thread(number: int) -> int:
+    def refused(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    if number == 3:
+        threading.Thread.start = refused  # type: ignore[method-assign]
+    return number
+
+
+def test_a_worker_that_cannot_start_its_thread_is_told_of_without_a_traceback(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(RuntimeError) as said:
+        list(spread(_needs_a_thread, iter([3, 4, 5]), 1, describe=str))
+    assert lost_worker(said.value) is not None
+    assert capfd.readouterr().err == ""
+
+
+def _fails_in_a_thread(number: int) -> int:
+    if number == 3:
+        threading.Thread(target=lambda: 1 / 0).start()
+        time.sleep(60)
+    return number
+
+
+def test_a_worker_ends_with_a_thread_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    """Nobody would answer for the thread, and the parent would wait for it."""
+    with pytest.raises(RuntimeError) as said:
+        list(spread(_fails_in_a_thread, iter([3, 4, 5]), 1, describe=str))
+    assert lost_worker(said.value) is not None
+    assert capfd.readouterr().err == ""

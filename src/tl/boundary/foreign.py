@@ -38,8 +38,12 @@ _THREADS_ADVICE = "allow more processes with ulimit -u, or set OMP_NUM_THREADS=1
 # Libraries in C++ and Rust write the number of a system's error into a text, or only its words.
 _NUMBER = re.compile(r"\(os error (\d+)\)|\b[Ee]rrno:? (\d+)|\bError code (\d+) \(")
 _THREADS = re.compile(r"can't start new thread|Resource temporarily unavailable|ThreadPoolBuildError", re.IGNORECASE)
+# What the interpreter, or oneDNN, says where a library in C failed, mostly to allocate, and did not tell.
+_SILENT = re.compile(
+    r"without (?:setting an exception|exception set)|returned NULL|could not create a primitive$", re.IGNORECASE
+)
 _WORDS = {
-    errno.EMFILE: re.compile(r"too many open files", re.IGNORECASE),
+    errno.EMFILE: re.compile(r"too many open files|received 0 items of ancdata", re.IGNORECASE),
     errno.ENOMEM: re.compile(r"(?:can't|cannot) allocate memory|bad_alloc|malloc of size|failed to map", re.IGNORECASE),
 }
 
@@ -75,12 +79,35 @@ def each(rows: Iterable[T], name: str, wrong: str, remedy: str) -> Iterator[T]:
 def machine_fault(error: BaseException, name: str = "") -> MachineFault | None:
     """The sentence for an error of the machine: too little memory, files, threads or room, or a disk that fails.
 
-    None for any other error. `name` is what was read; without it, the file that the error names.
+    None for any other error. `name` is what was read; without it, the file that the error names. Where memory, files or
+    threads ran out, a library's next error may be of another kind: what it was raised from or after counts.
     """
+    fault = _fault_of(error, name)
+    came_of = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    while fault is None and came_of is not None:
+        if _ran_out(came_of):
+            fault = _fault_of(came_of, name)
+        came_of = came_of.__cause__ or came_of.__context__
+    return fault
+
+
+def _ran_out(error: BaseException) -> bool:
+    return _is_of_threads(error) or _number_of(error) in (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+
+def _is_of_threads(error: BaseException) -> bool:
+    return isinstance(error, (RuntimeError, OSError)) and bool(_THREADS.search(str(error)))
+
+
+def _fault_of(error: BaseException, name: str) -> MachineFault | None:
+    """The sentence for this very error."""
     where = name or (str(error.filename) if isinstance(error, OSError) and error.filename is not None else "")
     refused = f"{where}: cannot be read now" if where else "The system refused"
     number = _number_of(error)
-    if isinstance(error, (RuntimeError, OSError)) and _THREADS.search(str(error)):
+    if isinstance(error, (SystemError, RuntimeError)) and _SILENT.search(str(error)):
+        why = f"{name}: a library" if name else "A library"
+        return MachineFault(f"{why} failed without saying why, as where there is no memory: {_ADVICE[errno.ENOMEM]}.")
+    if _is_of_threads(error):
         return MachineFault(f"{refused} (no more threads or processes can be started): {_THREADS_ADVICE}.")
     if number in _ADVICE:
         whole = "; what it holds may be whole" if where and number in _PASSING else ""

@@ -13,8 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from tl.boundary.foreign import machine_fault
+from tl.cli.printing.asides import keeping_asides
 from tl.cli.printing.mistakes import with_code
-from tl.errors import TLError
+from tl.errors import MachineFault, TLError
 
 # The file of each command in this folder, in the order in which `tl --help` shows the commands.
 COMMAND_FILES = (
@@ -59,8 +60,9 @@ def run_command() -> tuple[int, str]:
     except FileNotFoundError:
         return 2, "The working folder was removed: change to another one, with cd, and call tl again."
     try:
-        code = app(arguments, standalone_mode=False)
-        sys.stdout.flush()
+        with keeping_asides(debug) as asides:
+            code = app(arguments, standalone_mode=False)
+            sys.stdout.flush()
     except TLError as error:
         return error.exit_code, _trace(error, debug) + "\n".join(map(with_code, error.mistakes))
     except UsageError as error:
@@ -69,11 +71,16 @@ def run_command() -> tuple[int, str]:
         return 0, ""
     except (KeyboardInterrupt, typer.Abort):
         return 130, ""
-    except (OSError, MemoryError, RuntimeError, ImportError) as error:
-        found = _of_the_machine(error)
+    except (OSError, RuntimeError, ImportError) as error:
+        found = _of_the_machine(error, asides.fault)
         if found is None:
             raise
         return found[0], _trace(error, debug) + found[1]
+    except (MemoryError, SystemError) as error:
+        fault = machine_fault(error)
+        if fault is None:
+            raise
+        return fault.exit_code, f"{_trace(error, debug)}{fault}"
     return (code if isinstance(code, int) else 0), ""
 
 
@@ -88,8 +95,11 @@ def _trace(error: BaseException, debug: bool) -> str:
     return "".join(traceback.format_exception(error)) if debug else ""
 
 
-def _of_the_machine(error: OSError | MemoryError | RuntimeError | ImportError) -> tuple[int, str] | None:
-    """The exit code and the sentence for an error that is no bug: a path, a lost worker, or a limit of the machine."""
+def _of_the_machine(error: OSError | RuntimeError | ImportError, aside: MachineFault | None) -> tuple[int, str] | None:
+    """The exit code and the sentence for an error that is no bug: a path, a lost worker, or a limit of the machine.
+
+    `aside` is what the machine refused to a thread: the error may come of that.
+    """
     if isinstance(error, OSError) and error.errno in _PATH_ERRORS and error.filename is not None:
         return 2, f"'{error.filename}': {error.strerror}: give a path that can be read here."
     if isinstance(error, RuntimeError):
@@ -97,7 +107,7 @@ def _of_the_machine(error: OSError | MemoryError | RuntimeError | ImportError) -
 
         if (message := lost_worker(error)) is not None:
             return 1, message
-    fault = machine_fault(error)
+    fault = machine_fault(error) or aside
     return None if fault is None else (fault.exit_code, str(fault))
 
 

@@ -9,17 +9,22 @@ import pickle
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain, islice, tee
 from multiprocessing import active_children, parent_process
-from typing import Any, Generic, TypeVar, cast
+from multiprocessing.reduction import ForkingPickler
+from multiprocessing.util import Finalize
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torch.utils.data._utils.pin_memory import pin_memory
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
+from tl.boundary.foreign import machine_fault
 from tl.errors import MachineFault, TLError
 from tl.inputs.waiting import asking, wait_on
 from tl.recipe.recipe import Loop
@@ -59,7 +64,7 @@ def spread(
     if not workers or len(first) < 2:
         return map(one, plans)
     planned, made = tee(plans)
-    loader = DataLoader(
+    loader = _Loader(
         _Made(one),
         sampler=_Plans(planned),
         batch_size=None,
@@ -92,13 +97,9 @@ def _in_turn(batches: _MultiProcessingDataLoaderIter, plans: Iterator[P], descri
         finally:
             if not over:
                 _end_workers(batches)
-        match result:
-            case TLError():
-                raise result
-            case _Packed():
-                yield result.unpacked()
-            case _:
-                yield result
+        if isinstance(result, TLError):
+            raise result
+        yield result.unpacked() if isinstance(result, _Packed) else result
 
 
 def _next(batches: _MultiProcessingDataLoaderIter) -> Any:
@@ -110,6 +111,8 @@ def _next(batches: _MultiProcessingDataLoaderIter) -> Any:
         if "timed out after" not in str(error):
             raise
         return _LATE
+    except (EOFError, ConnectionError) as error:
+        raise MachineFault(_gone("ended while it handed over a batch")) from error
 
 
 def _end_workers(batches: _MultiProcessingDataLoaderIter) -> None:
@@ -123,19 +126,46 @@ def _end_workers(batches: _MultiProcessingDataLoaderIter) -> None:
 def lost_worker(error: RuntimeError) -> str | None:
     """A sentence for the user where torch's error says that a worker process is gone; None for any other error."""
     found = re.match(r"DataLoader worker \(pid.*?\d\) (?:is )?(\w[^.]*)", str(error))
-    if found is None:
-        return None
+    return None if found is None else _gone(found[1])
+
+
+def _gone(how: str) -> str:
     return (
-        f"One of the processes of loop.workers, which read ahead, is gone ({found[1]}), as where there is too little "
+        f"One of the processes of loop.workers, which read ahead, is gone ({how}), as where there is too little "
         "memory (in /dev/shm after a bus error): resume the run where there is more, or start one with fewer."
     )
 
 
-class _Packed:
-    """A result as bytes, which goes through a pipe, for which no shared memory is needed."""
+class _Loader(DataLoader[Any]):
+    def _get_iterator(self) -> _MultiProcessingDataLoaderIter:
+        return _Batches(self)
 
-    def __init__(self, value: object) -> None:
-        self.content = pickle.dumps(value)
+
+class _Batches(_MultiProcessingDataLoaderIter):
+    """torch's own, taken apart without noise where the system let it start some of its processes and threads only."""
+
+    def __del__(self) -> None:
+        if "_workers_status" in vars(self):
+            with suppress(RuntimeError, OSError):
+                super().__del__()
+
+
+class _Packed:
+    """A result as bytes, made where an error can be told: torch's queue makes them in a thread, which loses both."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    @classmethod
+    def of(cls, value: object) -> _Packed:
+        """The tensors lie in shared memory, and the bytes name it; where it has no room for them, the bytes hold them.
+
+        Docker gives it 64 MB. Bytes that hold tensors take longer through the pipe.
+        """
+        try:
+            return cls(bytes(ForkingPickler.dumps(value)))
+        except (RuntimeError, OSError):
+            return cls(pickle.dumps(value))
 
     def unpacked(self) -> Any:
         return pickle.loads(self.content)  # what this program has packed in another of its processes
@@ -145,35 +175,17 @@ class _Packed:
         return pin_memory(self.unpacked())  # type: ignore[no-untyped-call]
 
 
-class _Made(Dataset["T | TLError | _Packed"], Generic[P, T]):
-    """Returns a TLError as a value to the parent process: torch would put the worker's traceback into its text.
-
-    A result whose tensors have no room in shared memory (Docker gives it 64 MB) goes through a pipe, which takes
-    longer: torch would lose it, and its reader would wait for ever.
-    """
+class _Made(Dataset["TLError | _Packed"], Generic[P, T]):
+    """Returns a TLError as a value to the parent process: torch would put the worker's traceback into its text."""
 
     def __init__(self, one: Callable[[P], T]) -> None:
         self.one = one
 
-    def __getitem__(self, plan: P) -> T | TLError | _Packed:
+    def __getitem__(self, plan: P) -> TLError | _Packed:
         try:
-            made = self.one(plan)
+            return _Packed.of(self.one(plan))
         except TLError as error:
             return error
-        try:
-            _share(made)
-        except RuntimeError:
-            return _Packed(made)
-        return made
-
-
-def _share(value: object) -> None:
-    """Move the tensors of a batch to shared memory, where the queue to the parent process would move them too."""
-    if isinstance(value, torch.Tensor):
-        value.share_memory_()  # type: ignore[no-untyped-call]
-    elif isinstance(value, (tuple, list)):
-        for part in value:
-            _share(part)
 
 
 class _Plans(Sampler[P]):
@@ -199,6 +211,25 @@ def _end() -> None:
         child.kill()
 
 
+def _end_worker(*_: object) -> NoReturn:
+    """End this process, of which the parent then tells: after an error that nobody caught, a thread is missing."""
+    os._exit(1)
+
+
+def _leave_quietly() -> None:
+    """End this process where the system refused it something, or will when it tidies up: multiprocessing would print
+    tracebacks. The parent tells of it, or needs nothing more."""
+    error = sys.exc_info()[1]
+    if error is not None and machine_fault(error) is not None:
+        os._exit(1)
+    try:
+        tidying = os.dup(2), os.dup(2)
+    except OSError:
+        os._exit(0)
+    for descriptor in tidying:
+        os.close(descriptor)
+
+
 def _stop_with_the_parent(_: int) -> None:
     """Ignore signals that are sent to all processes: the parent ends its step first, and needs the workers for it.
 
@@ -207,6 +238,8 @@ def _stop_with_the_parent(_: int) -> None:
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
     signal.set_wakeup_fd(-1)
+    sys.excepthook = threading.excepthook = _end_worker  # its threads serve the parent, which would wait for them
+    Finalize(None, _leave_quietly, exitpriority=100)
     parent = parent_process()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
