@@ -47,6 +47,8 @@ def tables(folder: Path) -> None:
     pictures = sorted((folder / "pictures").rglob("*.png"))
     tags = [p.parent.name + (";even" if int(p.stem) % 2 == 0 else "") for p in pictures]
     names = [p.relative_to(folder).as_posix() for p in pictures]
+    both = [(name, names[(i + 4) % len(names)]) for i, name in enumerate(names)]
+    _write(folder / "twins.csv", ("one", "other"), both)
     _write(folder / "tags.csv", ("file", "tags"), list(zip(names, tags, strict=True)))
 
 

@@ -15,7 +15,7 @@ from torch.nn.functional import cosine_similarity
 from tests.conftest import SHORT
 from tests.training.test_tokens import gradient
 from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
-from tests.user_data import alike, bert
+from tests.user_data import alike, bert, shapes
 from tl.commands.answer import RunModel
 from tl.commands.answer_file import AnswerFile
 from tl.commands.assemble import assemble
@@ -23,12 +23,14 @@ from tl.commands.doubts import recipe_doubts
 from tl.commands.extract_features import extract_features, save
 from tl.commands.given import Input, read_given
 from tl.commands.open_run import open_run
-from tl.commands.predict import predict_to
+from tl.commands.predict import predict, predict_to
 from tl.commands.prepare import prepare
-from tl.components.sample import Sample
+from tl.components.data.base import data_fingerprint
+from tl.components.data.contents import facts_of_files
+from tl.components.sample import Sample, Together, halves_of
 from tl.errors import Mistakes, Stopped, TLError
 from tl.inputs.pairs import PairItems, items_of
-from tl.inputs.streams import EachOnce
+from tl.inputs.streams import Draw, EachOnce
 from tl.recipe.recipe import load
 
 
@@ -231,10 +233,9 @@ def test_cached_embeddings_change_nothing(pairs: list[str], train: Train, rows: 
 @pytest.mark.parametrize(
     "override, message",
     [
-        ("head=linear", r"head 'linear' answers for one vector a sample, but task 'similarity' reads pairs of texts: "
-         r"take head=embedding\."),
+        ("head=linear", r"head 'linear' answers for one vector a sample, but task 'similarity' reads pairs of texts or "
+         r"pictures: take head=embedding\."),
         ("method=dann", r"method 'dann' works on one vector a sample, .*: take method=finetune\."),
-        ("augment=text", r"augment 'text' changes .*: take augment=none\."),
     ],
 )  # fmt: skip
 def test_options_that_do_not_read_pairs_are_refused(pairs: list[str], override: str, message: str) -> None:
@@ -244,7 +245,7 @@ def test_options_that_do_not_read_pairs_are_refused(pairs: list[str], override: 
 
 
 def test_single_texts_are_refused(pairs: list[str]) -> None:
-    with pytest.raises(TLError, match=r"no pairs of texts: name the column of the second text in data\.pair"):
+    with pytest.raises(TLError, match=r"no pairs: name the column of the second one in data\.pair"):
         assemble(load("base", [*pairs, "data.pair=null"]))
 
 
@@ -253,3 +254,73 @@ def test_pairs_read_as_one_text_are_told_of(pairs: list[str]) -> None:
         assembly = assemble(recipe := load("base", [*pairs, f"task={task}", f"head={head}"]))
         found = [*recipe_doubts(recipe.nodes(), recipe.loop, assembly.data)]
         assert [one.code for one in found] == codes
+
+
+@pytest.fixture(scope="module")
+def twins(folder: Path) -> list[str]:
+    """A recipe for 48 pairs of pictures of one shape, with a score for how near their numbers are."""
+    shapes(folder / "pictures")
+    names = [f"pictures/{p.parent.name}/{p.name}" for p in sorted((folder / "pictures").rglob("*.png"))]
+    with (folder / "twins.csv").open("w", newline="") as file:
+        rows = [(name, names[i - i % 3], i % 3) for i, name in enumerate(names)]
+        csv.writer(file).writerows([("one", "other", "far"), *rows])
+    recipe = ["data=table", f"data.file={folder / 'twins.csv'}", "data.image=one", "data.pair=other"]
+    return [*recipe, "backbone=tiny_image", "head=embedding", "loop.batch=16", "loop.device_batch=16"]
+
+
+@pytest.mark.parametrize("more, metric", [(["task=similarity", "data.numbers=[far]"], "spearman"), ([], "recall_at_1")])
+def test_pairs_of_pictures_are_compared_as_pairs_of_texts_are(
+    twins: list[str], train: Train, folder: Path, more: list[str], metric: str
+) -> None:
+    run = train(*twins, *more, *SHORT, "freeze=top_k", "augment=image")
+    meta = json.loads((run / "meta.json").read_text())
+    assert metric in meta["zero_shot"]["test"]
+    assert "image/jpeg" in (run / "report.html").read_text()
+    one, other = (str(folder / "pictures" / name) for name in ("disc/0.png", "square/1.png"))
+    first, second = (np.array(found["predicted"]) for found in RunModel(run)([one, other]))
+    assert first.shape == second.shape == (RunModel(run).trained.model.task.width,)
+    table = folder / "asked.csv"
+    table.write_text("one,other\npictures/disc/0.png,pictures/square/1.png\n")
+    opened = open_run(run)
+    (answers,) = predict(opened, read_given(opened, [Input(str(table), typed=True)], print), 64)
+    ((_, said),) = answers.rows()
+    low, span = (opened.model.task.space.mean or (0.0,))[0], (opened.model.task.space.std or (1.0,))[0]
+    assert said == pytest.approx(low + span * float(first @ second), abs=1e-4)
+
+
+def test_halves_of_a_pair_of_pictures_are_augmented_each_in_its_own_way(twins: list[str]) -> None:
+    assembly = assemble(load("base", [*twins, "augment=image"]))
+    items = assembly.items("train", augmented=True)
+    assert isinstance(items, PairItems)
+    same = items.samples.inputs[0][0]
+    pair = items_of([Sample("s", (same, same), Together(), "")], items.task, items.preprocess, items.augment)
+    first, second = pair.batch([Draw(0, 7)]).x.values
+    assert not torch.equal(first, second)
+    assert torch.equal(pair.batch([Draw(0, 7)]).x.values[1], second)
+
+
+def test_halves_of_a_pair_of_texts_are_augmented_each_in_its_own_way(pairs: list[str]) -> None:
+    assembly = assemble(load("base", [*pairs, "augment=text"]))
+    items = assembly.items("train", augmented=True)
+    long = "soup train cat river music bread stone lamp letter winter" * 3
+    same = items_of([Sample("s", (long, long), (1.0,), "")], items.task, items.preprocess, items.augment)
+    first, second = same.batch([Draw(0, 7)]).x.values
+    assert not torch.equal(first, second)
+
+
+def test_a_picture_of_a_pair_that_changes_is_other_data(twins: list[str], folder: Path) -> None:
+    samples = assemble(load("base", twins)).data.splits["train"]
+    files = facts_of_files(samples)
+    changed = next(half for half in halves_of(samples[0].input)[1:] if isinstance(half, Path))
+    content = changed.read_bytes()
+    try:
+        changed.write_bytes(content + b"\0")
+        assert facts_of_files(samples)["contents"] != files["contents"]
+        assert data_fingerprint({"train": samples}) != data_fingerprint({"train": samples[1:]})
+    finally:
+        changed.write_bytes(content)
+
+
+def test_other_tasks_do_not_read_pairs_of_pictures(twins: list[str]) -> None:
+    with pytest.raises(TLError, match="Pairs of pictures are compared by task=similarity"):
+        assemble(load("base", [*twins, "data.numbers=[far]", "head=linear"]))

@@ -19,7 +19,7 @@ WORDS: dict[Form, str] = {
     "pooled": "one vector a sample",
     "tokens": "tokens",
     "maps": "maps",
-    "pair": "pairs of texts",
+    "pair": "pairs of texts or pictures",
 }
 _OUTPUTS = "outputs"
 

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tl.components.sample import Sample
+from tl.components.sample import Sample, halves_of
 from tl.recipe.recipe import Recipe
 from tl.report.facts import Facts
 
@@ -28,10 +28,9 @@ class Shown:
 
     def __call__(self, sample: Sample) -> bool:
         """True for texts, pictures without a file, and files that lie, links followed, in a folder that data names."""
-        if not self.folders or not isinstance(sample.input, Path):
-            return True
-        place = sample.input.resolve()
-        return any(place.is_relative_to(folder) for folder in self.folders)
+        pictures = [half.resolve() for half in halves_of(sample.input) if isinstance(half, Path)]
+        places = ([place.is_relative_to(folder) for folder in self.folders] for place in pictures)
+        return not self.folders or all(map(any, places))
 
 
 def without_folders(facts: Facts, recipe: Recipe, run: Path) -> Facts:

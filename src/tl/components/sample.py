@@ -1,4 +1,4 @@
-"""One row of a data set: a picture, a text or a pair of texts, with its target; and many rows in little memory."""
+"""One row of a data set: a picture, a text or a pair of either, with its target; and many rows in little memory."""
 
 from __future__ import annotations
 
@@ -88,13 +88,14 @@ class Together(Annotation):
         return True
 
 
-Raw = Path | Picture | str | tuple[str, str]
+Single = Path | Picture | str
+Raw = Single | tuple[str, str] | tuple[Path | Picture, Path | Picture]
 Target = str | tuple[str, ...] | tuple[float, ...] | Annotation | None
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One row: `input` is a picture (a path or Picture), a text or a pair of texts.
+    """One row: `input` is a picture (a path or Picture), a text, or a pair of texts or of pictures.
 
     `target` is a class name, a tuple of label names, a tuple of numbers, an annotation, or None where it is not known.
     `where` says in messages where the sample comes from, such as a file and line. `split` is None where the source
@@ -170,6 +171,11 @@ class Samples(Column[Sample]):
         return replace(self, splits=one_value(name, len(self)))
 
     @property
+    def picture_pairs(self) -> bool:
+        """True where the samples are pairs of pictures."""
+        return not self.texts and len(self.inputs) > 0 and isinstance(self.inputs[0], tuple)
+
+    @property
     def texts(self) -> tuple[Texts, ...]:
         """The column of texts, or the two columns of pairs; empty for pictures."""
         match self.inputs:
@@ -177,7 +183,7 @@ class Samples(Column[Sample]):
                 return (texts,)
             case Pairs() as pairs:
                 return pairs.first, pairs.second
-            case Objects() as objects if len(objects) and isinstance(objects[0], (str, tuple)):
+            case Objects() as objects if len(objects) and isinstance(halves_of(objects[0])[0], str):
                 mixed = [one if isinstance(one, tuple) else (one, one) for one in objects]
                 return texts_column(str(one) for one, _ in mixed), texts_column(str(two) for _, two in mixed)
         return ()
@@ -201,7 +207,7 @@ def texts_of(sample: Sample) -> tuple[str, ...]:
     return ()
 
 
-def halves_of(given: Raw) -> tuple[str | Path | Picture, ...]:
+def halves_of(given: Raw) -> tuple[Single, ...]:
     """The two halves of a pair; any other input by itself."""
     return given if isinstance(given, tuple) else (given,)
 
@@ -211,8 +217,9 @@ def _inputs(inputs: Sequence[Raw]) -> Texts | Pairs | Objects[Raw]:
     if len(texts) == len(inputs):
         return texts_column(texts)
     pairs = [one for one in inputs if isinstance(one, tuple)]
-    if len(pairs) == len(inputs):
-        return Pairs(texts_column(first for first, _ in pairs), texts_column(second for _, second in pairs))
+    halves = [[str(half) for half in one if isinstance(half, str)] for one in pairs]
+    if len(pairs) == len(inputs) and all(len(one) == len(pair) for one, pair in zip(halves, pairs, strict=True)):
+        return Pairs(*(texts_column(one[place] for one in halves) for place in (0, 1)))
     return Objects(inputs)
 
 

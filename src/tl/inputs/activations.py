@@ -90,7 +90,8 @@ class Activations:
         Activations serve where a sample looks the same at every reading, or has fixed views.
         """
         if isinstance(items, PairItems):
-            return PairedActivations(self.source(name, items.texts, reads, views, precision), items)
+            # Fixed views are drawn for pairs, not for their halves, so that those are not cached.
+            return PairedActivations(self.source(name, items.halves, reads, None, precision), items)
         what = f"the activations of {name}"
         request = self._request(name, items, views or FixedViews(), precision, what) if reads.cut else None
         if request is None:

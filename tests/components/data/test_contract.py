@@ -13,7 +13,7 @@ from tests.test_smoke import ABSENT, loaded, overrides
 from tests.user_data import write_all
 from tl.components.data.base import DataSource
 from tl.components.picture import file_bytes
-from tl.components.sample import Annotation, Picture, Sample
+from tl.components.sample import Annotation, Picture, Sample, halves_of
 from tl.errors import TLError
 from tl.recipe.build import build
 from tl.recipe.registry import options, shipped_recipes
@@ -64,7 +64,8 @@ def test_inputs_and_targets_are_what_modality_and_kind_say(name: str, made: Path
     option = source(name, made)
     targets = {"single": str, "multi": tuple, "number": tuple}
     for sample in samples(option):
-        assert isinstance(sample.input, (Path, Picture)) == (option.modality == "image")
+        for half in halves_of(sample.input):
+            assert isinstance(half, (Path, Picture)) == (option.modality == "image")
         assert sample.target is None or isinstance(sample.target, targets.get(option.kind, Annotation))
     assert bool(option.target_names()) == (option.kind == "number")
 

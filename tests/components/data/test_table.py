@@ -166,7 +166,7 @@ def test_several_labels(tmp_path: Path) -> None:
         ({"text": "text", "label": "kind", "numbers": ["n"]}, "(here: data.label and data.numbers)"),
         ({"label": "kind"}, "data.text: give either this or data.image"),
         ({"text": "text", "image": "i", "label": "kind"}, "data.text: give either this or data.image"),
-        ({"image": "i", "pair": "p", "label": "kind"}, "data.pair=p needs data.text"),
+        ({"image": "i", "pair": "i", "label": "kind"}, "data.pair=i is data.image too"),
         ({"text": "txt", "label": "kind"}, "has no column 'txt', only 'text', 'kind'. Did you mean 'text'?"),
         ({"text": "text", "label": "zzz"}, "data.label: "),
         ({"text": "text", "labels": "kind", "group": "g"}, "data.group: "),

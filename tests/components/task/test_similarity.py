@@ -74,7 +74,7 @@ def test_equal_scores_teach_nothing() -> None:
 
 
 def test_texts_that_are_no_pairs_are_refused() -> None:
-    with pytest.raises(TLError, match=r"no pairs of texts: name .* in data\.pair, or take task=regression"):
+    with pytest.raises(TLError, match=r"no pairs: name .* in data\.pair, or take task=regression"):
         task().classes({"train": Samples.of([row(1, (1.0,))])}, ["score"], [])
 
 

@@ -18,7 +18,7 @@ from tl.components.data.base import Data
 from tl.components.data.labels import names_of
 from tl.components.picture import open_image
 from tl.components.preprocess import ImagePreprocess, TextPreprocess
-from tl.components.sample import Picture, Sample, plain_target
+from tl.components.sample import Sample, halves_of, plain_target
 from tl.errors import TLError
 from tl.recipe.build import build
 from tl.recipe.recipe import load
@@ -42,7 +42,7 @@ def print_augmented(reference: str, overrides: list[str], to: Path, as_json: boo
             samples = [sample for sample in samples if shown(sample)]
             if not samples:
                 raise TLError("All pictures lie outside the data's folder: report.elsewhere=true shows them.")
-            images = [open_image(cast("Path | Picture", sample.input), preprocess.min_side) for sample in samples]
+            images = [open_image(halves_of(sample.input)[0], preprocess.min_side) for sample in samples]
             if not to.parent.is_dir():
                 raise TLError(f"--to {to}: there is no folder '{to.parent}'.")
             captions = [f"{_said(sample)}: {sample.id}" for sample in samples]

@@ -31,7 +31,7 @@ class ImageAugment(Augment):
     """
 
     modality: ClassVar[Modality | None] = "image"
-    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps")
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "maps", "pair")
     MASKED: ClassVar[dict[str, object]] = {"policy": "none", "mixup": None, "cutmix": None}
     """The keys that change a picture in ways that its mask cannot follow, each with the value that does not."""
 

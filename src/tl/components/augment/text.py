@@ -9,6 +9,7 @@ import torch
 
 from tl.components.augment.base import Augment
 from tl.components.preprocess import Modality, Preprocess
+from tl.space import Form
 
 
 @final
@@ -19,6 +20,7 @@ class TextAugment(Augment):
     """
 
     modality: ClassVar[Modality | None] = "text"
+    forms: ClassVar[tuple[Form, ...]] = ("pooled", "pair")
 
     def __init__(self, *, word_dropout: Annotated[float, "0 to 1"], swap: Annotated[float, "0 to 1"]) -> None:
         self.word_dropout, self.swap = word_dropout, swap

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from tl.components.columns import Numbered
 from tl.components.data.base import DataSource
 from tl.components.data.labels import class_counts, holding, names_of, not_finite, unlabelled
 from tl.components.picture import open_image
-from tl.components.sample import Picture, Raw, Sample, Samples, texts_of
+from tl.components.sample import Raw, Sample, Samples, halves_of, texts_of
 from tl.errors import MachineFault, TLError
 from tl.recipe.unicode import is_unicode
 
@@ -65,10 +64,10 @@ def _problems(samples: Samples, columns: Sequence[str]) -> dict[int, str]:
     return found
 
 
-def _picture_problem(picture: Raw) -> str | None:
-    assert isinstance(picture, (Path, Picture))
+def _picture_problem(given: Raw) -> str | None:
     try:
-        open_image(picture)
+        for picture in halves_of(given):
+            open_image(picture)
     except MachineFault:
         raise
     except TLError as error:

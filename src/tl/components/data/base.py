@@ -182,14 +182,19 @@ def data_fingerprint(splits: Mapping[str, Samples]) -> str:
     for number in of_row:
         name, source, target = next(rows[number])
         match source:
-            case Path():
-                content: object = (source.name, source.stat().st_size)
-            case Picture():
-                content = source.content_key
+            case Path() | Picture():
+                content: object = _of_picture(source)
+            case (Path() | Picture(), _):
+                content = tuple(_of_picture(half) for half in source)
             case _:
                 content = source
         total.update(repr((name, content, target, names[number])).encode())
     return total.hexdigest()[:16]
+
+
+def _of_picture(picture: Path | Picture) -> object:
+    """What is hashed of a picture instead of its bytes."""
+    return (picture.name, picture.stat().st_size) if isinstance(picture, Path) else picture.content_key
 
 
 def standard_split_name(split: str) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tl.components.picture import file_bytes
-from tl.components.sample import Sample
+from tl.components.sample import Sample, halves_of
 
 CONTENTS, STAMPS = "contents", "stamps"
 
@@ -34,7 +34,8 @@ def files_are(samples: Iterable[Sample], known: Mapping[str, str]) -> bool:
 
 
 def _files(samples: Iterable[Sample]) -> list[tuple[str, Path]]:
-    return sorted((s.id, s.input) for s in samples if isinstance(s.input, Path))
+    pictures = ((s.id, half) for s in samples for half in halves_of(s.input))
+    return sorted((name, half) for name, half in pictures if isinstance(half, Path))
 
 
 def _stamps(files: Sequence[tuple[str, Path]]) -> str:

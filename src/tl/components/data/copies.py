@@ -14,7 +14,7 @@ import numpy as np
 
 from tl.components.columns import Codes, Column, Numbered, Objects, Pairs, Texts, codes_column
 from tl.components.picture import file_bytes
-from tl.components.sample import Picture, Raw, Sample, Samples
+from tl.components.sample import Picture, Raw, Sample, Samples, halves_of
 
 _LOOKED_AT, _LETTERS = 64, 20
 _ASCII_SPACES = bytes(code for code in range(128) if chr(code).isspace())
@@ -133,8 +133,10 @@ def _rough_key(one: Raw) -> Hashable:
             return one.stat().st_size
         case Picture():
             return -1
-        case (first, _):
+        case (str() as first, _):
             return _beginning(first)
+        case (first, second):
+            return _rough_key(first), _rough_key(second)
 
 
 def _beginnings(texts: Texts) -> Iterator[bytes]:
@@ -160,7 +162,10 @@ def _input_hash(one: Raw, read: bool) -> bytes | None:
             return one.content_key.encode()
         case Path() | Picture():
             return hashlib.sha256(file_bytes(one)).digest()
-    texts = (one,) if isinstance(one, str) else one
+    halves = halves_of(one)
+    if len(halves) > 1 and not isinstance(halves[0], str):
+        return b"".join(filter(None, (_input_hash(half, read) for half in halves)))
+    texts = map(str, halves)
     words = "\0".join(" ".join(_plain(text).casefold().split()) for text in texts)
     return hashlib.blake2b(words.encode(), digest_size=16).digest() if words.strip("\0") else None
 

@@ -15,7 +15,7 @@ from tl.components.data.label_doubts import label_doubts
 from tl.components.data.labels import class_counts, has_target
 from tl.components.data.split_doubts import split_doubts
 from tl.components.picture import decoded, is_animated, picture_name
-from tl.components.sample import Raw, Sample, Samples
+from tl.components.sample import Raw, Sample, Samples, halves_of
 from tl.errors import MachineFault, Mistake, TLError
 
 _UNEVEN = 10  # a warning where the largest class has so many times the samples of the smallest
@@ -36,7 +36,8 @@ class Findings:
 
 def inspect(data: Data, max_opened: int = 2000) -> Findings:
     """Look at every sample, and open at most `max_opened` pictures, evenly spread over the splits."""
-    pictures = [one for s in data.splits.values() for one in s.inputs] if data.modality == "image" else []
+    given = [one for s in data.splits.values() for one in s.inputs] if data.modality == "image" else []
+    pictures = [half for one in given for half in halves_of(one)]
     opened = _evenly_spread(pictures, max_opened)
     errors, odd = _open_pictures(opened)
     errors += _shared_groups(data.splits)

@@ -60,6 +60,10 @@ def load_data(source: DataSource, task: Predicted) -> Data:
     check_targets(samples, source.target_names())
     samples = samples.take(natural_order(samples.ids))
     splits = _divide(samples, common["split"], notes)
+    if samples.picture_pairs and task.reads != "pair":
+        raise TLError(
+            "Pairs of pictures are compared by task=similarity (with data.numbers) or task=matching: name one."
+        )
     names = task.classes(splits, source.target_names(), notes)
     kept = _subset(splits, common)
     if task.one_class:

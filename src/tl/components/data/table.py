@@ -80,10 +80,9 @@ class Table(DataSource):
             )
         if (self.text is None) == (self.image is None):
             raise TLError("data.text: give either this or data.image: the column that holds the input.")
-        if self.pair is not None and self.text is None:
-            raise TLError(f"data.pair={self.pair} needs data.text: the column of the first text.")
-        if self.pair is not None and self.pair == self.text:
-            raise TLError(f"data.pair={self.pair} is data.text too: name the column of the second text, or set null.")
+        if self.pair is not None and self.pair in (self.text, self.image):
+            first = "text" if self.text else "image"
+            raise TLError(f"data.pair={self.pair} is data.{first} too: name the column of the second one, or set null.")
         given = [key for key in _TARGETS if getattr(self, key)]
         if len(given) != 1 and (given or self.pair is None):  # pairs without a target belong together
             said = " and ".join(f"data.{key}" for key in given) or "none"
@@ -213,7 +212,9 @@ class Table(DataSource):
 
     def _inputs(self, cells: Cells) -> list[Raw]:
         if self.image is not None:
-            return [self._picture(cells, row, cell) for row, cell in enumerate(cells.column(self.image))]
+            columns = [column for column in (self.image, self.pair) if column is not None]
+            pictures = [[self._picture(cells, i, cell) for i, cell in enumerate(cells.column(c))] for c in columns]
+            return list(zip(*pictures, strict=True)) if self.pair else [*pictures[0]]
         first, *second = (
             [text_of(cell, column, self.missing) for cell in cells.column(column)]
             for column in (self.text, self.pair)
@@ -221,7 +222,7 @@ class Table(DataSource):
         )
         return list(zip(first, *second, strict=True)) if second else [*first]
 
-    def _picture(self, cells: Cells, row: int, cell: Any) -> Raw:
+    def _picture(self, cells: Cells, row: int, cell: Any) -> Path | Picture:
         match cell:
             case str() as path if path.strip():
                 return self._file(cells.file, path.strip())

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tl.components.picture import open_image
 from tl.components.preprocess import Preprocess
-from tl.components.sample import Sample
+from tl.components.sample import Sample, halves_of
 from tl.errors import TLError
 from tl.metrics.measured import Measured
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
 SHOWN = 12
@@ -54,17 +55,29 @@ class Judged:
 
 def shown(sample: Sample, may_show: Callable[[Sample], bool]) -> dict[str, Any]:
     """The text or the thumbnail of a card about a sample, as keyword arguments of `Card`."""
-    if isinstance(sample.input, str):
-        return {"text": sample.input}
-    if isinstance(sample.input, tuple):
-        return {"text": " / ".join(sample.input)}
+    halves = halves_of(sample.input)
+    if isinstance(halves[0], str):
+        return {"text": " / ".join(map(str, halves))}
     if not may_show(sample):
         return {"text": "lies outside the data's folder and is not shown (report.elsewhere)"}
     try:
-        image = open_image(sample.input)
+        pictures = [open_image(half) for half in halves]
     except TLError:
         return {"text": f"{sample.where} cannot be opened any more"}
-    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    for one in pictures:
+        one.thumbnail((_THUMBNAIL // len(pictures),) * 2)
+    image = pictures[0] if len(pictures) == 1 else _side_by_side(pictures)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return {"picture": buffer.getvalue()}
+
+
+def _side_by_side(pictures: Sequence[Image]) -> Image:
+    from PIL.Image import new
+
+    whole = new("RGB", (sum(one.width for one in pictures), max(one.height for one in pictures)), "white")
+    left = 0
+    for one in pictures:
+        whole.paste(one, (left, 0))
+        left += one.width
+    return whole

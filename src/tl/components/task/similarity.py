@@ -1,4 +1,4 @@
-"""How alike two texts are: each is embedded by itself, and the cosine of the two embeddings is the answer."""
+"""How alike two texts or pictures are: each is embedded by itself, and the cosine of both is the answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tl.components.columns import Numbers
 from tl.components.data.base import Common as DataCommon
 from tl.components.data.labels import SplitLists
-from tl.components.sample import Samples
+from tl.components.sample import Samples, halves_of
 from tl.components.task.judged import Kept
 from tl.components.task.numeric import Numeric
 from tl.errors import TLError
@@ -53,9 +53,11 @@ class Similarity(Numeric):
             text = f"task 'similarity' compares two texts by one score, but the data has {len(columns)} numbers"
             raise TLError(f"{text} ({', '.join(columns)}): name one column in data.numbers.")
         for samples in splits.values():
-            if len(samples) and len(samples.texts) != _PAIR:
-                text = "task 'similarity' compares the two texts of a pair, but the samples here are no pairs of texts"
-                raise TLError(f"{text}: name the column of the second text in data.pair, or take task=regression.")
+            if len(samples) and len(halves_of(samples.inputs[0])) != _PAIR:
+                text = (
+                    "task 'similarity' compares the two texts or pictures of a pair, but the samples here are no pairs"
+                )
+                raise TLError(f"{text}: name the column of the second one in data.pair, or take task=regression.")
         return tuple(columns)
 
     def fit(self, names: tuple[str, ...], train: Samples, common: DataCommon) -> Space:
