@@ -46,6 +46,7 @@ def test_what_cannot_be_drawn_is_said_before_anything_is_answered(of_boxes: Path
     assert "--draw goes with the table and with --json, not with --to" in said.mistake
 
 
+@pytest.mark.slow
 def test_pixels_are_drawn_in_the_colours_of_their_classes(tl: Command, tmp_path: Path) -> None:
     masks(tmp_path)
     recipe = [f"data.root={tmp_path}", "data=mask_folder", "freeze=linear_probe", "backbone.size=96", *SIZES]

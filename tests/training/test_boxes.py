@@ -76,6 +76,7 @@ def test_cached_activations_of_several_maps_change_nothing(
     cached, computed = train(*recipe, "cache.use=always"), train(*recipe, "cache.use=never")
     assert equal(cached, computed)
     assert losses(rows(cached)) == losses(rows(computed))
+    assert json.loads((cached / "preprocess.json").read_text())["fit"] == "letterbox"
 
 
 def test_a_fixed_view_has_the_boxes_of_that_view(boxes: list[str]) -> None:
@@ -84,13 +85,6 @@ def test_a_fixed_view_has_the_boxes_of_that_view(boxes: list[str]) -> None:
     (batch,) = stream.source.batches(iter([draws]))
     assert torch.equal(stream.source.y(draws), batch.y)
     assert not torch.equal(batch.y[0], batch.y[1])
-
-
-def test_a_run_keeps_how_its_pictures_were_fitted(boxes: list[str], train: Train) -> None:
-    run = train(*boxes, *SHORT, "freeze=linear_probe", "task=detection", "task.fit=whole")
-    facts = json.loads((run / "preprocess.json").read_text())
-    assert facts["fit"] == "whole"
-    assert "whatever the shape" in json.loads((run / "meta.json").read_text())["preprocess"]["lines"][0]
 
 
 @pytest.mark.parametrize(
