@@ -31,6 +31,7 @@ from tl.components.sample import Sample, Together, halves_of
 from tl.errors import Mistakes, Stopped, TLError
 from tl.inputs.pairs import PairItems, items_of
 from tl.inputs.streams import Draw, EachOnce
+from tl.place import Share
 from tl.recipe.recipe import load
 
 
@@ -324,3 +325,14 @@ def test_a_picture_of_a_pair_that_changes_is_other_data(twins: list[str], folder
 def test_other_tasks_do_not_read_pairs_of_pictures(twins: list[str]) -> None:
     with pytest.raises(TLError, match="Pairs of pictures are compared by task=similarity"):
         assemble(load("base", [*twins, "data.numbers=[far]", "head=linear"]))
+
+
+def test_padding_of_pairs_counts_each_half(pairs: list[str]) -> None:
+    """All rows of a piece, which are both halves of its pairs, are as long as the longest of them."""
+    stream = assemble(load("base", [*pairs, "loop.bucket=false"])).streams(Share())["train"]
+    real = padded = 0
+    for step in range(3):  # an epoch has 42 / 16 steps
+        for piece in stream.plan(step):
+            mask = stream.source.batch(piece).x.mask  # type: ignore[attr-defined]
+            real, padded = real + int(mask.sum()), padded + mask.numel()
+    assert stream.padding() == pytest.approx(1 - real / padded)

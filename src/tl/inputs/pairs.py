@@ -38,8 +38,12 @@ class PairItems(Items):
     @cached_property
     def lengths(self) -> tuple[int, ...] | None:
         """The number of tokens of both texts of each pair; None for pictures."""
+        return None if self.row_lengths is None else tuple(map(sum, self.row_lengths))
+
+    @property
+    def row_lengths(self) -> Sequence[tuple[int, ...]] | None:
         single = self.halves.lengths
-        return None if single is None else tuple(map(sum, zip(single[::2], single[1::2], strict=True)))
+        return None if single is None else [*zip(single[::2], single[1::2], strict=True)]
 
     def truncation(self) -> str | None:
         return self.halves.truncation()

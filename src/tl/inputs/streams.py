@@ -101,6 +101,11 @@ class Source(ABC):
         """The number of tokens of each text before augmentation; None for pictures, which is the default."""
         return None
 
+    @property
+    def row_lengths(self) -> Sequence[tuple[int, ...]] | None:
+        """The number of tokens of each row of inputs of each sample, of which a sample has one by default."""
+        return None if self.lengths is None else [(length,) for length in self.lengths]
+
     def truncation(self) -> str | None:
         """A line for the user where texts are longer than the tokens that are read of them; the default is None."""
         return None
@@ -250,14 +255,14 @@ class Stream:
 
     def padding(self) -> float:
         """The share of an epoch's tokens that only pad texts to the longest text of their piece; 0 for pictures."""
-        lengths = np.array(self.source.lengths or ())
+        lengths = np.array(self.source.row_lengths or ())
         if not lengths.any():
             return 0.0
         real = padded = 0
         for step in range(math.ceil(self.epoch)):
             sizes = lengths[self.order.numbers(*self._span(step))]
             real += int(sizes.sum())
-            padded += sum(int(sizes[a:b].max()) * (b - a) for a, b in even_spans(len(sizes), self.device_batch))
+            padded += sum(int(sizes[a:b].max()) * sizes[a:b].size for a, b in even_spans(len(sizes), self.device_batch))
         return 1 - real / padded
 
 
