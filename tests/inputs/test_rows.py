@@ -241,6 +241,13 @@ def test_a_large_entry_is_checked_row_by_row_when_each_is_first_read(
     assert fill(cache, A).take([2])[0, 0] == 2
 
 
+@pytest.fixture
+def read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No entry is small enough to stay in memory."""
+    monkeypatch.setattr("tl.inputs.rows.HELD", 0)
+
+
+@pytest.mark.usefixtures("read_each_time")
 @pytest.mark.parametrize("size", [0, 4 * MB - 1])
 def test_a_file_that_is_cut_short_while_it_is_read_is_a_sentence(size: int, tmp_path: Path) -> None:
     cache = Cache(tmp_path, 100 * MB)
@@ -251,6 +258,7 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_a_sentence(size: int, tmp_
     assert cache.find(A, Wanted(4)) is None
 
 
+@pytest.mark.usefixtures("read_each_time")
 def test_a_disk_that_fails_while_rows_are_read_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Cache(tmp_path, 100 * MB)
     rows = fill(cache, A)
@@ -267,6 +275,7 @@ def test_a_disk_that_fails_while_rows_are_read_is_a_sentence(tmp_path: Path, mon
             rows.take([0])
 
 
+@pytest.mark.usefixtures("read_each_time")
 def test_damage_to_an_entry_that_was_replaced_meanwhile_leaves_the_new_one(tmp_path: Path) -> None:
     cache = Cache(tmp_path, 100 * MB)
     rows = fill(cache, A)
@@ -276,3 +285,22 @@ def test_damage_to_an_entry_that_was_replaced_meanwhile_leaves_the_new_one(tmp_p
     with pytest.raises(TLError):
         rows.take([0])
     assert cache.find(A, Wanted(4)) is not None
+
+
+def test_a_small_entry_stays_in_memory_and_is_taken_as_from_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path, 100 * MB)
+    held, numbers = fill(cache, A), [3, 0, 3, 2]
+    with monkeypatch.context() as patch:
+        patch.setattr("tl.inputs.rows.HELD", 0)
+        read = cache.find(A, Wanted(4))
+    assert read is not None
+    stacked, single = read.take(numbers), read.ragged(numbers)
+    os.truncate(tmp_path / A / "rows.bin", 0)
+    for _ in range(2):  # what is done to a batch is not done to the rows
+        taken, pieces = held.take(numbers), held.ragged(numbers)
+        assert torch.equal(taken, stacked)
+        assert all(map(torch.equal, pieces, single))
+        for tensor in (taken, *pieces):
+            tensor.zero_()

@@ -40,6 +40,8 @@ from tl.recipe.yamlfile import short_path
 # An entry of at most so many bytes is checked whole before a run's first step, when it can still be computed anew; of a
 # larger one, each row is checked when it is first read.
 CHECKED_AT_ONCE = 256 * 1024**2
+# An entry of at most so many bytes stays in memory from then on: where rows are short, reading each costs more than it.
+HELD = 64 * 1024**2
 _BLOCK = 1024**2
 
 
@@ -66,6 +68,7 @@ class Rows:
         self._checked = bytearray(self.layout.n)
         self._row_bytes = self.layout.unit * self.layout.itemsize
         self._dtype: torch.dtype = getattr(torch, self.layout.dtype)
+        self._held: Tensor | None = None
 
     def _sealed(self, layout: bytes, content: bytes) -> memoryview:
         """The rows' checksums; Damaged where the file that holds them is none, or is that of another layout."""
@@ -82,6 +85,11 @@ class Rows:
         n, total = self.layout.n, self.layout.bytes
         if total > CHECKED_AT_ONCE:
             return
+        if 0 < total <= HELD:
+            held = torch.empty((total // self._row_bytes, *self.layout.shape), dtype=self._dtype)
+            self._read(0, n, _content(held))
+            self._held = held
+            return
         step = max(1, n * _BLOCK // max(1, total))
         for first in range(0, n, step):
             last = min(first + step, n)
@@ -89,6 +97,8 @@ class Rows:
 
     def take(self, numbers: Sequence[int]) -> Tensor:
         """Rows of one size, stacked: (len(numbers), *shape)."""
+        if self._held is not None:
+            return self._held[torch.tensor(numbers, dtype=torch.long)]
         taken = torch.empty((len(numbers), *self.layout.shape), dtype=self._dtype)
         content, size = _content(taken), self._row_bytes
         with self._telling():
@@ -99,6 +109,8 @@ class Rows:
     def ragged(self, numbers: Sequence[int]) -> list[Tensor]:
         """Rows that have lengths, each (length, *shape)."""
         spans = [self.layout.span(number) for number in numbers]
+        if self._held is not None:
+            return [self._held[first:last].clone() for first, last in spans]
         ends = [0, *accumulate(last - first for first, last in spans)]
         taken = torch.empty((ends[-1], *self.layout.shape), dtype=self._dtype)
         content, size = _content(taken), self._row_bytes
