@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from functools import reduce
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 from tl.boundary.foreign import reading
-from tl.components.data.packed import MOST_RATIO, MOST_UNPACKED, check_unpacked, refuse_packed
+from tl.components.data.packed import refuse_packed
+from tl.components.data.sheetsize import check_size
 from tl.errors import TLError, did_you_mean
 from tl.recipe.yamlfile import short_path
 
 SHEETS = (".xlsx", ".ods")
-_MOST_CELLS = 1 << 23
-_PLACE = re.compile(rb"""\br=["']([A-Z]{0,3})(\d{1,7})["']""")
 
 
 def read_sheet(file: Path, sheet: str | None) -> tuple[Callable[[], Iterator[tuple[int, list[Any]]]], list[str]]:
@@ -29,7 +25,7 @@ def read_sheet(file: Path, sheet: str | None) -> tuple[Callable[[], Iterator[tup
     except ImportError as error:
         raise TLError(f"{short_path(file)}: reading spreadsheets needs pip install 'tl-toolkit[sheets]'.") from error
     refuse_packed(file, "spreadsheets are")
-    _check_size(file)
+    check_size(file)
     with (
         reading(short_path(file), "is no readable spreadsheet", "save or copy it again"),
         CalamineWorkbook.from_path(file) as book,
@@ -44,28 +40,3 @@ def read_sheet(file: Path, sheet: str | None) -> tuple[Callable[[], Iterator[tup
         raise TLError(f"{short_path(file)}: the sheet '{chosen}' holds no rows: name another in data.sheet.")
     several = f"{short_path(file)}: the sheet '{chosen}' is read, of {len(names)} (data.sheet)."
     return lambda: iter(rows), [several] if len(names) > 1 and sheet is None else []
-
-
-def _check_size(file: Path) -> None:
-    """TLError where a spreadsheet unpacks to far more than one would, or has a cell far away from all others.
-
-    Its reader holds every cell of the rectangle from the first cell to the last, and ends this process without memory.
-    """
-    left = max(MOST_UNPACKED, MOST_RATIO * file.stat().st_size)
-    rows = columns = 1
-    with reading(short_path(file), "is no readable spreadsheet", "save or copy it again"), ZipFile(file) as archive:
-        for one in archive.infolist():
-            left -= one.file_size
-            check_unpacked(file, left)
-            if one.filename.startswith("xl/worksheets/"):
-                for found in _PLACE.finditer(archive.read(one)):
-                    columns, rows = max(columns, _column(found[1])), max(rows, int(found[2]))
-    if rows * columns > max(_MOST_CELLS, file.stat().st_size):
-        raise TLError(
-            f"{short_path(file)}: a sheet reaches to row {rows} and column {columns}: remove what stands far away."
-        )
-
-
-def _column(letters: bytes) -> int:
-    """The number of a column from its letters: A is 1, AA is 27."""
-    return reduce(lambda number, letter: 26 * number + letter - ord("A") + 1, letters, 0)
