@@ -75,7 +75,7 @@ def test_the_crop_of_a_mask_takes_the_pixel_at_each_place(size: tuple[int, int])
 
 
 def test_texts_have_no_masks() -> None:
-    with pytest.raises(TLError, match="moves no mask"):
+    with pytest.raises(TLError, match="moves no masks or boxes"):
         option("text").sample_with_overlay(*drawn(), TEXTS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,22 @@ def test_guessing_answers_the_boxes_that_fit_best_in_other_pictures() -> None:
     guess = measured([{**here, **blind}]).guess("box_map50", prior)
     assert guess is not None
     assert float(guess(np.ones((1, 1)))[0]) == pytest.approx(51 / 101)
+
+
+def test_a_guess_from_many_boxes_is_found_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [one.truth for seed in range(6) for one in measured(drawn(seed)).answers]
+    whole = MeasuredBoxes.prior(others)
+    monkeypatch.setattr("tl.metrics.boxes._AT_ONCE", 3)
+    found = MeasuredBoxes.prior(others)
+    for one, other in ((found.shares, whole.shares), (found.mean, whole.mean), (found.median, whole.median)):
+        assert one.tolist() == other.tolist()
+    assert whole.shares[0] > 0
+
+
+def test_outputs_that_are_not_finite_have_no_value() -> None:
+    found = replace(measured(drawn(0)), finite=False)
+    assert all(np.isnan(value) for value in compute_metrics(found).values())
+    assert found.why_undefined("box_map") == "an output of the model is not finite"
 
 
 def test_where_no_other_box_is_known_guessing_answers_none() -> None:

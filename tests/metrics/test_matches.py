@@ -36,7 +36,7 @@ def searched(found: MeasuredMatches, most: int, weights: Floats | None = None) -
         own = float(first[i] @ second[i])
         before = level = 0.0
         for j in range(n):
-            if (keys[i] == keys[j]).any():
+            if (keys[i] == keys[j]).any() or keys[i][0] == keys[j][1]:
                 continue
             cosine = float(first[i] @ second[j])
             before += cosine > own + 1e-6
@@ -90,6 +90,17 @@ def test_the_nearest_and_the_rank_of_its_own() -> None:
     assert nearest.tolist() == [1, 2, 0]
     assert ranks.tolist() == [2.0, 3.0, 2.5]
     assert cosines == pytest.approx([1 / np.sqrt(1.01), 0.0, np.sqrt(0.5)])
+
+
+def test_nothing_is_a_candidate_for_itself() -> None:
+    """Of (a, b), (b, a) and of the chain (a, b), (b, c) each first half finds its own: a itself does not count."""
+    a, b, c = [1.0, 0.0], [0.9, 0.4], [0.5, 0.8]
+    swapped = MeasuredMatches(np.array([[a, b], [b, a]]), np.array([[1, 2], [2, 1]]))
+    chain = MeasuredMatches(np.array([[a, b], [b, c]]), np.array([[1, 2], [2, 3]]))
+    for found in (swapped, chain):
+        assert compute_metrics(found)["recall_at_1"] == 1.0
+        assert found.nearest()[1].tolist() == [1.0, 1.0]
+    assert swapped.nearest()[0].tolist() == [0, 1]
 
 
 def test_what_is_not_finite_has_no_value() -> None:

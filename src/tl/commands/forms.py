@@ -66,12 +66,12 @@ def _answers(head: Node) -> object:
 
 
 def _unmasked(augment: Node, task: str) -> Iterator[Mistake]:
-    """A sentence for each key of an augmentation that changes pictures in a way that their masks cannot follow."""
+    """A sentence for each key of an augmentation that changes pictures in a way that masks or boxes cannot follow."""
     neutral = class_literal(augment, "MASKED")
     for key, value in neutral.items() if isinstance(neutral, dict) else ():
         if augment.values[key] != value:
             shown, mended = ("null" if one is None else str(one) for one in (augment.values[key], value))
-            text = f"augment.{key}={shown} changes pictures in a way that the masks of task '{task}' cannot follow: "
+            text = f"augment.{key}={shown} changes pictures in a way that targets of task '{task}' cannot follow: "
             yield Mistake(f"{text}set augment.{key}={mended}.", code="E069", key=f"augment.{key}")
 
 

@@ -26,6 +26,8 @@ _HALF, _THREE_QUARTERS = slice(0, 1), slice(5, 6)
 _ALL = slice(None)
 _CELLS = 2**22
 _CANDIDATES = 400
+_AT_ONCE = 1 << 14
+"""So many true boxes are compared with the candidates at once."""
 _NO_BOX = "no picture has a box that is judged"
 _CATALOGUE = (
     entry("box_map", "classes", higher=True, label="mAP 50-95", undefined=_NO_BOX),
@@ -107,16 +109,26 @@ def _reached(right: Floats, wrong: Floats, total: Floats) -> Floats:
     return ratio(right.sum(axis=1), total)
 
 
+def _alike(sides: Floats, classes: Array, some: Array, others: Array | slice) -> Array:
+    """Whether boxes overlap others of their class by half."""
+    those = sides[others]
+    near: Array = overlap(sides[some], those, np.zeros(len(those), bool)) >= OVERLAPS[0]
+    same: Array = near & (classes[some, None] == classes[None, others])
+    return same
+
+
 @dataclass(frozen=True, eq=False)
 class MeasuredBoxes(Measured):
     """What was found and what is there in each picture, and the names of the classes.
 
-    `sure` is the least score of a box that counts as an answer in the table of classes; metrics take them all.
+    `sure` is the least score of a box that counts as an answer in the table of classes; metrics take them all. `finite`
+    is False where an output of the model was not.
     """
 
     answers: Sequence[Answered]
     names: Sequence[str]
     sure: float
+    finite: bool = True
 
     metrics: ClassVar[Mapping[str, Callable[..., Statistic]]] = {
         "box_map": box_map,
@@ -130,6 +142,10 @@ class MeasuredBoxes(Measured):
 
     def __len__(self) -> int:
         return len(self.answers)
+
+    @property
+    def broken(self) -> str:
+        return super().broken or ("" if self.finite else "an output of the model is not finite")
 
     @property
     def found(self) -> list[Found]:
@@ -181,13 +197,17 @@ class MeasuredBoxes(Measured):
         classes = np.concatenate([np.zeros(0, np.int64), *(one.classes[one.judged] for one in others)])
         of = np.repeat(np.arange(len(others)), [int(one.judged.sum()) for one in others])
         some = np.linspace(0, len(sides) - 1, min(len(sides), _CANDIDATES)).round().astype(np.int64)
-        fits = (overlap(sides[some], sides, np.zeros(len(sides), bool)) >= OVERLAPS[0]) & (
-            classes[some, None] == classes[None]
-        )
-        hits = np.array([len(np.unique(of[row])) for row in fits], np.float64)
+
+        hits = np.zeros(len(some))
+        starts = np.flatnonzero(np.diff(of, prepend=-1))  # the first box of each picture that has one
+        for part in np.array_split(starts, 1 + len(sides) // _AT_ONCE):
+            last = int(starts[starts > part[-1]].min(initial=len(sides))) if len(part) else 0
+            fits = _alike(sides, classes, some, slice(part[0] if len(part) else 0, last))
+            hits += np.logical_or.reduceat(fits, part - part[0], axis=1).sum(axis=1) if len(part) else 0
+        close = _alike(sides, classes, some, some)
         left, kept = np.argsort(-hits, kind="stable"), list[int]()
         for place in left.tolist():
-            if len(kept) < MOST_FOUND and not fits[place, some[kept]].any():
+            if len(kept) < MOST_FOUND and not close[place, kept].any():
                 kept.append(place)
         return Prior(hits[kept] / max(1, len(others)), sides[some[kept]], classes[some[kept]].astype(np.float64))
 

@@ -51,18 +51,19 @@ def candidates_ahead(queries: Floats, candidates: Floats, keys: Array) -> Iterat
     """What lies ahead of the right candidate of each query, for as many queries at once as memory allows.
 
     `queries` and `candidates` (n, d) are of length 1; `keys` (n, 2) are numbers of the two halves of each pair, of
-    which equal ones stand for the same thing. A candidate is right where the query or the candidate is the pair's own.
-    `first` (c,) is the nearest candidate of all.
+    which equal ones stand for the same thing. A candidate is right where the query or the candidate is the pair's own,
+    and no candidate where it is the query itself. `first` (c,) is the nearest candidate of all.
     """
     step = max(1, _CELLS // max(1, len(queries)))
     for start in range(0, len(queries), step):
         rows = slice(start, start + step)
         cosines = queries[rows] @ candidates.T
         own = np.einsum("nd,nd->n", queries[rows], candidates[rows])[:, None]
-        wrong = (keys[rows, :1] != keys[None, :, 0]) & (keys[rows, 1:] != keys[None, :, 1])
+        itself = keys[rows, :1] == keys[None, :, 1]
+        wrong = (keys[rows, :1] != keys[None, :, 0]) & (keys[rows, 1:] != keys[None, :, 1]) & ~itself
         nearer, level = cosines > own + _ROUNDING, np.abs(cosines - own) <= _ROUNDING
         before, beside = ((some & wrong).sum(axis=1).astype(np.float64) for some in (nearer, level))
-        yield Place(rows, before, beside, cosines.argmax(axis=1))
+        yield Place(rows, before, beside, np.where(itself, -np.inf, cosines).argmax(axis=1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -134,9 +134,12 @@ class Stepper:
         return False
 
     def _halve(self, cursor: Cursor) -> None:
-        """Let the device take half as many samples at once, so that the same step can be taken again."""
+        """Let the device take half as many samples at once, so that the same step can be taken again.
+
+        TLError where the loss compares the samples of a piece with each other, and so would be another one.
+        """
         step, most = cursor.step + 1, self.streams["train"].device_batch
-        if most == 1 or self.accelerator.num_processes > 1:
+        if most == 1 or self.accelerator.num_processes > 1 or self.job.model.task.compares:
             raise no_memory(step, most)
         torch.cuda.empty_cache()
         self.streams = {name: replace(s, device_batch=s.device_batch // 2) for name, s in self.streams.items()}

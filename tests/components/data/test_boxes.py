@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tl.components.data.boxes import MOST_BOXES, Box, BoxDoubts, Boxes, Marked, boxes_within
+from tl.components.data.labels import with_missing
+from tl.components.sample import Sample, Samples
 from tl.errors import TLError
 
 
@@ -60,3 +63,14 @@ def test_the_content_of_boxes_is_what_they_are() -> None:
     assert plain[0] == {"class": "a", "box": [0.0, 1.0, 2.0, 3.0]}
     assert plain[1]["judged"] is False
     assert one.of_classes(["b"]).boxes == one.boxes[1:]
+
+
+def test_words_for_no_label_are_no_classes_of_boxes() -> None:
+    samples = Samples.of(
+        [Sample("1", Path("1.png"), Boxes((9, 9), (Box(0, 0, 3, 3, "cat"), Box(1, 1, 4, 4, "unknown"))), "1.xml")]
+    )
+    with pytest.raises(
+        TLError, match=r"^data\.missing=\[unknown\] says .* 'unknown' is a class of what is marked within"
+    ):
+        with_missing(samples, ["unknown"])
+    assert with_missing(samples, ["none"]).targets[0] == samples.targets[0]

@@ -53,6 +53,23 @@ def test_the_loss_is_written_out() -> None:
     assert float(found.detach()) == pytest.approx(sum(terms) / 4, rel=1e-5)
 
 
+def test_a_text_that_is_first_in_one_pair_and_second_in_another_is_not_wrong_for_itself() -> None:
+    made, head = task(), head_of("embedding", "embedding")
+    x = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(0))
+    chain = torch.from_numpy(made.targets(pairs(("tea", "coffee"), ("coffee", "cocoa"))))
+    alone, other = (math.log1p(math.exp(d)) for d in _differences(x, made.temperature))
+    found = made.loss(head, head(x), chain)["task"]
+    assert float(found.detach()) == pytest.approx(alone / 2, rel=1e-5)  # the second finds itself in the first pair
+    free = torch.from_numpy(made.targets(pairs(("tea", "coffee"), ("rum", "cocoa"))))
+    assert float(made.loss(head, head(x), free)["task"].detach()) == pytest.approx((alone + other) / 2, rel=1e-5)
+
+
+def _differences(x: torch.Tensor, temperature: float) -> list[float]:
+    """How much nearer the other pair's second half is than the own one, for both pairs."""
+    cosines = torch.cosine_similarity(x[:, None, 0], x[None, :, 1], dim=-1) / temperature
+    return [float(cosines[i, 1 - i] - cosines[i, i]) for i in range(2)]
+
+
 def test_repeated_halves_of_a_whole_batch_teach_nothing_and_break_nothing() -> None:
     made, head = task(), head_of("embedding", "embedding")
     keys = torch.from_numpy(made.targets(pairs(*[("how warm is it", f"{i}") for i in range(4)])))

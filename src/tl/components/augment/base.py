@@ -43,7 +43,7 @@ class Augment(ABC):
 
     def sample_with_overlay(self, image: Any, overlay: Any, preprocess: Preprocess) -> tuple[Any, Any]:
         """A PIL image and its overlay (components/overlay.py), augmented and cropped alike, where `forms` have maps."""
-        raise TLError(f"{type(self).__name__} moves no mask with its picture: take augment=none.")
+        raise TLError(f"{type(self).__name__} moves no masks or boxes with their picture: take augment=none.")
 
     def random_erase(self, image: Tensor) -> Tensor:
         """A normalised image tensor (3, H, W) with parts erased; the default erases nothing."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from tl.components.sample import Annotation
 from tl.errors import TLError
 
-MOST_BOXES = 10_000
+MOST_BOXES = 2_000
 """A picture has at most so many boxes."""
 
 _ROUNDED = 1.0

@@ -17,7 +17,7 @@ from tl.components.sample import Sample
 from tl.errors import TLError, did_you_mean
 from tl.recipe.yamlfile import short_path
 
-_MOST_BYTES = 2 * 1024**3
+_MOST_BYTES = 1024**3
 _SHOWN = 60
 
 

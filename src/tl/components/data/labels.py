@@ -21,6 +21,9 @@ SplitLists = dict[str, Samples]
 """The samples of each split while the splits are still being made: `label_map` changes them."""
 
 
+_Named = str | tuple[str, ...] | Annotation
+
+
 def names_of(target: Target) -> tuple[str, ...]:
     """The class names in a target, each once; empty for numbers and unknown targets."""
     match target:
@@ -56,8 +59,15 @@ def with_missing(samples: Samples, words: Sequence[str]) -> Samples:
     return samples
 
 
-def _known(target: str | tuple[str, ...], words: Sequence[str]) -> str | tuple[str, ...] | None:
+def _known(target: _Named, words: Sequence[str]) -> _Named | None:
     names = names_of(target)
+    if isinstance(target, Annotation):
+        if strange := [name for name in names if name in words]:
+            raise TLError(
+                f"data.missing=[{', '.join(words)}] says which labels stand for none, but '{strange[0]}' is a class of "
+                "what is marked within samples: set data.missing=[], and choose classes by data.classes."
+            )
+        return target
     return (tuple(name for name in names if name not in words) or None) if {*names} & {*words} else target
 
 

@@ -162,7 +162,8 @@ class Detection(Task):
     # Judging.
 
     def keep(self, head: Head, output: Tensor, target: Tensor, samples: Samples) -> Kept:
-        """The answers are what was found in each picture, matched with what is there; the rows say nothing."""
+        """The answers are what was found in each picture, matched with what is there; the rows (N,) are nan where an
+        output of the model was not finite, and 0 elsewhere."""
         import torch
 
         from tl.components.anchored import Anchored, surest
@@ -178,7 +179,10 @@ class Detection(Task):
             pixels = there._replace(sides=there.sides * np.tile(size_of(sample), 2))
             said = matched(sides.reshape(-1, 4), scores.astype(np.float64), classes, *pixels)
             answers.append(Answered(said, there))
-        return Kept(torch.zeros(len(answers)), torch.zeros(len(answers)), tuple(answers))
+        finite = output.detach().flatten(1).isfinite().all(1).cpu()
+        return Kept(
+            torch.zeros(len(answers)).masked_fill(~finite, torch.nan), torch.zeros(len(answers)), tuple(answers)
+        )
 
     def _truth(self, sample: Sample) -> Truth:
         boxes = boxes_of(sample)
@@ -192,7 +196,7 @@ class Detection(Task):
         return Kept(torch.zeros(0), torch.zeros(0))
 
     def measured(self, head: Head, kept: Kept, temperature: float = 1.0) -> MeasuredBoxes:
-        return MeasuredBoxes(kept.answers, self.space.names, self.sure)
+        return MeasuredBoxes(kept.answers, self.space.names, self.sure, bool(kept.rows.isfinite().all()))
 
     def prior(self, parts: Sequence[Samples]) -> Prior:
         return MeasuredBoxes.prior([self._truth(sample) for part in parts for sample in part if boxes_of(sample)])

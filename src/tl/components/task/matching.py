@@ -35,8 +35,8 @@ _NAMES = ("cosine",)
 class Matching(Task):
     """In a batch, the second halves of all other pairs are wrong for a first half (multiple negatives ranking loss).
 
-    A half that occurs in several pairs of a batch is not wrong for any of them. Targets are the numbers of both halves,
-    hashes of their content.
+    A half that occurs in several pairs of a batch is not wrong for any of them, nor for itself where it is the first
+    of one pair and the second of another. Targets are the numbers of both halves, hashes of their content.
     """
 
     takes: ClassVar[str] = "match"
@@ -81,7 +81,7 @@ class Matching(Task):
 
         from tl.functional import contrast
 
-        same = (target.unsqueeze(0) == target.unsqueeze(1)).any(-1)
+        same = (target.unsqueeze(0) == target.unsqueeze(1)).any(-1) | (target[:, :1] == target[None, :, 1])
         own = torch.eye(len(target), dtype=torch.bool, device=target.device)
         first, second = output.unbind(1)
         return {"task": contrast(first, second, own, same & ~own, 1 / self.temperature)}
