@@ -123,6 +123,7 @@ def test_embeddings_are_compared_by_their_directions() -> None:
     assert family.mixing_mistake(None, 0.5).endswith("set augment.mixup=null.")
     with pytest.raises(TLError, match="its embeddings have 3 numbers, those here 2"):
         family.divergence(OUTPUT, torch.ones(3, 3), 2.0, FIGURES, FIGURES)
+    assert family.start_mistake("auto") == ""
     assert family.start_mistake("ridge") == "head.init: ridge does not go with embeddings: use random."
 
 

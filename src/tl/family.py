@@ -267,7 +267,7 @@ class Embedded(Family):
         return (0, dim)
 
     def start_mistake(self, init: str, focal_gamma: float = 0) -> str:
-        return "" if init == "random" else f"head.init: {init} does not go with embeddings: use random."
+        return "" if init in ("random", "auto") else f"head.init: {init} does not go with embeddings: use random."
 
     def mixing_mistake(self, cutmix: float | None, mixup: float | None) -> str:
         given = {"cutmix": cutmix, "mixup": mixup}
