@@ -156,6 +156,16 @@ def test_a_class_of_val_that_train_lacks_is_refused(tmp_path: Path) -> None:
         load_data(option("data", "coco", files=files))
 
 
+def test_a_class_that_only_a_skipped_picture_has_is_not_lost_silently(tmp_path: Path) -> None:
+    def change(listed: dict[str, Any]) -> None:
+        listed["annotations"][0]["bbox"] = [1, 1, 0, 0]
+        listed["categories"][1]["name"] = " dog "
+
+    found = source(written(tmp_path, change), on_error="skip")
+    assert [sample.id for sample in found.read()] == ["b.png"]
+    assert found.skipped_classes == {"cat", "dog"}
+
+
 def test_another_file_of_a_run_has_its_pictures_beside_it(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     recipe = load("coco_boxes", [f"data.file={written(tmp_path)}", f"data.images={tmp_path}"])

@@ -158,3 +158,11 @@ def test_another_file_than_one_of_voc_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("<html/>")
     with pytest.raises(TLError, match="is no VOC file: it begins with <html>"):
         source(tmp_path).read()
+
+
+def test_a_class_that_only_a_skipped_picture_has_is_not_lost_silently(tmp_path: Path) -> None:
+    write(tmp_path, "a", thing())
+    write(tmp_path, "b", thing(), thing("dog", sides=(11, 6, 5, 2)))
+    made = source(tmp_path, on_error="skip")
+    assert [sample.id for sample in made.read()] == ["a.png"]
+    assert made.skipped_classes == {"cat", "dog"}

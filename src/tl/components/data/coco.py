@@ -69,7 +69,7 @@ class Coco(DataSource):
             seen[shown] = index
             indices = own[_whole(place, row, "id")]
             make = partial(self._sample, file, split, place, row, [(i, boxes[i]) for i in indices], classes)
-            yield from self.sample_or_skip(make)
+            yield from self.sample_or_skip(make, partial(_names_of, [boxes[i] for i in indices], classes))
 
     def _sample(
         self,
@@ -142,11 +142,18 @@ def _by_id(name: str, key: str, rows: Sequence[Mapping[str, Any]]) -> dict[int, 
     return found
 
 
+def _names_of(rows: Sequence[Mapping[str, Any]], classes: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    """The classes of a picture's boxes, as far as they can be told."""
+    numbers = [row.get("category_id") for row in rows]
+    kinds = [classes[number] for number in numbers if isinstance(number, int) and number in classes]
+    return [kind["name"].strip() for kind in kinds if isinstance(kind.get("name"), str)]
+
+
 def _marked(place: str, row: Mapping[str, Any], classes: Mapping[int, Mapping[str, Any]]) -> Marked:
     number = _whole(place, row, "category_id")
     if number not in classes:
         raise TLError(f"{place}: no entry of 'categories' has the id {number}: add its class, or mend it.")
-    name = _text(f"{place}: its category", classes[number], "name")
+    name = _text(f"{place}: its category", classes[number], "name").strip()
     match row.get("bbox"):
         case [bool(), *_] | [_, bool(), *_] | [_, _, bool(), *_] | [_, _, _, bool()]:
             pass

@@ -86,7 +86,7 @@ class Voc(DataSource):
         for name in listed or pictures:
             own, _ = listed.get(name, (split, ""))
             make = partial(self._sample, pictures[name], files / f"{name}.xml", own, labelled)
-            yield from self.sample_or_skip(make)
+            yield from self.sample_or_skip(make, partial(_names_in, files / f"{name}.xml"))
 
     def _sample(self, path: Path, file: Path, split: str | None, labelled: bool) -> Sample:
         inside, target = path.relative_to(self.root).as_posix(), None
@@ -152,6 +152,15 @@ def _lists(folder: Path) -> Mapping[str, tuple[str, str]]:
             if name:
                 found[name] = ("train" if split == "trainval" else split, place)
     return found
+
+
+def _names_in(file: Path) -> list[str]:
+    """The classes of a file's objects, as far as they can be told."""
+    try:
+        kinds = [one.first("name") for one in read_xml(file).all("object")]
+    except (TLError, FileNotFoundError):
+        return []
+    return [kind.text.strip() for kind in kinds if kind is not None and kind.text.strip()]
 
 
 def _lines(file: Path) -> list[str]:
