@@ -33,7 +33,12 @@ def through_tl(data: Path, size: int, epochs: int, seed: int, anchor: float, wid
     with tempfile.TemporaryDirectory() as root:
         words = ["finetune", "boxes", f"data.root={data}", f"backbone.size={size}", f"loop.length={epochs}ep"]
         words += [f"head.anchor={anchor}", f"head.width={width}", f"seed={seed}", "--runs", root]
-        words += [f"cache.folder={root}/cache", f"loop.batch={BATCH}", f"optimizer.lr={RATE}"]
+        words += [
+            f"cache.folder={root}/cache",
+            f"loop.batch={BATCH}",
+            f"optimizer.lr={RATE}",
+            "optimizer.head_factor=1",
+        ]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-P", "-m", "tl", *words], check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
