@@ -86,9 +86,9 @@ class Sweep:
         said = self.root / f"said.{place.name}"  # a name that begins as the place's would be refused too
         child = forked(self._work(place, fault, at, said, resume))
         _, status = os.waitpid(child, 0)
-        text, _, calls = said.read_text(errors="replace").rpartition("\n#")
+        text, told, calls = said.read_text(errors="replace").rpartition("\n#")
         said.unlink()
-        return os.waitstatus_to_exitcode(status), text, int(calls or -1)
+        return os.waitstatus_to_exitcode(status), text if told else calls, int(calls) if told else -1
 
     def _work(self, place: Path, fault: Fault | None, at: int, said: Path, resume: Path | None) -> Callable[[], object]:
         def work() -> None:
