@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tl.recipe.yamlfile import short_path
 _STEP, _AT_ONCE = 1 << 12, 1 << 16
 # Equal cells take next to no room in a Parquet file, so more is allowed than of a packed text.
 _MOST_UNPACKED = 1 << 28
+_LEAST = 4  # bytes that the reader takes for any value
 Rows = Callable[[Sequence[str]], Iterator[tuple[int, Sequence[Any]]]]
 
 
@@ -42,55 +43,86 @@ def _rows(file: Path, wanted: Sequence[str]) -> Iterator[tuple[int, Sequence[Any
     number, left = 0, max(_MOST_UNPACKED, MOST_RATIO * file.stat().st_size)
     names = list(dict.fromkeys(wanted))
     with _boundary(file):
-        opened = ParquetFile(file, read_dictionary=_texts(file, names))
-        _check_stored(file, opened.metadata, left)
+        with ParquetFile(file) as plain:
+            kinds, leaves = plain.schema_arrow, list(_leaves(plain.schema, names))
+            texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+            _check_stored(file, plain.metadata, {leaf.path for leaf in leaves if leaf.max_repetition_level}, left)
+            _check_nested(file, plain, [text for text in texts if text not in names], left)
+        opened = ParquetFile(file, read_dictionary=[text for text in texts if text in names])
         batches = opened.iter_batches(batch_size=_AT_ONCE, columns=names)
     with closing(opened):
         for batch in each(batches, short_path(file), "is no readable Parquet file", "write or copy it again"):
-            left -= sum(_size(file, batch.column(name)) for name in names)
+            with _boundary(file):
+                left -= sum(_size(batch.column(name)) for name in names)
             check_unpacked(file, left)
             for first in range(0, batch.num_rows, _STEP):
-                parts = (_plain(batch.column(name).slice(first, _STEP)) for name in wanted)
+                parts = (_plain(batch.column(name).slice(first, _STEP), kinds.field(name).type) for name in wanted)
                 columns = [_values(file, name, part, number) for name, part in zip(wanted, parts, strict=True)]
                 for cells in zip(*columns, strict=True):
                     number += 1
                     yield number, cells
 
 
-def _texts(file: Path, names: Sequence[str]) -> list[str]:
-    """The columns of texts and bytes: these are kept as the file packs them until their size is known."""
-    import pyarrow
-    from pyarrow.parquet import read_schema
-
-    kinds = (pyarrow.types.is_string, pyarrow.types.is_binary)
-    return [
-        field.name for field in read_schema(file) if field.name in names and any(is_a(field.type) for is_a in kinds)
-    ]
+def _leaves(schema: Any, names: Sequence[str]) -> Iterator[Any]:
+    """What the file stores for these columns; a list or a mapping is stored as what is in it."""
+    for number in range(len(schema)):
+        leaf = schema.column(number)
+        if any(leaf.path == name or leaf.path.startswith(f"{name}.") for name in names):
+            yield leaf
 
 
-def _check_stored(file: Path, metadata: Any, most: int) -> None:
-    """TLError where pages unpack to more than `most` bytes, which the reader would ask for at once."""
-    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+def _check_stored(file: Path, metadata: Any, lists: Container[str], most: int) -> None:
+    """TLError where pages unpack to more than `most` bytes, which the reader would ask for at once.
+
+    So it does for all values of a row, of which a list may have any number.
+    """
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     check_unpacked(file, most - max((group.total_byte_size for group in groups), default=0))
+    for group in groups:
+        chunks = (group.column(number) for number in range(group.num_columns))
+        check_unpacked(file, most - _LEAST * sum(one.num_values for one in chunks if one.path_in_schema in lists))
 
 
-def _size(file: Path, column: Any) -> int:
+def _check_nested(file: Path, opened: Any, texts: Sequence[str], left: int) -> None:
+    """TLError where texts in lists and mappings, one in the file for many cells, take more than `left` bytes.
+
+    Where the file holds too many texts to number them, they stand in it one by one, and need no check.
+    """
+    from pyarrow import ArrowNotImplementedError
+    from pyarrow.parquet import ParquetFile
+
+    for number in range(opened.metadata.num_row_groups):
+        group = opened.metadata.row_group(number)
+        chunks = [group.column(i) for i in range(group.num_columns) if group.column(i).path_in_schema in texts]
+        if sum(one.num_values * one.total_uncompressed_size for one in chunks) > left:
+            try:
+                with ParquetFile(file, read_dictionary=texts) as packed:
+                    columns = packed.read_row_group(number, columns=texts).columns
+            except ArrowNotImplementedError:
+                continue
+            left -= sum(_size(chunk) for column in columns for chunk in column.chunks)
+            check_unpacked(file, left)
+
+
+def _size(column: Any) -> int:
     """The bytes that the cells of a column take where each stands for itself."""
-    import pyarrow
-    from pyarrow import compute
+    from pyarrow import DictionaryArray, MapArray, StructArray, compute, types
 
-    with _boundary(file):
-        if not pyarrow.types.is_dictionary(column.type):
-            return int(column.nbytes)
+    if isinstance(column, DictionaryArray):
         lengths = compute.binary_length(column.dictionary).take(column.indices)
         return int(compute.sum(lengths.cast("int64")).as_py() or 0)
+    if isinstance(column, StructArray):
+        return sum(map(_size, column.flatten()))
+    if isinstance(column, MapArray):
+        return _size(column.keys) + _size(column.items)
+    if any(is_a(column.type) for is_a in (types.is_list, types.is_large_list, types.is_fixed_size_list)):
+        return _size(column.flatten())
+    return int(column.nbytes)
 
 
-def _plain(column: Any) -> Any:
+def _plain(column: Any, kind: Any) -> Any:
     """A column whose cells stand for themselves, which are ten times as quick to take out."""
-    from pyarrow import DictionaryArray
-
-    return column.dictionary_decode() if isinstance(column, DictionaryArray) else column
+    return column if column.type == kind else column.cast(kind)
 
 
 def _values(file: Path, name: str, column: Any, first: int) -> list[Any]:
