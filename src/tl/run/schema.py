@@ -11,12 +11,15 @@ from typing import Any
 
 from tl.boundary.foreign import reading
 from tl.errors import TLError
+from tl.recipe.range import Range
 from tl.recipe.shape import Choice, ListOf, MapOf, Maybe, Record, Scalar, Shape
 from tl.recipe.weights import RUN_ASSETS, RUN_META, RUN_MODEL, RUN_PREPROCESS, RUN_SPACE
 from tl.run.disk import hash_of
 
 # A figure is a measurement and may be infinite or nan; a number is a setting and may not.
-_WORD, _NUMBER, _COUNT, _FIGURE = Scalar("str"), Scalar("float"), Scalar("int"), Scalar("figure")
+_WORD, _NUMBER, _FIGURE = Scalar("str"), Scalar("float"), Scalar("figure")
+_COUNT, _SOME = Scalar("int", Range.parse("at least 0")), Scalar("int", Range.parse("at least 1"))
+_AMOUNT, _POSITIVE = Scalar("float", Range.parse("at least 0")), Scalar("float", Range.parse("above 0"))
 _METRICS = MapOf(Record(dict.fromkeys(("value", "low", "high"), Maybe(_FIGURE)), ""))
 META: Mapping[str, Shape] = {
     "status": Choice(("running", "done", "stopped", "failed")),
@@ -26,16 +29,16 @@ META: Mapping[str, Shape] = {
     "platform": _WORD,
     "git": _WORD,
     "verdict": _WORD,
-    "processes": _COUNT,
-    "seed": _COUNT,
-    "device_batch": _COUNT,
+    "processes": _SOME,
+    "seed": Scalar("int"),
+    "device_batch": _SOME,
     "precision": Choice(("no", "bf16", "fp16")),
-    "seconds": _NUMBER,
-    "temperature": _NUMBER,
+    "seconds": _AMOUNT,
+    "temperature": _POSITIVE,
     "versions": MapOf(_WORD),
     "recipe": MapOf(_WORD),
     "files": MapOf(_WORD),
-    "peak_memory_mb": MapOf(_NUMBER),
+    "peak_memory_mb": MapOf(_AMOUNT),
     "data": Record({"fingerprint": _WORD, "splits": MapOf(_COUNT)}, ""),
     "data_files": Record({"contents": _WORD, "stamps": _WORD}, ""),
     "preprocess": Record({"fingerprint": _WORD, "lines": ListOf(_WORD)}, ""),
