@@ -10,10 +10,10 @@ import torch
 
 from tests.conftest import SHORT
 from tests.training.test_tokens import gradient
-from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
+from tests.training.test_trainer import Resumed, Rows, Train, equal, losses
 from tests.user_data import boxes as drawn
 from tl.commands.assemble import assemble
-from tl.errors import Mistakes, Stopped
+from tl.errors import Mistakes
 from tl.evaluation.evaluator import Evaluator
 from tl.inputs.streams import fixed_view
 from tl.metrics.measured import compute_metrics
@@ -50,17 +50,9 @@ def test_a_piece_weighs_its_boxes_and_an_empty_picture_as_one(boxes: list[str]) 
     assert [piece.weight for piece in pieces] == [1.0]
 
 
-def test_resuming_equals_never_stopping(
-    boxes: list[str], train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    recipe = [*boxes, *SHORT, *PROBED, "augment=image", "loop.ema=0.9", "loop.log_every=2step"]
-    whole = train(*recipe)
-    with monkeypatch.context() as patch:
-        interrupt(5, patch)
-        with pytest.raises(Stopped):
-            train(*recipe)
-    halted = max(p for p in (tmp_path / "runs" / "base").iterdir() if p != whole)
-    assert equal(whole, train(resume=halted))
+def test_resuming_equals_never_stopping(boxes: list[str], resumed: Resumed, rows: Rows) -> None:
+    whole, halted = resumed(*boxes, *SHORT, *PROBED, "augment=image", "loop.ema=0.9", "loop.log_every=2step")
+    assert equal(whole, halted)
     assert rows(whole) == rows(halted)
     assert rows(whole, "val") == rows(halted, "val")
 

@@ -11,11 +11,11 @@ import torch
 
 from tests.conftest import SHORT
 from tests.training.test_tokens import gradient
-from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
+from tests.training.test_trainer import Resumed, Rows, Train, equal, losses
 from tests.user_data import masks
 from tl.batch import IGNORED
 from tl.commands.assemble import assemble, provenance
-from tl.errors import Mistakes, Stopped
+from tl.errors import Mistakes
 from tl.inputs.activations import Activations, Reads
 from tl.inputs.streams import Draw, fixed_view
 from tl.place import Place, Share
@@ -43,17 +43,9 @@ def test_pieces_and_processes_have_the_gradient_of_the_whole_batch(
     assert float((pieces - whole).norm() / whole.norm()) < 1e-6
 
 
-def test_resuming_equals_never_stopping(
-    maps: list[str], train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    recipe = [*maps, *SHORT, *PROBED, "head=fcn", "augment=image", "loop.ema=0.9", "loop.log_every=2step"]
-    whole = train(*recipe)
-    with monkeypatch.context() as patch:
-        interrupt(5, patch)
-        with pytest.raises(Stopped):
-            train(*recipe)
-    halted = max(p for p in (tmp_path / "runs" / "base").iterdir() if p != whole)
-    assert equal(whole, train(resume=halted))
+def test_resuming_equals_never_stopping(maps: list[str], resumed: Resumed, rows: Rows) -> None:
+    whole, halted = resumed(*maps, *SHORT, *PROBED, "head=fcn", "augment=image", "loop.ema=0.9", "loop.log_every=2step")
+    assert equal(whole, halted)
     assert rows(whole) == rows(halted)
     assert rows(whole, "val") == rows(halted, "val")
 

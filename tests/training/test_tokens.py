@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from tests.conftest import SHORT
-from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
+from tests.training.test_trainer import Resumed, Rows, Train, equal, losses
 from tests.user_data import names
 from tl.commands.assemble import Assembly, assemble
-from tl.errors import Mistakes, Stopped
+from tl.errors import Mistakes
 from tl.inputs.streams import Stream
 from tl.place import Share
 from tl.recipe.recipe import load
@@ -64,17 +64,11 @@ def test_a_piece_weighs_its_words_not_its_texts(tokens: list[str]) -> None:
     assert [piece.weight for piece in pieces] == [count / sum(words) for count in words]
 
 
-def test_resuming_equals_never_stopping(
-    tokens: list[str], train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    recipe = [*tokens, *SHORT, "freeze=linear_then_all", "freeze.probe=50%", "loop.ema=0.9", "loop.log_every=2step"]
-    whole = train(*recipe)
-    with monkeypatch.context() as patch:
-        interrupt(5, patch)
-        with pytest.raises(Stopped):
-            train(*recipe)
-    halted = max(p for p in (tmp_path / "runs" / "base").iterdir() if p != whole)
-    assert equal(whole, train(resume=halted))
+def test_resuming_equals_never_stopping(tokens: list[str], resumed: Resumed, rows: Rows) -> None:
+    whole, halted = resumed(
+        *tokens, *SHORT, "freeze=linear_then_all", "freeze.probe=50%", "loop.ema=0.9", "loop.log_every=2step"
+    )
+    assert equal(whole, halted)
     assert rows(whole) == rows(halted)
     assert rows(whole, "val") == rows(halted, "val")
 

@@ -14,7 +14,7 @@ from torch.nn.functional import cosine_similarity
 
 from tests.conftest import SHORT
 from tests.training.test_tokens import gradient
-from tests.training.test_trainer import Rows, Train, equal, interrupt, losses
+from tests.training.test_trainer import Resumed, Rows, Train, equal, losses
 from tests.user_data import alike, bert, shapes
 from tl.commands.answer import RunModel
 from tl.commands.answer_file import AnswerFile
@@ -28,7 +28,7 @@ from tl.commands.prepare import prepare
 from tl.components.data.base import data_fingerprint
 from tl.components.data.contents import facts_of_files
 from tl.components.sample import Sample, Together, halves_of
-from tl.errors import Mistakes, Stopped, TLError
+from tl.errors import Mistakes, TLError
 from tl.inputs.pairs import PairItems, items_of
 from tl.inputs.streams import Draw, EachOnce
 from tl.place import Share
@@ -208,18 +208,13 @@ def test_an_embedding_does_not_depend_on_its_partner(pairs: list[str]) -> None:
     torch.testing.assert_close(other[1, 0], alone[0, 1])
 
 
-def test_resuming_equals_never_stopping(
-    pairs: list[str], train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    recipe = [*pairs, *SHORT, "freeze=linear_then_all", "freeze.probe=50%", "loop.ema=0.9", "loop.log_every=2step"]
-    whole = train(*recipe)
-    with monkeypatch.context() as patch:
-        interrupt(5, patch)
-        with pytest.raises(Stopped):
-            train(*recipe)
-    halted = max(p for p in (tmp_path / "runs" / "base").iterdir() if p != whole)
-    assert equal(whole, train(resume=halted))
+def test_resuming_equals_never_stopping(pairs: list[str], resumed: Resumed, rows: Rows) -> None:
+    whole, halted = resumed(
+        *pairs, *SHORT, "freeze=linear_then_all", "freeze.probe=50%", "loop.ema=0.9", "loop.log_every=2step"
+    )
+    assert equal(whole, halted)
     assert rows(whole) == rows(halted)
+    assert rows(whole, "val") == rows(halted, "val")
     zero_shot = [json.loads((run / "meta.json").read_text())["zero_shot"] for run in (whole, halted)]
     assert zero_shot[0] == zero_shot[1]
 

@@ -18,6 +18,7 @@ from tl.recipe.registry import options
 
 Train = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
+Resumed = Callable[..., tuple[Path, Path]]
 FLAT = [
     "loop.bucket=false",
     "loop.batch_norm=update",
