@@ -49,4 +49,4 @@ def print_fixed(fixed: Fixed) -> None:
         say(f"{fixed.file}: no mistake has a fix that is certain, so --fix changed nothing.")
     else:
         many = len(fixed.mistakes)
-        say(f"{many} mistake{'s are' if many > 1 else ' is'} mended; what is left is told below, or nothing is.")
+        say(f"{many} mistake{'s are' if many > 1 else ' is'} mended.")
