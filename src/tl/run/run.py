@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tl.boundary.foreign import reading
 from tl.boundary.visible import visible, visible_line
 from tl.disk.folder import Folder
 from tl.disk.lock import Lock, NoLocks, is_free, take
@@ -263,7 +264,10 @@ class Run:
         from safetensors.torch import save
 
         if self.writes:
-            self.write(RUN_MODEL, save({key: value.detach().cpu().contiguous() for key, value in state.items()}))
+            tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+            with reading(f"'{self.path / RUN_MODEL}'", "cannot be made", "resume the run where there is more memory"):
+                content = save(tensors)
+            self.write(RUN_MODEL, content)
 
 
 def _instead_of(path: Path) -> str:
