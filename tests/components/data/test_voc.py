@@ -166,3 +166,15 @@ def test_a_class_that_only_a_skipped_picture_has_is_not_lost_silently(tmp_path: 
     made = source(tmp_path, on_error="skip")
     assert [sample.id for sample in made.read()] == ["a.png"]
     assert made.skipped_classes == {"cat", "dog"}
+
+
+def test_boxes_at_pixel_0_are_told_where_pixels_count_from_1(tmp_path: Path) -> None:
+    write(tmp_path, "a", thing(sides=(0, 6, 30, 25)), thing("dog", sides=(3, 0, 9, 9)), thing())
+    made = source(tmp_path)
+    made.read()
+    (note,) = [note for note in made.notes if "pixel 0" in note]
+    assert note.startswith("2 boxes begin at pixel 0, such as ")
+    assert "set data.first_pixel=0 where the files count from 0" in note
+    counted = source(tmp_path, first_pixel=0)
+    counted.read()
+    assert not counted.notes

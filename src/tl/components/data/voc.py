@@ -38,14 +38,20 @@ class Voc(DataSource):
     def __init__(self, *, root: Path, first_pixel: Literal[0, 1], **common: Unpack[Common]) -> None:
         super().__init__(common)
         self.root, self.first_pixel = root, first_pixel
-        self._doubts = BoxDoubts()
+        self._doubts, self._at_0 = BoxDoubts(), list[str]()
 
     def read(self) -> list[Sample]:
-        self._doubts = BoxDoubts()
+        self._doubts, self._at_0 = BoxDoubts(), list[str]()
         found = [sample for folder, split in self._folders() for sample in self._folder(folder, split)]
         if not found:
             raise TLError(f"data.root={short_path(self.root)}: holds no picture with an XML file.")
         self.notes.extend(self._doubts.notes())
+        if self._at_0:
+            many = "1 box begins" if len(self._at_0) == 1 else f"{len(self._at_0)} boxes begin"
+            self.notes.append(
+                f"{many} at pixel 0, such as {self._at_0[0]}, but data.first_pixel={self.first_pixel} calls the first "
+                "pixel 1: set data.first_pixel=0 where the files count from 0, or all boxes lie one pixel aside."
+            )
         return found
 
     def _folders(self) -> Iterator[tuple[Path, str | None]]:
@@ -132,6 +138,8 @@ class Voc(DataSource):
         hard = one.first("difficult")
         judged = hard is None or hard.text.strip() in ("", "0")
         first = self.first_pixel
+        if min(left, top) == 0 < first:
+            self._at_0.append(place)
         return Marked(place, Box(left - first, top - first, right, bottom, name.text.strip(), judged))
 
 
