@@ -135,6 +135,6 @@ def test_options_that_do_not_go_with_maps_are_refused(maps: list[str], override:
 def test_augmentations_that_masks_cannot_follow_are_refused(
     maps: list[str], key: str, value: str, neutral: str
 ) -> None:
-    message = rf"augment\.{key}={value} changes pictures in a way that the masks .*: set augment\.{key}={neutral}\."
+    message = rf"augment\.{key}={value} changes pictures in a way that targets .*: set augment\.{key}={neutral}\."
     with pytest.raises(Mistakes, match=message):
         assemble(load("base", [*maps, "augment=image", f"augment.{key}={value}"]))

@@ -40,8 +40,8 @@ class Drawings:
         for sample, answer in zip(answers.samples, answers.kept.answers, strict=True):
             drawn = answers.task.drawn(sample, answer, self.preprocess)
             file = self._free(Path(sample.id).stem)
-            with writing(file, "."), replacing(file) as opened:
-                drawn.save(opened, "JPEG", quality=_QUALITY)
+            with writing(file, "."), replacing(file) as out:
+                drawn.save(out, "JPEG", quality=_QUALITY)
 
     def _free(self, stem: str) -> Path:
         """A file that is not there yet: pictures of several folders may share a name."""

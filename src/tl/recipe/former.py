@@ -58,6 +58,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
         "matching": "tl.components.freeze.base:matching_parts",
         "share": "tl.components.freeze.base:percent_of_run",
     },
+    "tl.preprocess": dict.fromkeys(("fingerprint", "to_json", "from_json"), "tl.components.preprocess_file"),
     "tl.optimizer.base": {"pair": "tl.components.optimizer.base:beta_pair"},
     "tl.schedule": {"shape": "tl.components.optimizer.schedule:rate_multiple"},
     "tl.yamlfile": {"shown": "tl.recipe.yamlfile:short_path"},
