@@ -88,7 +88,7 @@ def interrupt(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StopSignals, "pending", lambda self, save: (15 if next(asked) == at else 0, save))
 
 
-@pytest.mark.parametrize("at", [1, 5, 6, 9])
+@pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.slow), 5, pytest.param(6, marks=pytest.mark.slow), 9])
 @pytest.mark.parametrize("kind", [TEXT, IMAGE], ids=["text", "image"])
 def test_resuming_equals_never_stopping(
     kind: list[str], at: int, train: Train, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
