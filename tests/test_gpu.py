@@ -91,16 +91,25 @@ def test_no_step_waits_for_the_device(
 ) -> None:
     """A step that waits lets the device idle while the next step's work is prepared; torch raises where one would."""
     parts: tuple[tuple[type, str], ...] = ((Stepper, "_take"), (Stream, "_piece"))
+    watched: list[str] = []
     for owner, name in parts:
-        monkeypatch.setattr(owner, name, _without_waiting(getattr(owner, name)))
+        monkeypatch.setattr(owner, name, _without_waiting(getattr(owner, name), watched))
     train(*kind, "loop.precision=bf16", "loop.log_every=12step", "loop.eval_every=12step", f"loop.workers={workers}")
+    assert watched.count("_take") == watched.count("_piece") == 12 - 3
+    number = torch.ones((), device="cuda")
+    with pytest.raises(RuntimeError, match="synchroniz"):  # what waits is found
+        _without_waiting(number.item, watched, first=0)()
 
 
-def _without_waiting(method: Callable[..., Any]) -> Callable[..., Any]:
+def _without_waiting(method: Callable[..., Any], watched: list[str], first: int = 3) -> Callable[..., Any]:
+    """The method, in which torch raises where it waits for the device, from call `first` on."""
     calls = iter(range(1_000_000))
 
     def called(*given: Any) -> Any:
-        torch.cuda.set_sync_debug_mode("error" if next(calls) >= 3 else "default")
+        strict = next(calls) >= first
+        if strict:
+            watched.append(method.__name__)
+        torch.cuda.set_sync_debug_mode("error" if strict else "default")
         try:
             return method(*given)
         finally:
