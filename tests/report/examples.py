@@ -10,7 +10,6 @@ from PIL import Image
 
 from tl.report.blocks import (
     Bars,
-    Box,
     Card,
     ConfidenceBin,
     Gallery,
@@ -25,6 +24,7 @@ from tl.report.blocks import (
     Scatter,
     Section,
     ShareCell,
+    ShownBox,
     Table,
     TextMark,
     Words,
@@ -75,7 +75,7 @@ def classes(name: str = "cat", text: str | None = None) -> list[Section]:
 def stretches(name: str) -> list[Section]:
     """Sections of a model that finds stretches in texts and boxes in pictures, with every text being `name`."""
     marks = [TextMark(0, 2, name, "right"), TextMark(1, 3, name, "missed")]
-    boxes = [Box(0.1, 0.1, 0.5, 0.9, name, "spurious"), Box(-1, -1, 2, 2, name, "missed")]
+    boxes = [ShownBox(0.1, 0.1, 0.5, 0.9, name, "spurious"), ShownBox(-1, -1, 2, 2, name, "missed")]
     cards = [
         Card(id=name, text=f"{name} abcdef", marks=marks, lines=[Line("said", name, name)], note=name),
         Card(id=name, picture=png(), boxes=boxes, mask=png(mode="LA")),

@@ -14,7 +14,6 @@ import pytest
 from tl.report import blocks, page
 from tl.report.blocks import (
     Block,
-    Box,
     Card,
     Commands,
     Entries,
@@ -28,6 +27,7 @@ from tl.report.blocks import (
     Scatter,
     Section,
     ShareCell,
+    ShownBox,
     Steps,
     Table,
     TextMark,
@@ -62,7 +62,7 @@ def test_every_block_has_a_template_and_every_template_a_block() -> None:
         (Heatmap(["a", "b"], {(0, 1): 3, (0, 0): 5}, "words"), "5 of 8 words are right"),
         (Scatter("a", [math.nan], [1.0]), "nothing to compare"),
         (Gallery([Card(id="a", picture=b"GIF89a")]), "no picture"),
-        (Gallery([Card(id="a", picture=b"GIF89a", boxes=[Box(0, 0, 1, 1, "b", "right")])]), "no picture"),
+        (Gallery([Card(id="a", picture=b"GIF89a", boxes=[ShownBox(0, 0, 1, 1, "b", "right")])]), "no picture"),
         (Table("t", ["a"], [[IntervalCell(0.5, 0.25, 0.75)]]), "0.500 0.25–0.75"),
         (Table("t", ["a"], [[ShareCell(math.nan)]]), "n/a"),
         (Commands([("tl predict", "an answer")]), "# an answer tl predict"),
@@ -97,7 +97,7 @@ def test_a_confusion_of_any_number_of_classes_stays_readable(size: int) -> None:
 
 @pytest.mark.parametrize("foul", [EVIL, TEMPLATE, "\u202eevil\u2066\x1b[2J", "lone \ud800"])
 def test_foreign_text_of_every_block_is_harmless(foul: str) -> None:
-    marks, boxes = [TextMark(0, 4, foul, "missed")], [Box(0, 0, 1, 1, foul, "right")]
+    marks, boxes = [TextMark(0, 4, foul, "missed")], [ShownBox(0, 0, 1, 1, foul, "right")]
     cards = [
         Card(id=foul, text=foul, marks=marks, lines=[Line("said", foul, foul)], note=foul),
         Card(id=foul, picture=png(), boxes=boxes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from tl.report.blocks import Box, Card, Gallery
+from tl.report.blocks import Card, Gallery, ShownBox
 from tl.report.page import draw
 from tl.report.scene import scene
 from tl.report.thumbnail import data_uri
@@ -14,7 +14,7 @@ from .examples import png
 
 def test_a_box_lies_where_its_shares_say() -> None:
     """A picture of 64 by 16 is drawn 192 by 48."""
-    boxes = [Box(0.25, 0.5, 0.75, 1.0, "cell", "missed"), Box(-1.0, -1.0, 0.5, 0.5, "cut", "spurious")]
+    boxes = [ShownBox(0.25, 0.5, 0.75, 1.0, "cell", "missed"), ShownBox(-1.0, -1.0, 0.5, 0.5, "cut", "spurious")]
     drawing = scene(Card(id="a", picture=png(64, 16), boxes=boxes))
     assert drawing is not None
     svg = ElementTree.fromstring(drawing)
@@ -37,7 +37,7 @@ def test_a_mask_covers_the_whole_picture() -> None:
 
 
 def test_a_label_that_does_not_fit_stays_inside_the_picture() -> None:
-    long = Box(0.9, 0.0, 1.0, 1.0, "a rather long label", "right")
+    long = ShownBox(0.9, 0.0, 1.0, 1.0, "a rather long label", "right")
     drawing = scene(Card(id="a", picture=png(32), boxes=[long]))
     assert drawing is not None
     (label,) = ElementTree.fromstring(drawing).iter("text")
@@ -48,4 +48,4 @@ def test_a_label_that_does_not_fit_stays_inside_the_picture() -> None:
 
 def test_a_picture_without_boxes_stays_a_picture() -> None:
     assert "<img" in draw([Gallery([Card(id="a", picture=png())])])
-    assert "<svg" in draw([Gallery([Card(id="a", picture=png(), boxes=[Box(0, 0, 1, 1, "b", "right")])])])
+    assert "<svg" in draw([Gallery([Card(id="a", picture=png(), boxes=[ShownBox(0, 0, 1, 1, "b", "right")])])])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tl.commands.embedded import Embedded
+from tl.commands.embedded import EmbeddedSamples
 from tl.commands.open_run import Trained
 from tl.commands.predict import Answers
 from tl.disk.folder import replacing
@@ -28,7 +28,7 @@ class Drawings:
                 f"--draw: answers of this run are {trained.model.task.word}, which are not drawn: leave it out."
             )
 
-    def drawing(self, parts: Iterator[Answers | Embedded]) -> Iterator[Answers | Embedded]:
+    def drawing(self, parts: Iterator[Answers | EmbeddedSamples]) -> Iterator[Answers | EmbeddedSamples]:
         """The answers in parts, each of which is drawn as it passes; embeddings are not drawn."""
         for answers in parts:
             match answers:

@@ -15,7 +15,7 @@ from tl.inputs.items import Items
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedSamples:
     """The embeddings (n, D) of samples, each of length 1."""
 
     samples: Sequence[Sample]
@@ -41,7 +41,7 @@ def are_single(model: Model, samples: Sequence[Sample]) -> bool:
     return model.task.reads == "pair" and len(samples) > 0 and not isinstance(samples[0].input, tuple)
 
 
-def embed(model: Model, evaluator: Evaluator, samples: Sequence[Sample], workers: int) -> Embedded:
+def embed(model: Model, evaluator: Evaluator, samples: Sequence[Sample], workers: int) -> EmbeddedSamples:
     """The embeddings of samples that are no pairs."""
     items = Items(Samples.of(samples), model.task, model.backbone.preprocess, workers=workers)
-    return Embedded(samples, evaluator.embeddings(model, items).rows)
+    return EmbeddedSamples(samples, evaluator.embeddings(model, items).rows)

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from tl.commands.answer_file import AnswerFile
-from tl.commands.embedded import Embedded, are_single, embed, embedding_columns
+from tl.commands.embedded import EmbeddedSamples, are_single, embed, embedding_columns
 from tl.commands.given import Given
 from tl.commands.open_run import Trained
 from tl.commands.open_run import evaluator as evaluator_of
@@ -47,7 +47,7 @@ class Answers:
         return self.task.cells(self.samples, self.kept, self.found)
 
 
-def predict(trained: Trained, given: Given, batch: int) -> Iterator[Answers | Embedded]:
+def predict(trained: Trained, given: Given, batch: int) -> Iterator[Answers | EmbeddedSamples]:
     """The answers to what is given, in order; `batch` inputs are answered at once."""
     answer = _answerer(trained, batch)
     return (answer(part) for part in given.parts())
@@ -78,13 +78,13 @@ def predict_to(file: AnswerFile, trained: Trained, given: Given, batch: int, say
     return first
 
 
-def _answerer(trained: Trained, batch: int) -> Callable[[Sequence[Sample]], Answers | Embedded]:
+def _answerer(trained: Trained, batch: int) -> Callable[[Sequence[Sample]], Answers | EmbeddedSamples]:
     model, loop = trained.model, trained.recipe.loop
     device = evaluator_of(trained.recipe).device
     evaluator, workers = Evaluator(batch, Share(), device), processes(loop)
     model.to(device)
 
-    def answer(samples: Sequence[Sample]) -> Answers | Embedded:
+    def answer(samples: Sequence[Sample]) -> Answers | EmbeddedSamples:
         if are_single(model, samples):
             return embed(model, evaluator, samples, workers)
         items = items_of(samples, model.task, model.backbone.preprocess, workers=workers)

@@ -51,6 +51,10 @@ class Annotation(ABC):
     def plain(self) -> Any:
         """The annotation as plain data, which JSON holds."""
 
+    def of_classes(self, classes: Sequence[str]) -> Annotation:
+        """The annotation without what is of other classes; the default, which has none, stays as it is."""
+        return self
+
 
 class Span(NamedTuple):
     """A stretch of a text, from character `begin` up to `end`, and its class."""
@@ -74,6 +78,10 @@ class Spans(Annotation):
     def plain(self) -> list[list[int | str]]:
         """[begin, end, class] of each span."""
         return [[*span] for span in self.spans]
+
+    def of_classes(self, classes: Sequence[str]) -> Spans:
+        """The same text with the spans of these classes."""
+        return Spans(tuple(span for span in self.spans if span.name in classes), self.words)
 
 
 @dataclass(frozen=True)

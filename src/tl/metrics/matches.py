@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from tl.metrics.calibration import Array, Floats
 from tl.metrics.catalogue import METRICS, Metric, entry
-from tl.metrics.measured import Measured, Prior
+from tl.metrics.embeddings import MeasuredEmbeddings
+from tl.metrics.measured import Prior
 from tl.metrics.weighted import Statistic, mean
 
 _CELLS = 2**24
@@ -22,7 +23,7 @@ RECALLS = tuple(
 )
 
 
-class Place(NamedTuple):
+class Ahead(NamedTuple):
     """For some queries (`rows`), how many wrong candidates lie nearer than the right one (c,), and how many as near."""
 
     rows: slice
@@ -47,7 +48,7 @@ def recall_at(most: int) -> Callable[[Floats, Floats, Array], Statistic]:
     return builder
 
 
-def candidates_ahead(queries: Floats, candidates: Floats, keys: Array) -> Iterator[Place]:
+def candidates_ahead(queries: Floats, candidates: Floats, keys: Array) -> Iterator[Ahead]:
     """What lies ahead of the right candidate of each query, for as many queries at once as memory allows.
 
     `queries` and `candidates` (n, d) are of length 1; `keys` (n, 2) are numbers of the two halves of each pair, of
@@ -63,18 +64,17 @@ def candidates_ahead(queries: Floats, candidates: Floats, keys: Array) -> Iterat
         wrong = (keys[rows, :1] != keys[None, :, 0]) & (keys[rows, 1:] != keys[None, :, 1]) & ~itself
         nearer, level = cosines > own + _ROUNDING, np.abs(cosines - own) <= _ROUNDING
         before, beside = ((some & wrong).sum(axis=1).astype(np.float64) for some in (nearer, level))
-        yield Place(rows, before, beside, np.where(itself, -np.inf, cosines).argmax(axis=1))
+        yield Ahead(rows, before, beside, np.where(itself, -np.inf, cosines).argmax(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
-class MeasuredMatches(Measured):
+class MeasuredMatches(MeasuredEmbeddings):
     """`embeddings` (n, 2, d) of the two halves of pairs that belong together, and their `keys` (n, 2).
 
     Each first half looks for its second half among those of all pairs of the split: with more of them it finds it less
     often.
     """
 
-    embeddings: Array
     keys: Array
 
     metrics: ClassVar[Mapping[str, Callable[..., Statistic]]] = {
@@ -85,21 +85,10 @@ class MeasuredMatches(Measured):
     main: ClassVar[str] = "recall_at_1"
     word: ClassVar[str] = "pairs that belong together"
 
-    def __len__(self) -> int:
-        return len(self.keys)
-
     @property
     def arrays(self) -> tuple[Floats, Floats, Array]:
-        whole = np.asarray(self.embeddings, np.float64)
-        lengths = np.linalg.norm(whole, axis=-1, keepdims=True)
-        first, second = np.moveaxis(whole / np.where(lengths > 0, lengths, 1.0), 1, 0)
+        first, second = np.moveaxis(self.directions, 1, 0)
         return first, second, self.keys
-
-    @property
-    def broken(self) -> str:
-        if not len(self):
-            return "there are no samples"
-        return "" if np.isfinite(self.embeddings).all() else "an output of the model is not finite"
 
     def guess(self, name: str, prior: Prior) -> Statistic | None:
         """The metric where all candidates are as near as each other: their order is chance."""

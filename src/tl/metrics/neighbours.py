@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from tl.metrics.calibration import Array, Floats
 from tl.metrics.catalogue import METRICS, Metric, entry
+from tl.metrics.embeddings import MeasuredEmbeddings
 from tl.metrics.matches import RECALLS
-from tl.metrics.measured import Measured, Prior
+from tl.metrics.measured import Prior
 from tl.metrics.weighted import Statistic, ratio
 
 NEIGHBOURS = 5
@@ -91,10 +92,9 @@ def nearest_others(embeddings: Floats, most: int) -> npt.NDArray[np.intp]:
 
 
 @dataclass(frozen=True, eq=False)
-class MeasuredNeighbours(Measured):
+class MeasuredNeighbours(MeasuredEmbeddings):
     """`embeddings` (n, d), and the numbers (n,) of the classes, whose `names` are these."""
 
-    embeddings: Array
     labels: Array
     names: Sequence[str]
 
@@ -111,26 +111,15 @@ class MeasuredNeighbours(Measured):
     main: ClassVar[str] = "knn_accuracy"
     word: ClassVar[str] = "one class"
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
     @property
     def arrays(self) -> tuple[Floats, Array]:
-        whole = np.asarray(self.embeddings, np.float64)
-        lengths = np.linalg.norm(whole, axis=-1, keepdims=True)
-        return whole / np.where(lengths > 0, lengths, 1.0), np.asarray(self.labels, np.int64)
+        return self.directions, np.asarray(self.labels, np.int64)
 
     def _mean(self, values: Array) -> Statistic:
         """The mean over the samples whose class has another sample in the split."""
         labels = np.asarray(self.labels, np.int64)
         defined = (np.bincount(labels)[labels] > 1).astype(np.float64)
         return lambda weights: ratio(weights @ (values * defined), weights @ defined)
-
-    @property
-    def broken(self) -> str:
-        if not len(self):
-            return "there are no samples"
-        return "" if np.isfinite(self.embeddings).all() else "an output of the model is not finite"
 
     def guess(self, name: str, prior: Prior) -> Statistic | None:
         """The metric where neighbours are drawn at random; the kNN accuracy of the most frequent class."""

@@ -132,7 +132,7 @@ class TextMark:
 
 
 @dataclass(frozen=True)
-class Box:
+class ShownBox:
     """A box on a card's picture, in shares of the picture's width and height from its left upper corner."""
 
     left: float
@@ -156,7 +156,7 @@ class Card:
     text: str | None = None
     marks: Sequence[TextMark] = ()
     picture: bytes | None = None
-    boxes: Sequence[Box] = ()
+    boxes: Sequence[ShownBox] = ()
     mask: bytes | None = None
     sure: float | None = None
     note: str = ""

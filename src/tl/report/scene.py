@@ -9,7 +9,7 @@ from PIL import Image
 
 from tl.boundary.foreign import reading
 from tl.errors import TLError
-from tl.report.blocks import Box, Card
+from tl.report.blocks import Card, ShownBox
 from tl.report.svg import drawing, px, rect, text
 from tl.report.thumbnail import SIDE, data_uri
 from tl.report.words import shorten, text_width
@@ -50,7 +50,7 @@ def _layer(picture: bytes, width: float, height: float, kind: str) -> str:
     return f'<image href="{uri}" {size} class="{kind}"/>' if uri else ""
 
 
-def _box(box: Box, width: float, height: float) -> str:
+def _box(box: ShownBox, width: float, height: float) -> str:
     """A box, cut where it leaves the picture, with as much of its label as fits between it and the right edge."""
     left, right = (min(1.0, max(0.0, one)) * width for one in (box.left, box.right))
     top, bottom = (min(1.0, max(0.0, one)) * height for one in (box.top, box.bottom))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from tl.components.task.drawn import Mark, colour, with_boxes, with_classes
+from tl.components.task.drawn import DrawnBox, colour, with_boxes, with_classes
 
 
 def test_a_box_is_drawn_on_its_sides_and_nothing_within() -> None:
-    drawn = np.asarray(with_boxes(Image.new("RGB", (200, 100)), [Mark((50, 30, 150, 90), "cat", 1)]))
+    drawn = np.asarray(with_boxes(Image.new("RGB", (200, 100)), [DrawnBox((50, 30, 150, 90), "cat", 1)]))
     own = (drawn == colour(1)).all(axis=-1)
     assert own[89, 51:149].all()
     assert own[50:89, 149].all()
@@ -22,9 +22,9 @@ def test_a_box_is_drawn_on_its_sides_and_nothing_within() -> None:
 
 def test_the_surest_box_lies_on_top_and_labels_stay_within_the_picture() -> None:
     picture = Image.new("RGB", (120, 60))
-    marks = [Mark((10, 10, 50, 50), "", 0), Mark((10, 10, 50, 50), "", 1)]
+    marks = [DrawnBox((10, 10, 50, 50), "", 0), DrawnBox((10, 10, 50, 50), "", 1)]
     assert with_boxes(picture, marks).getpixel((10, 45)) == colour(0)
-    drawn = np.asarray(with_boxes(picture, [Mark((115, 55, 140, 80), "a long label", 2)]))
+    drawn = np.asarray(with_boxes(picture, [DrawnBox((115, 55, 140, 80), "a long label", 2)]))
     assert (drawn[45:, 40:] == colour(2)).all(axis=-1).sum() > 100
     assert not np.asarray(picture).any()
 

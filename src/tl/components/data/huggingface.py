@@ -10,8 +10,9 @@ from typing import Any, TypeVar, Unpack, final
 from tl.boundary.foreign import reading
 from tl.components.data.base import Common, DataSource
 from tl.components.data.cells import name_of, text_of
+from tl.components.data.folders import check_root
 from tl.components.sample import Picture, Raw, Sample
-from tl.errors import TLError, did_you_mean, nearest
+from tl.errors import TLError, nearest
 from tl.recipe.yamlfile import short_path
 
 T = TypeVar("T")
@@ -126,9 +127,7 @@ def _load_splits(root: Path) -> Mapping[str, Any]:
         from datasets import DatasetDict, load_from_disk
     except ImportError as error:
         raise TLError("data=huggingface needs pip install 'tl-toolkit[datasets]'.") from error
-    if not root.is_dir():
-        near = [p.name for p in root.parent.iterdir() if p.is_dir()] if root.parent.is_dir() else []
-        raise TLError(f"data.root={short_path(root)}: there is no such folder.{did_you_mean(root.name, near)}")
+    check_root(root)
     with reading(f"data.root={short_path(root)}", "is no data set that can be read", _AGAIN):
         try:
             found = load_from_disk(str(root))

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Unpack, final
 
 from tl.components.data.base import LABELLED_SPLITS, Common, DataSource, standard_split_name
+from tl.components.data.folders import check_root
 from tl.components.picture import SUFFIXES
 from tl.components.sample import Sample
-from tl.errors import TLError, did_you_mean
+from tl.errors import TLError
 from tl.recipe.yamlfile import short_path
 
 
@@ -45,10 +46,7 @@ class ImageFolder(DataSource):
         return samples
 
     def _folders(self, parent: Path) -> list[Path]:
-        if not parent.is_dir():
-            near = [p.name for p in parent.parent.iterdir() if p.is_dir()] if parent.parent.is_dir() else []
-            what = "is a file: unpack it and name the folder" if parent.is_file() else "there is no such folder"
-            raise TLError(f"data.root={short_path(parent)}: {what}.{did_you_mean(parent.name, near)}")
+        check_root(parent)
         return sorted(p for p in parent.iterdir() if p.is_dir() and not is_hidden(p.name))
 
     def _split(self, folder: Path) -> Iterator[Sample]:

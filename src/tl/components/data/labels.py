@@ -95,6 +95,18 @@ def with_labels(samples: Samples, classes: Sequence[str]) -> Samples:
     return replace(samples, targets=kept)
 
 
+def with_marks(samples: Samples, classes: Sequence[str]) -> Samples:
+    """All samples, each annotation with what is of these classes; TLError for a class that no sample has."""
+    check_chosen(samples, classes)
+
+    def kept(target: object) -> Annotation:
+        assert isinstance(target, Annotation)
+        return target.of_classes(classes)
+
+    assert isinstance(samples.targets, Codes)
+    return replace(samples, targets=samples.targets.mapped(kept))
+
+
 def check_chosen(samples: Samples, classes: Sequence[str]) -> None:
     """TLError for a class of data.classes that no sample has."""
     known = class_counts(samples)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, Unpack, final
 
 from tl.components.data.base import LABELLED_SPLITS, Common, DataSource, standard_split_name
+from tl.components.data.folders import check_root
 from tl.components.data.image_folder import is_hidden, pictures_by_name
 from tl.components.data.masks import MOST_CLASSES, read_mask
 from tl.components.sample import Sample
-from tl.errors import TLError, did_you_mean
+from tl.errors import TLError
 from tl.recipe.yamlfile import short_path
 
 _PICTURES, _MASKS = "images", "masks"
@@ -58,11 +59,7 @@ class MaskFolder(DataSource):
 
     def _folders(self) -> Iterator[tuple[Path, str | None]]:
         """The folders that hold pictures and masks, each with its split."""
-        if not self.root.is_dir():
-            near = [p.name for p in self.root.parent.iterdir() if p.is_dir()] if self.root.parent.is_dir() else []
-            raise TLError(
-                f"data.root={short_path(self.root)}: there is no such folder.{did_you_mean(self.root.name, near)}"
-            )
+        check_root(self.root)
         if (self.root / _PICTURES).is_dir():
             yield self.root, None
             return

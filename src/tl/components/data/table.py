@@ -31,7 +31,7 @@ _TARGETS = ("label", "labels", "label_columns", "numbers")
 
 
 @final
-class Table(DataSource):
+class TableSource(DataSource):
     """One file, or a file for each split. A sample's id is its line number where no column holds ids."""
 
     def __init__(

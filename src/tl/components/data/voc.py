@@ -10,11 +10,12 @@ from typing import Literal, Unpack, final
 from tl.boundary.foreign import reading
 from tl.components.data.base import LABELLED_SPLITS, Common, DataSource, standard_split_name
 from tl.components.data.boxes import Box, BoxDoubts, Boxes, Marked, boxes_within
+from tl.components.data.folders import check_root
 from tl.components.data.image_folder import is_hidden, pictures_by_name
 from tl.components.data.xmlfile import Element, number_in, read_xml
 from tl.components.picture import upright_size
 from tl.components.sample import Sample
-from tl.errors import TLError, did_you_mean
+from tl.errors import TLError
 from tl.recipe.yamlfile import short_path
 
 _FILES, _PICTURES, _LISTS = "Annotations", "JPEGImages", Path("ImageSets") / "Main"
@@ -56,11 +57,7 @@ class Voc(DataSource):
 
     def _folders(self) -> Iterator[tuple[Path, str | None]]:
         """The folders that hold pictures and XML files, each with its split."""
-        if not self.root.is_dir():
-            near = [p.name for p in self.root.parent.iterdir() if p.is_dir()] if self.root.parent.is_dir() else []
-            raise TLError(
-                f"data.root={short_path(self.root)}: there is no such folder.{did_you_mean(self.root.name, near)}"
-            )
+        check_root(self.root)
         inner = sorted(p for p in self.root.iterdir() if p.is_dir() and not is_hidden(p.name))
         splits = [standard_split_name(p.name) for p in inner]
         if "train" not in splits:

@@ -12,7 +12,7 @@ from tl.space import Form, Space
 
 
 @final
-class Embedding(Head):
+class EmbeddingHead(Head):
     """One linear map, which starts as the identity.
 
     So a model with this head answers before its first step as its pretrained backbone does: zero-shot.

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tl.components.data.boxes import Box as TrueBox
+from tl.components.data.boxes import Box
 from tl.components.picture import open_image, upright_size
 from tl.components.task.judged import Judged, shown
 from tl.errors import TLError
 from tl.metrics.overlaps import Found, overlap
-from tl.report.blocks import Box, Card, Says
+from tl.report.blocks import Card, Says, ShownBox
 from tl.report.words import number
 
 _SIDE = 384
 _HALF = 0.5
 
 
-def boxes_card(judged: Judged, place: int, true: Sequence[TrueBox], names: Sequence[str], sure: float) -> Card:
+def boxes_card(judged: Judged, place: int, true: Sequence[Box], names: Sequence[str], sure: float) -> Card:
     """The picture with its boxes that were found, missed and made up, where `sure` is the least score that counts."""
     sample, found = judged.samples[place], judged.kept.answers[place].found
     missed, spurious = _missed(found, true, names, sure), _chosen(found, sure, 0)
@@ -47,7 +47,7 @@ def _chosen(found: Found, sure: float, hit: int) -> list[int]:
     return [int(i) for i in np.flatnonzero((found.scores >= sure) & (found.hits[:, 0] == hit))]
 
 
-def _missed(found: Found, true: Sequence[TrueBox], names: Sequence[str], sure: float) -> list[TrueBox]:
+def _missed(found: Found, true: Sequence[Box], names: Sequence[str], sure: float) -> list[Box]:
     """The judged boxes that no sure box of their class overlaps by half, beside those that a surer pair takes."""
     left = [box for box in true if box.judged]
     for i in _chosen(found, sure, 1):
@@ -59,6 +59,6 @@ def _missed(found: Found, true: Sequence[TrueBox], names: Sequence[str], sure: f
     return left
 
 
-def _drawn(sides: Sequence[float], size: tuple[int, int], label: str, says: Says) -> Box:
+def _drawn(sides: Sequence[float], size: tuple[int, int], label: str, says: Says) -> ShownBox:
     left, top, right, bottom = (float(side) / whole for side, whole in zip(sides, size * 2, strict=True))
-    return Box(left, top, right, bottom, label, says)
+    return ShownBox(left, top, right, bottom, label, says)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 import numpy as np
 import numpy.typing as npt
 
-from tl.components.columns import Codes, Ragged, ragged_column
+from tl.components.columns import Ragged, ragged_column
 from tl.components.data.base import Common as DataCommon
 from tl.components.data.boxes import Boxes
-from tl.components.data.labels import check_chosen
+from tl.components.data.labels import with_marks
 from tl.components.picture import open_image, upright_size
 from tl.components.preprocess import ImagePreprocess, Preprocess
 from tl.components.sample import Sample, Samples
 from tl.components.task.base import AnswerTable, Offsets, Task
 from tl.components.task.boxed import boxes_card
-from tl.components.task.drawn import Mark, with_boxes
+from tl.components.task.drawn import DrawnBox, with_boxes
 from tl.components.task.judged import SHOWN, Judged, Kept
 from tl.components.task.sections import class_table
 from tl.errors import TLError
@@ -93,14 +93,7 @@ class Detection(Task):
 
     def choose(self, samples: Samples, classes: Sequence[str]) -> Samples:
         """All samples, each with its boxes of these classes."""
-        check_chosen(samples, classes)
-
-        def kept(target: object) -> Boxes:
-            assert isinstance(target, Boxes)
-            return target.of_classes(classes)
-
-        assert isinstance(samples.targets, Codes)
-        return replace(samples, targets=samples.targets.mapped(kept))
+        return with_marks(samples, classes)
 
     def check_enough(self, names: Sequence[str]) -> None:
         if not names:
@@ -236,7 +229,8 @@ class Detection(Task):
         sure = [i for i, score in enumerate(found.scores) if score >= self.sure]
         labels = (f"{self.space.names[int(found.classes[i])]} {found.scores[i]:.2f}" for i in sure)
         marks = [
-            Mark(found.sides[i].tolist(), label, int(found.classes[i])) for i, label in zip(sure, labels, strict=True)
+            DrawnBox(found.sides[i].tolist(), label, int(found.classes[i]))
+            for i, label in zip(sure, labels, strict=True)
         ]
         return with_boxes(open_image(sample.input), marks)
 

@@ -20,7 +20,7 @@ _GOLDEN = 0.618034
 Colour = tuple[int, int, int]
 
 
-class Mark(NamedTuple):
+class DrawnBox(NamedTuple):
     """A box in pixels of the picture (left, top, right, bottom), its label, and the number of its class."""
 
     sides: Sequence[float]
@@ -34,7 +34,7 @@ def colour(number: int) -> Colour:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def with_boxes(picture: Image, marks: Sequence[Mark]) -> Image:
+def with_boxes(picture: Image, marks: Sequence[DrawnBox]) -> Image:
     """The picture with boxes; the first lies on top, as it is the surest."""
     from PIL import ImageDraw
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 import numpy as np
 import numpy.typing as npt
 
-from tl.components.columns import Codes, Ragged, ragged_column
+from tl.components.columns import Ragged, ragged_column
 from tl.components.data.base import Common as DataCommon
-from tl.components.data.labels import check_chosen
+from tl.components.data.labels import with_marks
 from tl.components.data.masks import MOST_CLASSES, Mask
 from tl.components.picture import open_image
 from tl.components.preprocess import ImagePreprocess, Preprocess
@@ -64,14 +63,7 @@ class Segmentation(Task):
 
     def choose(self, samples: Samples, classes: Sequence[str]) -> Samples:
         """All samples, of whose masks only the pixels of these classes are judged."""
-        check_chosen(samples, classes)
-
-        def kept(target: object) -> Mask:
-            assert isinstance(target, Mask)
-            return target.of_classes(classes)
-
-        assert isinstance(samples.targets, Codes)
-        return replace(samples, targets=samples.targets.mapped(kept))
+        return with_marks(samples, classes)
 
     def check_enough(self, names: Sequence[str]) -> None:
         if len(names) < 2:

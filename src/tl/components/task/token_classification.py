@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, final
 
 import numpy as np
 import numpy.typing as npt
 
-from tl.components.columns import Codes, Ragged, ragged_column
+from tl.components.columns import Ragged, ragged_column
 from tl.components.data.base import Common as DataCommon
-from tl.components.data.labels import check_chosen
+from tl.components.data.labels import with_marks
 from tl.components.data.spans import Tag, spans_of, words_of
 from tl.components.sample import Sample, Samples, Span, Spans
 from tl.components.task.base import AnswerTable, Common, Offsets, Task
@@ -66,14 +65,7 @@ class TokenClassification(Task):
 
     def choose(self, samples: Samples, classes: Sequence[str]) -> Samples:
         """All samples, each with the spans of these classes."""
-        check_chosen(samples, classes)
-
-        def kept(target: object) -> Spans | None:
-            assert isinstance(target, Spans)
-            return Spans(tuple(span for span in target.spans if span.name in classes), target.words)
-
-        assert isinstance(samples.targets, Codes)
-        return replace(samples, targets=samples.targets.mapped(kept))
+        return with_marks(samples, classes)
 
     def check_enough(self, names: Sequence[str]) -> None:
         if not names:
