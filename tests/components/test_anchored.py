@@ -68,6 +68,14 @@ def test_boxes_that_are_far_off_cost_one_minus_their_generalised_overlap() -> No
     torch.testing.assert_close(found, torch.tensor(4 / 3))
 
 
+def test_the_loss_of_several_boxes_is_their_mean() -> None:
+    """One anchor is 20 beside its box (GIoU -100 / 300), the other 5 beside it (overlap 50 / 150, nothing between)."""
+    anchors = squares((0, 0, 10), (50, 0, 10))
+    sides = torch.cat([squares((20, 0, 10)), squares((55, 0, 10))])
+    found = picture_loss(answer(anchors, torch.full((2, 1), 50.0), sides), anchors, torch.zeros(2).long(), NONE, FOCUS)
+    torch.testing.assert_close(found, torch.tensor((4 / 3 + 2 / 3) / 2))
+
+
 def test_anchors_within_what_is_not_judged_do_not_count() -> None:
     anchors = squares((0, 0, 10), (30, 30, 10), (37, 30, 10))
     wrong = torch.full((3, 1), 4.0)
